@@ -1,0 +1,82 @@
+# `make help` lists what there is; CONTRIBUTING.md explains it.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Which build of torch: cuda where a driver for an NVIDIA card is, else cpu where pip finds one.
+TORCH ?= $(if $(shell command -v nvidia-smi),cuda,cpu)
+
+BIN := $(VENV)/bin
+LOCKS := requirements/lock.txt requirements/lock-cpu.txt requirements/lock-cuda.txt
+INSTALL = $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
+LOCKED = $(INSTALL) --no-deps --require-hashes --only-binary :all:
+PYTEST = $(BIN)/python -m pytest -q
+
+# The type checker is bundled with its wheel: it has nothing to ask any other host.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export RUFF_OUTPUT_FORMAT := concise
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: venv
+venv: $(VENV)/.locked ## a virtual environment with every package as locked (about 2 minutes)
+
+$(VENV)/.locked: pyproject.toml $(LOCKS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cesello needs Python 3.11 or newer: make venv PYTHON=...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked packages into $(VENV)"
+	@$(LOCKED) -r requirements/lock.txt
+	@$(LOCKED) -r requirements/lock-$(TORCH).txt 2> $(VENV)/torch.log || { \
+	  echo "no $(TORCH) build of torch fits here ($(VENV)/torch.log): installing the package index's"; \
+	  $(LOCKED) -r requirements/lock-cuda.txt; }
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip check --disable-pip-version-check
+	@touch $@
+
+.PHONY: quickstart
+quickstart: venv ## prepare the kit of small models and data, then tune a model on this machine
+	$(BIN)/cesello kit install
+	$(BIN)/cesello train recipes/quickstart.yaml
+
+.PHONY: kit
+kit: venv ## the kit of small models and data, downloaded and converted where it is missing
+	@$(BIN)/cesello kit install
+
+.PHONY: check
+check: venv ## the fast gates: format, lint, types, import contracts, unit tests
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/pyright --pythonpath $(BIN)/python > $(VENV)/pyright.log || { cat $(VENV)/pyright.log; exit 1; }
+	$(BIN)/lint-imports --no-logo > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
+	$(PYTEST) tests/unit
+
+.PHONY: test
+test: check kit ## the gates, then the contract, integration and end-to-end tests
+	$(PYTEST) tests/contracts tests/integration tests/e2e
+
+.PHONY: test-all
+test-all: check kit ## as `make test`, with the slow tests
+	$(PYTEST) -m "slow or not slow" tests/contracts tests/integration tests/e2e
+
+.PHONY: bench
+bench: kit ## measure every figure of the README again
+	for program in benchmarks/*.py; do $(BIN)/python "$$program"; done
+
+.PHONY: lock
+lock: ## write requirements/ anew (ARGS=--upgrade for newer versions)
+	$(BIN)/python tools/lock.py $(ARGS)
+
+.PHONY: sbom
+sbom: venv ## a bill of materials of what is installed with cesello, in dist/sbom.cdx.json
+	@$(BIN)/python tools/sbom.py dist/sbom.cdx.json
+
+.PHONY: clean
+clean: ## remove what was built, but neither the environment nor any run
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

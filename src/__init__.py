@@ -1,0 +1,80 @@
+"""cesello adapts an open language model to your own code and agents.
+
+For other programs:
+
+    from cesello import load_recipe, train
+
+    manifest = train(load_recipe("recipe.yaml"))
+    print(manifest.after.losses)
+
+``train`` is the short way. The long way is the container, whose every part can be replaced:
+
+    from cesello import Finetune, finetune_request, make_container
+
+    container = make_container({"quantizer": {"name": "nf4"}, "memory": {"store": "numpy"}})
+    finetune: Finetune = container.finetune()
+    manifest = finetune(finetune_request(loaded))
+
+Importing this module imports nothing heavy: each name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .application.finetune import Finetune, FinetuneRequest
+    from .application.generate import Generate, GenerateRequest
+    from .domain.errors import CeselloError
+    from .domain.run import RunManifest
+    from .entrypoints.api import ask_model, load_recipe, train
+    from .entrypoints.container import Container, make_container
+    from .entrypoints.requests import finetune_request, recipe_container
+    from .entrypoints.settings import LoadedRecipe
+
+_HOMES = {
+    "CeselloError": "domain.errors",
+    "Container": "entrypoints.container",
+    "Finetune": "application.finetune",
+    "FinetuneRequest": "application.finetune",
+    "Generate": "application.generate",
+    "GenerateRequest": "application.generate",
+    "LoadedRecipe": "entrypoints.settings",
+    "RunManifest": "domain.run",
+    "ask_model": "entrypoints.api",
+    "finetune_request": "entrypoints.requests",
+    "load_recipe": "entrypoints.api",
+    "make_container": "entrypoints.container",
+    "recipe_container": "entrypoints.requests",
+    "train": "entrypoints.api",
+}
+
+__all__ = [
+    "CeselloError",
+    "Container",
+    "Finetune",
+    "FinetuneRequest",
+    "Generate",
+    "GenerateRequest",
+    "LoadedRecipe",
+    "RunManifest",
+    "ask_model",
+    "finetune_request",
+    "load_recipe",
+    "make_container",
+    "recipe_container",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Fetches a public name from where it lives (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{home}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,81 @@
+"""Datasets of the Hugging Face hub, through the ``datasets`` library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import datasets
+from datasets.exceptions import DatasetNotFoundError, DatasetsError
+
+from ...domain.errors import DataError
+from ...domain.source import SourceRow
+
+
+class HubSource:
+    """A dataset of the hub; no code of the dataset's repository is run.
+
+    Args:
+        revision: a commit; pin it, so that the same recipe reads the same rows.
+        streaming: read rows as they come instead of downloading the whole dataset first.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        repo: str,
+        *,
+        config: str | None = None,
+        split: str = "train",
+        revision: str | None = None,
+        streaming: bool = False,
+    ) -> None:
+        self._name = name
+        self._repo = repo
+        self._config = config
+        self._split = split
+        self._revision = revision
+        self._streaming = streaming
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def origin(self) -> str:
+        return f"hub {self._repo}@{self._revision or 'main'} {self._split}"
+
+    def rows(self) -> Iterator[SourceRow]:
+        """Every row of the split; see the port for the errors."""
+        number = 0
+        for number, values in enumerate(self._values(), start=1):
+            yield SourceRow(f"{self._repo} {self._split} row {number}", dict(values))
+        if not number:
+            raise DataError(
+                "D002",
+                "a source is empty",
+                where=f'source "{self._name}"',
+                fix="name another split",
+            )
+
+    def _values(self) -> Iterator[Any]:
+        try:
+            yield from datasets.load_dataset(
+                self._repo,
+                self._config,
+                split=self._split,
+                revision=self._revision,
+                streaming=self._streaming,
+            )
+        except (
+            DatasetsError,
+            OSError,
+            ValueError,
+        ) as cause:
+            missing = isinstance(cause, (DatasetNotFoundError, FileNotFoundError))
+            raise DataError(
+                "D001" if missing else "D003",
+                f"the dataset {self._repo} cannot be loaded: {str(cause).splitlines()[0]}",
+                where=f'source "{self._name}"',
+                fix="check its name, config, split and revision, and that the hub can be reached",
+            ) from cause

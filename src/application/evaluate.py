@@ -1,0 +1,142 @@
+"""Evaluate a policy on held-out rows: losses by source, graded answers, samples to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from ..domain.conversation import Conversation
+from ..domain.chatml import tools_as_text
+from ..domain.evaluation import EvaluationSpec, GradedSpec
+from ..domain.generation import Completion, LossTotal, Sampling
+from ..domain.ports.model import Policy
+from ..domain.ports.reward import RewardModel
+from ..domain.ports.run import Observer, Stop
+from ..domain.reward import RewardResult, part_totals
+from ..domain.run import Evaluation, GradedSet, Sample, SourceLoss
+from .prepare_source import Example, PreparedSource
+
+_Item = TypeVar("_Item")
+
+
+class Evaluate:
+    """The same rows, prompts and seed each time it is called, so that before and after can be compared."""
+
+    def __init__(
+        self, rewards: Mapping[str, RewardModel], observer: Observer, stop: Stop
+    ) -> None:
+        self._rewards = rewards
+        self._observer = observer
+        self._stop = stop
+
+    def __call__(
+        self,
+        policy: Policy,
+        sources: Sequence[PreparedSource],
+        spec: EvaluationSpec,
+        when: str,
+    ) -> Evaluation:
+        """Losses of every source that holds rows out, and the graded sets of the spec."""
+        held = {
+            source.spec.name: source.held_out[: spec.rows]
+            for source in sources
+            if source.held_out
+        }
+        graded = {one.source: one for one in spec.graded if one.source in held}
+        answered = {
+            name: _asked(rows)[
+                : max(spec.samples, graded[name].rows if name in graded else 0)
+            ]
+            for name, rows in held.items()
+        }
+        total = sum(map(len, held.values())) + sum(map(len, answered.values()))
+        self._observer.phase(f"evaluating {when}", total)
+        losses = {name: self._loss(policy, rows, spec) for name, rows in held.items()}
+        sets: dict[str, GradedSet] = {}
+        samples: list[Sample] = []
+        for name, examples in answered.items():
+            completions = self._answers(policy, examples, spec)
+            results = self._results(graded.get(name), examples, completions)
+            if name in graded:
+                counted = results[: graded[name].rows]
+                applicable = sum(result.score is not None for result in counted)
+                sets[name] = GradedSet(
+                    graded[name].reward, applicable, part_totals(counted)
+                )
+            samples += list(_samples(name, examples, completions, results))[
+                : spec.samples
+            ]
+        return Evaluation(losses, sets, tuple(samples))
+
+    def _loss(
+        self, policy: Policy, rows: Sequence[Example], spec: EvaluationSpec
+    ) -> SourceLoss:
+        total = LossTotal()
+        for batch in _batches(rows, spec.batch_size):
+            self._stop.check()
+            total += policy.score([example.tokens for example in batch])
+            self._observer.advance(len(batch))
+        return SourceLoss(len(rows), total.tokens, total.mean)
+
+    def _answers(
+        self, policy: Policy, examples: Sequence[Example], spec: EvaluationSpec
+    ) -> list[Completion]:
+        """Greedy answers, in order; prompts of like length are asked together, to pad little."""
+        order = sorted(
+            range(len(examples)), key=lambda index: len(examples[index].tokens)
+        )
+        answers: dict[int, Completion] = {}
+        for batch in _batches(order, spec.batch_size):
+            self._stop.check()
+            prompts = [examples[index].conversation.prompt() for index in batch]
+            completions = policy.generate(prompts, Sampling(spec.max_new_tokens))
+            answers.update(zip(batch, completions, strict=True))
+            self._observer.advance(len(batch))
+        return [answers[index] for index in range(len(examples))]
+
+    def _results(
+        self,
+        graded: GradedSpec | None,
+        examples: Sequence[Example],
+        completions: Sequence[Completion],
+    ) -> list[RewardResult]:
+        if graded is None:
+            return [RewardResult(None)] * len(examples)
+        reward = self._rewards[graded.reward]
+        return [
+            reward.score(example.conversation.prompt(), completion.text)
+            for example, completion in zip(examples, completions, strict=True)
+        ]
+
+
+def _asked(rows: Sequence[Example]) -> list[Example]:
+    """The rows that ask something; plain text does not."""
+    return [row for row in rows if not row.conversation.is_plain_text]
+
+
+def _batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _samples(
+    source: str,
+    examples: Sequence[Example],
+    completions: Sequence[Completion],
+    results: Sequence[RewardResult],
+) -> Iterator[Sample]:
+    for example, completion, result in zip(examples, completions, results, strict=True):
+        plain = tools_as_text(example.conversation)
+        answer = plain.answer()
+        yield Sample(
+            source,
+            _question(plain),
+            completion.text,
+            answer.content if answer else "",
+            result.parts,
+        )
+
+
+def _question(conversation: Conversation) -> str:
+    """The last turn of the prompt: what was asked."""
+    turns = conversation.prompt().messages
+    return turns[-1].content if turns else ""

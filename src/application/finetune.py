@@ -1,0 +1,246 @@
+"""Fine-tune a model on mixed sources: prepare, evaluate, train, evaluate again, save."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+
+from ..domain.errors import CeselloError, Interrupted
+from ..domain.evaluation import EvaluationSpec
+from ..domain.mixture import MixtureSpec
+from ..domain.model_card import model_card
+from ..domain.model_spec import LoraSpec, ModelSpec
+from ..domain.ports.data import DatasetSource
+from ..domain.ports.model import ModelProvider, Policy
+from ..domain.ports.reward import RewardModel
+from ..domain.ports.run import Clock, Observer, RunFolder, RunStore, Stop
+from ..domain.ports.training import PolicyOptimizer
+from ..domain.run import RunManifest, RunStatus
+from ..domain.schedule import StepReport, TrainingOutcome, TrainingPlan
+from ..domain.source import SourceSpec
+from .evaluate import Evaluate
+from .mix_sources import MixedData, mix, realised
+from .prepare_source import PreparedSource, PrepareSource, RowRules
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneRequest:
+    """All that a fine-tuning needs to know.
+
+    Attributes:
+        recipe: the resolved recipe's text, kept with the run.
+        max_steps: None trains until the mixture ends.
+        versions: of the libraries at work; ``machine`` in words.
+    """
+
+    name: str
+    recipe: str
+    model: ModelSpec
+    lora: LoraSpec
+    sources: Sequence[SourceSpec]
+    mixture: MixtureSpec
+    plan: TrainingPlan
+    max_steps: int | None
+    rules: RowRules = field(default_factory=RowRules)
+    evaluation: EvaluationSpec = field(default_factory=EvaluationSpec)
+    algorithm: str = "sft"
+    versions: Mapping[str, str] = field(default_factory=dict)
+    machine: str = ""
+
+
+class Finetune:
+    """The main job.
+
+    Args:
+        sources: the dataset of every source of the request, by name.
+        rewards: what grades answers, by name.
+    """
+
+    def __init__(
+        self,
+        provider: ModelProvider,
+        sources: Mapping[str, DatasetSource],
+        optimizer: PolicyOptimizer,
+        rewards: Mapping[str, RewardModel],
+        runs: RunStore,
+        observer: Observer,
+        stop: Stop,
+        clock: Clock,
+    ) -> None:
+        self._provider = provider
+        self._sources = sources
+        self._optimizer = optimizer
+        self._runs = runs
+        self._observer = observer
+        self._stop = stop
+        self._clock = clock
+        self._prepare = PrepareSource(observer, stop)
+        self._evaluate = Evaluate(rewards, observer, stop)
+
+    def __call__(self, request: FinetuneRequest) -> RunManifest:
+        """Runs it all; the run's folder is made once model and data are known to be good.
+
+        Returns:
+            The manifest of the completed run.
+
+        Raises:
+            DataError, ModelError: before anything is written. RetryableError, StorageError: the run is marked
+                failed. Interrupted: the run is marked so and keeps the weights of the steps done.
+        """
+        policy = self._load(request)
+        prepared = [self._prepared(spec, policy, request) for spec in request.sources]
+        mixed = mix(prepared, request.mixture, request.plan, request.max_steps)
+        self._stop.check()
+        run = self._runs.create(request.name, request.recipe)
+        try:
+            manifest = self._started(run, request, policy, mixed)
+            with self._recorded(run, manifest) as record:
+                return self._tune(run, record, policy, prepared, mixed, request)
+        finally:
+            run.close()
+
+    def _load(self, request: FinetuneRequest) -> Policy:
+        self._observer.phase(f"loading {request.model.name}")
+        return self._provider.load(
+            request.model,
+            request.lora,
+            seed=request.plan.seed,
+            gradient_checkpointing=request.plan.gradient_checkpointing,
+        )
+
+    def _prepared(
+        self, spec: SourceSpec, policy: Policy, request: FinetuneRequest
+    ) -> PreparedSource:
+        self._observer.phase(f"reading {spec.name}")
+        return self._prepare(
+            self._sources[spec.name], spec, policy.encode, request.rules
+        )
+
+    def _started(
+        self, run: RunFolder, request: FinetuneRequest, policy: Policy, mixed: MixedData
+    ) -> RunManifest:
+        manifest = RunManifest(
+            id=run.id,
+            name=request.name,
+            algorithm=request.algorithm,
+            status=RunStatus.RUNNING,
+            started=self._clock.now(),
+            recipe_sha256=hashlib.sha256(request.recipe.encode()).hexdigest(),
+            seed=request.plan.seed,
+            versions=request.versions,
+            machine=request.machine,
+            planned_steps=mixed.plan.max_steps,
+            model=policy.facts,
+            data=mixed.manifest,
+        )
+        run.write_manifest(manifest)
+        return manifest
+
+    def _tune(
+        self,
+        run: RunFolder,
+        record: _Record,
+        policy: Policy,
+        prepared: Sequence[PreparedSource],
+        mixed: MixedData,
+        request: FinetuneRequest,
+    ) -> RunManifest:
+        before = self._evaluate(policy, prepared, request.evaluation, "before")
+        run.write_samples("before", before.samples)
+        record.update(before=replace(before, samples=()))
+        outcome = self._train(run, policy, mixed)
+        record.update(
+            steps=outcome.steps,
+            seconds=outcome.seconds,
+            final_loss=outcome.final_loss,
+            data=realised(mixed, outcome.steps, outcome.stopped_by),
+        )
+        stopped_by = outcome.stopped_by
+        try:
+            if stopped_by is None:
+                after = self._evaluate(policy, prepared, request.evaluation, "after")
+                run.write_samples("after", after.samples)
+                record.update(after=replace(after, samples=()))
+        except Interrupted as end:
+            stopped_by = end.signal_number
+        finally:
+            self._save(run, record, policy)
+        if stopped_by is not None:
+            raise Interrupted(
+                stopped_by,
+                f"stopped after step {outcome.steps} of {mixed.plan.max_steps}; its weights are in {run.path}/lora",
+                fix="start the run again to have all its steps and figures",
+            )
+        return record.finish(RunStatus.COMPLETED, self._clock.now())
+
+    def _train(
+        self, run: RunFolder, policy: Policy, mixed: MixedData
+    ) -> TrainingOutcome:
+        self._observer.phase("training", mixed.plan.max_steps)
+
+        def on_step(report: StepReport) -> None:
+            run.append_metrics(step_metrics(report))
+            self._observer.step(report)
+
+        return self._optimizer.optimize(
+            policy, mixed.batches, mixed.plan, on_step=on_step, stop=self._stop
+        )
+
+    def _save(self, run: RunFolder, record: _Record, policy: Policy) -> None:
+        self._observer.phase("saving")
+        record.update(
+            weights=run.save_weights(policy.save, model_card(record.manifest))
+        )
+
+    @contextmanager
+    def _recorded(self, run: RunFolder, manifest: RunManifest) -> Iterator[_Record]:
+        """Whatever ends the run, its manifest says so."""
+        record = _Record(run, manifest)
+        try:
+            yield record
+        except Interrupted as end:
+            record.finish(RunStatus.INTERRUPTED, self._clock.now(), end.what)
+            raise
+        except BaseException as end:
+            reason = (
+                str(end)
+                if isinstance(end, CeselloError)
+                else f"{type(end).__name__}: {end}"
+            )
+            record.fail(self._clock.now(), reason)
+            raise
+
+
+class _Record:
+    """The manifest of a run while it changes; every change is on the disk at once."""
+
+    def __init__(self, run: RunFolder, manifest: RunManifest) -> None:
+        self._run = run
+        self.manifest = manifest
+
+    def update(self, **changes: object) -> None:
+        self.manifest = replace(self.manifest, **changes)  # type: ignore[arg-type]
+        self._run.write_manifest(self.manifest)
+
+    def finish(
+        self, status: RunStatus, finished: str, error: str | None = None
+    ) -> RunManifest:
+        self.update(status=status, finished=finished, error=error)
+        return self.manifest
+
+    def fail(self, finished: str, reason: str) -> None:
+        """Marks the run failed; where not even that can be written, it stays ``running`` without a lock."""
+        try:
+            self.finish(RunStatus.FAILED, finished, reason)
+        except CeselloError:
+            return
+
+
+def step_metrics(report: StepReport) -> dict[str, float]:
+    """A line of ``metrics.jsonl``."""
+    return asdict(report) | {
+        "perplexity": report.perplexity,
+        "tokens_per_second": report.tokens_per_second,
+    }

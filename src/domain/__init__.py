@@ -1,0 +1,1 @@
+"""What the words mean: pure values and functions, the standard library only."""

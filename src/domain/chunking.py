@@ -1,0 +1,293 @@
+"""Cutting a file into chunks along its syntax: split what is too big, join what is too small.
+
+A parser gives *blocks*: spans to keep whole where they fit, each of which can be opened into smaller ones.
+The chunks that come out are the file, every byte once and in order, none above the maximum:
+
+1. ``_pieces``: a block that fits is a piece; one that does not is opened, or cut by lines if it cannot be.
+   Text between blocks goes to a neighbour: line ends to the piece before, indentation to the piece after.
+2. ``_with_comments``: comments and decorators join what stands right below them.
+3. ``_filled``: the statements of one block are put together up to the maximum.
+4. ``_without_crumbs``: what is still very small joins a neighbour.
+
+A definition that fits is one piece after the first step, and no later step cuts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from .document import Chunk, SourceFile
+
+_CRUMB = 0.25
+"""Below this share of the maximum a piece is too small to be found, or understood, on its own."""
+
+_DEEPEST = 500
+"""Levels to open; what is nested deeper is cut by lines.
+
+No program is, but a generated sum of a million terms has a million levels.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A function or a class.
+
+    Attributes:
+        kind: ``function`` or ``class``.
+        name: qualified, as in ``A.b``.
+        signature: what stands before its body, on one line.
+        description: the first paragraph of its docstring.
+    """
+
+    kind: str
+    name: str
+    signature: str = ""
+    description: str = ""
+
+
+class Block(NamedTuple):
+    """A span of text to keep whole where it fits.
+
+    Attributes:
+        start: first character.
+        end: one past the last character.
+        definition: what it defines, if it does.
+        leads: whether it is a comment or a decorator, which belongs to what stands below it.
+        opened: the blocks inside it, in order; None where there is no syntax inside, as in a string.
+    """
+
+    start: int
+    end: int
+    definition: Definition | None = None
+    leads: bool = False
+    opened: Callable[[], Sequence[Block]] | None = None
+
+
+@dataclass(slots=True)
+class _Piece:
+    """A chunk in the making.
+
+    Attributes:
+        labels: the definitions it belongs to: itself, or the innermost one that had to be opened.
+        whole: whether it holds a whole definition.
+        header: the signature that the text lacks, because this is a later part of a definition.
+        group: neighbours inside one opened block have the same number.
+        depth: how many blocks were opened to reach it.
+    """
+
+    start: int
+    end: int
+    labels: tuple[Definition, ...] = ()
+    whole: bool = False
+    leads: bool = False
+    header: str = ""
+    group: int = -1
+    depth: int = 0
+
+
+def cut(
+    source: SourceFile,
+    text: str,
+    codec: str,
+    *,
+    blocks: Sequence[Block],
+    maximum: int,
+    language: str,
+) -> tuple[Chunk, ...]:
+    """Chunks that together are the file, each of at most ``maximum`` characters.
+
+    Args:
+        source: the file.
+        text: its text, and
+        codec: the codec that gives its bytes back, both from ``SourceFile.decoded``.
+        blocks: the top of the syntax tree, in order; none for a file that is cut by lines.
+        maximum: at least 2, so that a line end of two characters can stay whole.
+        language: for the chunks to carry.
+    """
+    pieces = _with_comments(text, _pieces(text, blocks, maximum), maximum)
+    pieces = _without_crumbs(_filled(pieces, maximum), maximum)
+    kind = "module" if blocks else "text"
+    return tuple(_chunks(source, text, codec, pieces, language, kind))
+
+
+def _terminal(blocks: Sequence[Block], maximum: int) -> Iterator[_Piece]:
+    """A piece for every block that fits or cannot be opened; the walk keeps its own stack."""
+    levels: list[tuple[Iterator[Block], Definition | None]] = [(iter(blocks), None)]
+    group = 0
+    at_head = False
+    while levels:
+        siblings, owner = levels[-1]
+        block = next(siblings, None)
+        if block is None:
+            levels.pop()
+            group += 1
+            continue
+        own = block.definition
+        fits = block.end - block.start <= maximum
+        closed = fits or block.opened is None or len(levels) >= _DEEPEST
+        inside = () if closed or not block.opened else block.opened()
+        if inside:
+            levels.append((iter(inside), own or owner))
+            group += 1
+            at_head = at_head or own is not None
+            continue
+        label = own or owner
+        header = owner.signature if owner and not own and not at_head else ""
+        labels = (label,) if label else ()
+        whole = fits and own is not None
+        yield _Piece(
+            block.start,
+            block.end,
+            labels,
+            whole,
+            block.leads,
+            header,
+            group,
+            len(levels),
+        )
+        at_head = False
+
+
+def _pieces(text: str, blocks: Sequence[Block], maximum: int) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    at = 0
+    for piece in _terminal(blocks, maximum):
+        if piece.end <= at:
+            continue
+        margin = text.rfind("\n", at, piece.start) + 1
+        if margin:
+            _absorb(pieces, text, at, margin, maximum)
+            at = margin
+        if piece.end - piece.start <= maximum < piece.end - at:  # it fits, but not with its indentation
+            _absorb(pieces, text, at, piece.start, maximum)
+            at = piece.start
+        piece.start = at
+        at = piece.end
+        last = pieces[-1] if pieces else None
+        if last and not margin and _fit(last, piece, maximum):
+            _join(last, piece)
+        elif at - piece.start <= maximum:
+            pieces.append(piece)
+        elif last and not last.whole and (not margin or (piece.labels and piece.labels == last.labels)):
+            pieces[-1:] = _parts(text, replace(last, end=at), maximum)  # goes on where the last piece ends
+        else:
+            pieces += _parts(text, piece, maximum)
+    _absorb(pieces, text, at, len(text), maximum)
+    return pieces
+
+
+def _absorb(pieces: list[_Piece], text: str, start: int, end: int, maximum: int) -> None:
+    """Gives the text between two blocks to the piece before it, or else makes it pieces of its own."""
+    if pieces and end - pieces[-1].start <= maximum:
+        pieces[-1].end = end
+    elif start < end:
+        pieces.extend(_parts(text, _Piece(start, end), maximum))
+
+
+def _parts(text: str, piece: _Piece, maximum: int) -> Iterator[_Piece]:
+    """The piece cut after line ends, and inside a line only when the line alone is above the maximum."""
+    start = piece.start
+    header = piece.header
+    while start < piece.end:
+        stop = min(start + maximum, piece.end)
+        if stop < piece.end:
+            stop = text.rfind("\n", start, stop) + 1 or stop - (text[stop - 1 : stop + 1] == "\r\n")
+        yield replace(piece, start=start, end=stop, header=header)
+        start = stop
+        header = piece.labels[0].signature if piece.labels else ""
+
+
+def _with_comments(text: str, pieces: Iterable[_Piece], maximum: int) -> list[_Piece]:
+    kept: list[_Piece] = []
+    for piece in reversed(list(pieces)):
+        below = kept[-1] if kept else None
+        if piece.leads and below and below.depth >= piece.depth and _fit(piece, below, maximum):
+            body = text[piece.start : piece.end]
+            if body.count("\n", len(body.rstrip())) <= 1:  # no blank line between them
+                below.start = piece.start
+                continue
+        kept.append(piece)
+    return kept[::-1]
+
+
+def _filled(pieces: Iterable[_Piece], maximum: int) -> list[_Piece]:
+    kept: list[_Piece] = []
+    for piece in pieces:
+        last = kept[-1] if kept else None
+        same_run = last and last.group == piece.group and not last.whole and not piece.whole
+        if last and same_run and _fit(last, piece, maximum):
+            _join(last, piece)
+        else:
+            kept.append(piece)
+    return kept
+
+
+def _without_crumbs(pieces: Iterable[_Piece], maximum: int) -> list[_Piece]:
+    crumb = maximum * _CRUMB
+    kept: list[_Piece] = []
+    for piece in pieces:
+        last = kept[-1] if kept else None
+        if (
+            last
+            and _fit(last, piece, maximum)
+            and min(last.end - last.start, piece.end - piece.start) < crumb
+        ):
+            _join(last, piece)
+        else:
+            kept.append(piece)
+    return kept
+
+
+def _fit(first: _Piece, second: _Piece, maximum: int) -> bool:
+    return second.end - first.start <= maximum
+
+
+def _join(first: _Piece, second: _Piece) -> None:
+    first.end = second.end
+    if second.labels != first.labels:
+        first.labels += tuple(label for label in second.labels if label not in first.labels)
+    first.whole = first.whole or second.whole
+    first.leads = False
+    first.group = second.group
+
+
+def _chunks(
+    source: SourceFile,
+    text: str,
+    codec: str,
+    pieces: Iterable[_Piece],
+    language: str,
+    kind: str,
+) -> Iterator[Chunk]:
+    returns = "\r" in text
+    start, line = 0, 1
+    for piece in pieces:
+        body = text[piece.start : piece.end]
+        end = start + len(body.encode(codec))
+        last_line = line + _line_ends(text, piece.start, piece.end - 1, returns)
+        kinds = {label.kind for label in piece.labels} or {kind}
+        yield Chunk(
+            path=source.path,
+            start=start,
+            end=end,
+            start_line=line,
+            end_line=last_line,
+            text=body,
+            language=language,
+            kind=kinds.pop() if len(kinds) == 1 else "module",
+            name=", ".join(label.name for label in piece.labels),
+            header=piece.header,
+            description=piece.labels[0].description if len(piece.labels) == 1 else "",
+        )
+        start = end
+        line = last_line + _line_ends(text, piece.end - 1, piece.end, returns)
+
+
+def _line_ends(text: str, start: int, end: int, returns: bool) -> int:
+    r"""How many lines end between two characters, at ``\n``, ``\r\n`` (counted at its ``\n``) or ``\r``."""
+    count = text.count("\n", start, end)
+    if returns:
+        count += text.count("\r", start, end) - text.count("\r\n", start, end + 1)
+    return count

@@ -1,0 +1,131 @@
+"""A conversation: the one shape every row of every source takes before it is trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+
+class Role(StrEnum):
+    """Who speaks."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function the assistant asks for.
+
+    Attributes:
+        name: the function.
+        arguments: a JSON object as text. It stays text, so that a round trip through a table changes nothing.
+        id: what the tool's result refers to, when the source gives one.
+    """
+
+    name: str
+    arguments: str
+    id: str | None = None
+
+    def decoded(self) -> dict[str, Any]:
+        """The arguments as a Python object; raises ValueError when the text is not a JSON object."""
+        value = json.loads(self.arguments)
+        if not isinstance(value, dict):
+            raise ValueError(
+                f"arguments of {self.name} are {type(value).__name__}, not an object"
+            )
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A function on offer: its name, what it does, and its parameters as a JSON schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+    def as_openai(self) -> dict[str, Any]:
+        """The form chat templates expect."""
+        function = {
+            "name": self.name,
+            "description": self.description,
+            "parameters": dict(self.parameters),
+        }
+        return {"type": "function", "function": function}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn.
+
+    Attributes:
+        trained: whether its tokens count in the loss; None means the default, assistant turns only.
+    """
+
+    role: Role
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+    trained: bool | None = None
+
+    @property
+    def is_trained(self) -> bool:
+        return self.role is Role.ASSISTANT if self.trained is None else self.trained
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Messages in order, the tools on offer, and what a grader needs to judge an answer.
+
+    Attributes:
+        reference: facts for a reward, never shown to the model (for example the right calls).
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    reference: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_plain_text(self) -> bool:
+        """A lone answer to nothing is no chat: it is text."""
+        if len(self.messages) != 1 or self.tools:
+            return False
+        turn = self.messages[0]
+        return turn.role is Role.ASSISTANT and not turn.tool_calls
+
+    def with_system(self, text: str) -> Conversation:
+        """The same conversation under a system prompt, unless it brings its own or is plain text."""
+        if not text or self.is_plain_text or (self.messages and self.messages[0].role is Role.SYSTEM):
+            return self
+        return replace(self, messages=(Message(Role.SYSTEM, text), *self.messages))
+
+    def prompt(self) -> Conversation:
+        """Everything before the last answer of the assistant: what a model is asked to continue."""
+        turns = list(self.messages)
+        while turns and turns[-1].role is not Role.ASSISTANT:
+            turns.pop()
+        return replace(self, messages=tuple(turns[:-1]) if turns else self.messages)
+
+    def answer(self) -> Message | None:
+        """The last answer of the assistant, if there is one."""
+        return next(
+            (turn for turn in reversed(self.messages) if turn.role is Role.ASSISTANT),
+            None,
+        )
+
+
+def user(text: str) -> Conversation:
+    """The shortest conversation: one question."""
+    return Conversation((Message(Role.USER, text),))
+
+
+def tools_named(tools: Iterable[ToolSpec], name: str) -> ToolSpec | None:
+    """The tool of that name, or None."""
+    return next((tool for tool in tools if tool.name == name), None)

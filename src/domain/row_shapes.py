@@ -1,0 +1,273 @@
+"""Rows of any common shape become conversations.
+
+messages            messages: [{role, content, tool_calls?}], tools?
+conversations       conversations: [{from, value}]   (ShareGPT)
+instruction         instruction, input?, response | output
+prompt_completion   prompt, completion               (text or lists of messages)
+text                text                             (plain text, all of it trained)
+glaive, xlam, bfcl  function calling, see ``function_rows``
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .conversation import Conversation, Message, Role, ToolCall
+from .errors import DataError
+from .function_rows import bfcl, glaive, tool_specs, xlam
+from .source import SourceRow
+
+_ROLES = {
+    "system": Role.SYSTEM,
+    "user": Role.USER,
+    "human": Role.USER,
+    "assistant": Role.ASSISTANT,
+    "gpt": Role.ASSISTANT,
+    "model": Role.ASSISTANT,
+    "tool": Role.TOOL,
+    "function": Role.TOOL,
+    "observation": Role.TOOL,
+    "ipython": Role.TOOL,
+}
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def to_conversation(
+    row: SourceRow, shape: str, columns: Mapping[str, str]
+) -> Conversation:
+    """The conversation a row holds.
+
+    Args:
+        shape: a name of ``SHAPES``, or ``auto``.
+        columns: standard column -> the row's own column.
+
+    Raises:
+        DataError: D010 no shape fits, D011 a column is missing, D012 a message is malformed. All name the row.
+    """
+    values = _standard_columns(row, columns)
+    name = detect(values) if shape == "auto" else shape
+    if name is None:
+        raise DataError(
+            "D010",
+            "the shape of a row is not recognised",
+            where=row.place,
+            got=f"columns {', '.join(sorted(values)) or 'none'}",
+            expected=" | ".join(
+                f"{known} ({', '.join(keys)})" for known, (keys, _) in SHAPES.items()
+            ),
+            fix="set shape and columns of the source",
+        )
+    keys, convert = SHAPES[name]
+    missing = [key for key in keys if key not in values]
+    if missing:
+        raise DataError(
+            "D011",
+            f'a row of shape "{name}" lacks {", ".join(missing)}',
+            where=row.place,
+            got=f"columns {', '.join(sorted(values)) or 'none'}",
+            fix="name the source's own columns under columns:",
+        )
+    try:
+        conversation = convert(values)
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ) as cause:
+        reason = (
+            f"{type(cause).__name__}: {cause}"
+            if isinstance(cause, LookupError)
+            else str(cause)
+        )
+        raise DataError(
+            "D012",
+            f"a row is malformed: {reason}",
+            where=row.place,
+            fix="mend the row or leave it out",
+        ) from cause
+    _check(conversation, row.place)
+    return conversation
+
+
+def detect(values: Mapping[str, Any]) -> str | None:
+    """The first shape whose columns are all there."""
+    return next(
+        (
+            name
+            for name, (keys, _) in SHAPES.items()
+            if all(key in values for key in keys)
+        ),
+        None,
+    )
+
+
+def _standard_columns(row: SourceRow, columns: Mapping[str, str]) -> dict[str, Any]:
+    """The row under standard column names, without the None that Arrow puts for an absent value."""
+    values = {key: value for key, value in row.values.items() if value is not None}
+    for standard, own in columns.items():
+        if own not in values:
+            raise DataError(
+                "D011",
+                f'a row has no column "{own}"',
+                where=row.place,
+                got=f"columns {', '.join(sorted(values)) or 'none'}",
+                fix=f"correct columns.{standard} of the source",
+            )
+        values[standard] = values[own]
+    return values
+
+
+def _check(conversation: Conversation, place: str) -> None:
+    turns = conversation.messages
+    if sum(turn.role is Role.SYSTEM for turn in turns) > 1:
+        raise DataError(
+            "D012",
+            "a row is malformed: two system turns",
+            where=place,
+            fix="keep one, the first turn",
+        )
+    for number, turn in enumerate(turns, start=1):
+        texts = (turn.content, *(call.arguments for call in turn.tool_calls))
+        if any(map(_LONE_SURROGATE.search, texts)):
+            raise DataError(
+                "D012",
+                f"a row is malformed: turn {number} holds half a character (a lone surrogate)",
+                where=place,
+                fix="mend the row or leave it out",
+            )
+        if not turn.content.strip() and not turn.tool_calls:
+            raise DataError(
+                "D012",
+                f"a row is malformed: turn {number} is empty",
+                where=place,
+                fix="mend the row or leave it out",
+            )
+
+
+def _messages(values: Mapping[str, Any]) -> Conversation:
+    turns = tuple(_message(turn) for turn in _listed(values["messages"], "messages"))
+    return Conversation(turns, tool_specs(values.get("tools")))
+
+
+def _conversations(values: Mapping[str, Any]) -> Conversation:
+    turns = _listed(values["conversations"], "conversations")
+    pairs = [
+        {
+            "role": turn.get("from", turn.get("role")),
+            "content": turn.get("value", turn.get("content")),
+        }
+        for turn in turns
+    ]
+    system = (
+        [{"role": "system", "content": values["system"]}]
+        if values.get("system")
+        else []
+    )
+    return Conversation(
+        tuple(_message(turn) for turn in [*system, *pairs]),
+        tool_specs(values.get("tools")),
+    )
+
+
+def _instruction(values: Mapping[str, Any]) -> Conversation:
+    question = str(values["instruction"])
+    if values.get("input"):
+        question = f"{question}\n\n{values['input']}"
+    answer = values.get("response", values.get("output"))
+    if answer is None:
+        raise ValueError("neither response nor output is there")
+    return Conversation(
+        (Message(Role.USER, question), Message(Role.ASSISTANT, str(answer)))
+    )
+
+
+def _prompt_completion(values: Mapping[str, Any]) -> Conversation:
+    prompt, completion = values["prompt"], values["completion"]
+    before = (
+        [Message(Role.USER, prompt)]
+        if isinstance(prompt, str)
+        else [_message(turn) for turn in prompt]
+    )
+    after = (
+        [Message(Role.ASSISTANT, completion)]
+        if isinstance(completion, str)
+        else [_message(turn) for turn in completion]
+    )
+    return Conversation((*before, *after), tool_specs(values.get("tools")))
+
+
+def _text(values: Mapping[str, Any]) -> Conversation:
+    return Conversation((Message(Role.ASSISTANT, str(values["text"])),))
+
+
+def _listed(value: Any, name: str) -> Sequence[Mapping[str, Any]]:
+    if isinstance(value, str):
+        value = json.loads(value)
+    if not isinstance(value, Sequence) or not value:
+        raise ValueError(f"{name} is not a list of turns")
+    return value
+
+
+def _message(turn: Mapping[str, Any]) -> Message:
+    role = _ROLES.get(str(turn.get("role")))
+    if role is None:
+        raise ValueError(
+            f'unknown role "{turn.get("role")}", expected one of {", ".join(_ROLES)}'
+        )
+    calls = tuple(_tool_call(call) for call in turn.get("tool_calls") or ())
+    content = turn.get("content")
+    if content is None and not calls:
+        raise ValueError(f"a turn of {role} has no content")
+    if content is not None and not isinstance(content, str):
+        raise TypeError(
+            f"the content of a turn of {role} is {type(content).__name__}, not text"
+        )
+    trained = turn.get("trained", turn.get("train"))
+    return Message(
+        role,
+        content or "",
+        calls,
+        tool_call_id=turn.get("tool_call_id"),
+        name=turn.get("name"),
+        trained=None if trained is None else bool(trained),
+    )
+
+
+def _tool_call(call: Mapping[str, Any]) -> ToolCall:
+    function = call.get("function", call)
+    arguments = function["arguments"]
+    text = (
+        arguments
+        if isinstance(arguments, str)
+        else json.dumps(_pruned(arguments), ensure_ascii=False)
+    )
+    result = ToolCall(function["name"], text, call.get("id"))
+    result.decoded()
+    return result
+
+
+def _pruned(value: Any) -> Any:
+    """Without the None that Arrow puts where another row of the table has a key."""
+    if isinstance(value, Mapping):
+        return {key: _pruned(item) for key, item in value.items() if item is not None}
+    return [_pruned(item) for item in value] if isinstance(value, list) else value
+
+
+Converter = Callable[[Mapping[str, Any]], Conversation]
+
+SHAPES: dict[str, tuple[tuple[str, ...], Converter]] = {
+    "messages": (("messages",), _messages),
+    "conversations": (("conversations",), _conversations),
+    "bfcl": (("question", "function", "ground_truth"), bfcl),
+    "xlam": (("query", "tools", "answers"), xlam),
+    "glaive": (("system", "chat"), glaive),
+    "instruction": (("instruction",), _instruction),
+    "prompt_completion": (("prompt", "completion"), _prompt_completion),
+    "text": (("text",), _text),
+}

@@ -1,0 +1,63 @@
+"""A conversation as tokens: what the model reads, and which of them count in the loss."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """One training row.
+
+    Attributes:
+        ids: token ids, shape [T].
+        trained: 1 where the token is a label, 0 elsewhere, shape [T]. The first token is never one: nothing
+            comes before it to predict it from.
+        truncated: whether tokens were cut off to fit.
+    """
+
+    ids: array[int]
+    trained: bytes
+    truncated: bool = False
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def trained_tokens(self) -> int:
+        return sum(self.trained)
+
+
+def token_row(
+    ids: Sequence[int], trained: Sequence[bool], *, truncated: bool = False
+) -> TokenRow:
+    """A row from plain sequences of the same length T."""
+    mask = bytearray(map(bool, trained))
+    if mask:
+        mask[0] = 0
+    return TokenRow(array("i", ids), bytes(mask), truncated)
+
+
+def truncate(row: TokenRow, max_tokens: int) -> TokenRow:
+    """The first ``max_tokens`` tokens, or the last ones where the first hold nothing that is trained."""
+    if len(row) <= max_tokens:
+        return row
+    keep = (
+        slice(0, max_tokens)
+        if any(row.trained[:max_tokens])
+        else slice(len(row) - max_tokens, None)
+    )
+    return token_row(row.ids[keep], list(map(bool, row.trained[keep])), truncated=True)
+
+
+def fingerprint(rows: Iterable[TokenRow]) -> str:
+    """A sha256 over tokens and masks, in order: the identity of a tokenised source."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(len(row).to_bytes(4, "little"))
+        digest.update(row.ids.tobytes())
+        digest.update(row.trained)
+    return digest.hexdigest()

@@ -1,0 +1,98 @@
+"""``cesello train``: from a recipe to LoRA weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .output import echo_json, echo_table
+
+if TYPE_CHECKING:
+    from ..settings import LoadedRecipe
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option(
+    "overrides", "--set", multiple=True, metavar="KEY=VALUE", help="Change a key, as training.max_steps=10."
+)
+@click.option("--dry-run", is_flag=True, help="Check the recipe and say what would be done; load nothing.")
+@click.option("as_json", "--json", is_flag=True, help="Print the result as JSON.")
+@click.pass_obj
+def train(debug: bool, recipe: Path, overrides: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Train a model as RECIPE says.
+
+    Reads the sources, measures the model on held-out rows, trains its LoRA weights, measures again, and
+    saves a run folder. Ctrl-C stops after the current step and keeps what was learned.
+    """
+    from ..settings import load_recipe
+
+    loaded = load_recipe(recipe, overrides)
+    if dry_run:
+        _say_plan(loaded, as_json)
+        return
+    _train(loaded, as_json, debug)
+
+
+def _say_plan(loaded: LoadedRecipe, as_json: bool) -> None:
+    recipe = loaded.recipe
+    if as_json:
+        echo_json(recipe.model_dump(mode="json"))
+        return
+    total = sum(source.weight for source in recipe.data.sources)
+    by_rows = recipe.data.mixture.temperature is not None
+    quantizer = recipe.quantizer.name + (", double quantisation" if _doubles(loaded) else "")
+    steps = recipe.training.max_steps or f"until {recipe.data.mixture.stop}"
+    rows = recipe.training.batch_size * recipe.training.accumulate
+    click.echo(f"model      {recipe.model.name} (quantizer {quantizer})")
+    click.echo(f"LoRA       r {recipe.lora.r}, alpha {recipe.lora.alpha}, on {recipe.lora.target_modules}")
+    click.echo(
+        f"training   {recipe.algorithm}, {steps} steps of {rows} rows, learning rate {recipe.training.learning_rate:g}"
+    )
+    click.echo(f"runs       {recipe.output}\n")
+    echo_table(
+        ["source", "kind", "share", "held out"],
+        [
+            (
+                source.name,
+                source.kind,
+                "by rows" if by_rows else f"{source.weight / total:.0%}",
+                source.holdout,
+            )
+            for source in recipe.data.sources
+        ],
+        right=(2, 3),
+    )
+    click.echo("\nThe recipe is valid. Nothing was loaded, fetched or written.")
+
+
+def _doubles(loaded: LoadedRecipe) -> bool:
+    return loaded.recipe.quantizer.name == "nf4" and loaded.recipe.quantizer.double_quant
+
+
+def _train(loaded: LoadedRecipe, as_json: bool, debug: bool) -> None:
+    from dependency_injector import providers
+
+    from ..requests import finetune_request, recipe_container
+    from ..signals import SignalStop, listening
+    from .quiet import quieten
+    from .summary import say_result
+    from .watch import make_observer
+
+    container = recipe_container(loaded)
+    observer, stop = make_observer(), SignalStop()
+    container.observer.override(providers.Object(observer))
+    container.stop.override(providers.Object(stop))
+    with listening(stop):
+        try:
+            quieten(debug)
+            manifest = container.finetune()(finetune_request(loaded))
+        finally:
+            observer.close()
+    path = Path(loaded.recipe.output) / manifest.id
+    if as_json:
+        echo_json(manifest)
+    else:
+        say_result(manifest, path)

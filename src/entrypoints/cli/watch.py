@@ -1,0 +1,126 @@
+"""Shows a person how a run goes: a bar with rate and time left on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from ...domain.schedule import StepReport
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class TerminalObserver:
+    """Writes to standard error, so that standard output stays clean for results."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:<34}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:>9}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[figures]}"),
+            console=Console(file=sys.stderr),
+            refresh_per_second=4,
+        )
+        self._task: TaskID | None = None
+        self._began = 0.0
+        self._done = 0
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        self._end()
+        self._began, self._done = time.perf_counter(), 0
+        self._task = self._progress.add_task(name, total=total, rate="", figures="")
+        self._progress.start()
+
+    def advance(self, count: int = 1) -> None:
+        if self._task is not None:
+            self._done += count
+            self._progress.update(self._task, advance=count, rate=self._rate())
+
+    def step(self, report: StepReport) -> None:
+        if self._task is not None:
+            self._progress.update(self._task, figures=figures(report))
+        self.advance()
+
+    def note(self, text: str) -> None:
+        self._progress.console.print(text, highlight=False, markup=False)
+
+    def close(self) -> None:
+        """Ends the last bar."""
+        self._end()
+
+    def _end(self) -> None:
+        if self._task is not None:
+            task = self._progress.tasks[-1]
+            self._progress.update(
+                self._task, total=task.total or max(self._done, 1), completed=task.total or max(self._done, 1)
+            )
+            self._progress.stop()
+            self._progress.remove_task(self._task)
+            self._task = None
+
+    def _rate(self) -> str:
+        return f"{self._done / max(time.perf_counter() - self._began, 1e-9):.1f}/s"
+
+
+class LineObserver:
+    """For logs: a line a phase, and one now and then while it lasts."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        self._total: int | None = None
+        self._done = 0
+        self._began = 0.0
+        self._told = 0.0
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        self._name, self._total, self._done = name, total, 0
+        self._began = self._told = time.perf_counter()
+        self.note(name if total is None else f"{name} (0/{total})")
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        self._tell("")
+
+    def step(self, report: StepReport) -> None:
+        self._done += 1
+        self._tell(figures(report))
+
+    def note(self, text: str) -> None:
+        click.echo(text, err=True)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _tell(self, rest: str) -> None:
+        now = time.perf_counter()
+        if now - self._told < _SECONDS_BETWEEN_LINES and self._done != self._total:
+            return
+        self._told = now
+        rate = self._done / max(now - self._began, 1e-9)
+        left = (
+            f", {(self._total - self._done) / rate:.0f} s left"
+            if self._total and self._done < self._total
+            else ""
+        )
+        of = f"/{self._total}" if self._total else ""
+        self.note(f"  {self._name} {self._done}{of} ({rate:.1f}/s{left}) {rest}".rstrip())
+
+
+def figures(report: StepReport) -> str:
+    """The figures of a step on one line."""
+    return (
+        f"loss {report.loss:.3f}  ppl {report.perplexity:.2f}  lr {report.learning_rate:.1e}  "
+        f"{report.tokens_per_second:.0f} tok/s"
+    )
+
+
+def make_observer() -> TerminalObserver | LineObserver:
+    """The right one for where standard error goes."""
+    return TerminalObserver() if sys.stderr.isatty() else LineObserver()

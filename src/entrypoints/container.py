@@ -1,0 +1,90 @@
+"""The container: which adapter serves which port, chosen by a configuration that anybody can change.
+
+container = make_container({"quantizer": {"name": "nf4"}, "memory": {"store": "numpy"}})
+container.finetune()             # a use case with everything it needs
+container.model_provider.override(providers.Object(FakeModelProvider()))   # for a test
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from dependency_injector import containers, providers
+
+from ..application.finetune import Finetune
+from ..application.generate import Generate
+from . import wiring
+from .home import home
+from .kit_wiring import build_model_files
+
+DEFAULTS: Mapping[str, Any] = {
+    "algorithm": "sft",
+    "output": "runs",
+    "root": ".",
+    "quantizer": {"name": "none", "double_quant": True, "compute_dtype": "auto"},
+    "data": {"sources": []},
+    "memory": {
+        "store": "chroma",
+        "folder": None,
+        "embedder": "sentence-transformers/all-MiniLM-L6-v2",
+        "reranker": "cross-encoder/ms-marco-MiniLM-L-12-v2",
+    },
+}
+"""The configuration where nothing else is said."""
+
+
+class Container(containers.DeclarativeContainer):
+    """Every port's provider; a provider is called to get the thing."""
+
+    config = providers.Configuration()
+
+    home = providers.Callable(home)
+    model_files = providers.Singleton(build_model_files, home)
+    quantizer = providers.Selector(
+        config.quantizer.name,
+        none=providers.Singleton(wiring.no_quantizer),
+        nf4=providers.Singleton(
+            wiring.nf4_quantizer, config.quantizer.double_quant, config.quantizer.compute_dtype
+        ),
+        int8=providers.Singleton(wiring.int8_quantizer),
+    )
+    model_provider = providers.Singleton(wiring.hf_provider, quantizer, model_files)
+    sources = providers.Factory(wiring.dataset_sources, config.data.sources, config.root, home)
+    policy_optimizer = providers.Selector(config.algorithm, sft=providers.Singleton(wiring.lightning_sft))
+    rewards = providers.Dict(function_calling=providers.Singleton(wiring.function_calling_reward))
+    run_store = providers.Singleton(wiring.folder_run_store, config.output)
+
+    chunker = providers.Singleton(wiring.treesitter_chunker)
+    embedder = providers.Singleton(wiring.sentence_embedder, config.memory.embedder, model_files)
+    reranker = providers.Singleton(wiring.cross_encoder, config.memory.reranker, model_files)
+    vector_store = providers.Selector(
+        config.memory.store,
+        chroma=providers.Singleton(wiring.chroma_store, config.memory.folder),
+        numpy=providers.Singleton(wiring.numpy_store),
+    )
+
+    observer = providers.Singleton(wiring.SilentObserver)
+    stop = providers.Singleton(wiring.NeverStop)
+    clock = providers.Singleton(wiring.SystemClock)
+
+    finetune = providers.Factory(
+        Finetune, model_provider, sources, policy_optimizer, rewards, run_store, observer, stop, clock
+    )
+    generate = providers.Factory(Generate, model_provider, stop)
+
+
+def make_container(config: Mapping[str, Any] | None = None) -> Container:
+    """A container with ``DEFAULTS``, changed by ``config`` key by key."""
+    container = Container()
+    container.config.from_dict(_merged(DEFAULTS, config or {}))
+    return container
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    result = deepcopy(dict(base))
+    for key, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(key), dict)
+        result[key] = _merged(result[key], value) if both else value
+    return result

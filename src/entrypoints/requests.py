@@ -1,0 +1,122 @@
+"""From a recipe to what the use cases are asked."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+
+from ..application.finetune import FinetuneRequest
+from ..application.generate import GenerateRequest
+from ..application.prepare_source import RowRules
+from ..domain.evaluation import EvaluationSpec, GradedSpec
+from ..domain.generation import Sampling
+from ..domain.mixture import MixtureSpec, StopRule
+from ..domain.model_spec import LoraSpec, ModelSpec
+from ..domain.run import RunSummary
+from ..domain.schedule import TrainingPlan
+from ..domain.source import SourceSpec
+from .container import Container, make_container
+from .settings import LoadedRecipe
+from .settings.data_settings import Source
+from .settings.recipe import Recipe, is_local
+
+LIBRARIES = (
+    "cesello",
+    "torch",
+    "transformers",
+    "peft",
+    "bitsandbytes",
+    "lightning",
+    "datasets",
+    "tokenizers",
+)
+
+
+def recipe_container(loaded: LoadedRecipe) -> Container:
+    """A container that follows the recipe."""
+    return make_container(loaded.recipe.model_dump() | {"root": str(loaded.root)})
+
+
+def finetune_request(loaded: LoadedRecipe) -> FinetuneRequest:
+    """What ``Finetune`` is asked by a recipe."""
+    recipe = loaded.recipe
+    return FinetuneRequest(
+        name=recipe.name or loaded.path.stem,
+        recipe=loaded.as_yaml(),
+        model=model_spec(loaded),
+        lora=LoraSpec(**recipe.lora.model_dump()),
+        sources=tuple(_source_spec(source) for source in recipe.data.sources),
+        mixture=MixtureSpec(
+            seed=recipe.seed,
+            temperature=recipe.data.mixture.temperature,
+            max_passes=recipe.data.mixture.max_passes,
+            stop=StopRule(recipe.data.mixture.stop),
+        ),
+        plan=_training_plan(recipe),
+        max_steps=recipe.training.max_steps,
+        rules=RowRules(
+            seed=recipe.seed,
+            system_prompt=recipe.data.system_prompt or "",
+            max_tokens=recipe.data.max_tokens,
+            overlong=recipe.data.overlong,
+        ),
+        evaluation=_evaluation_spec(recipe),
+        algorithm=recipe.algorithm,
+        versions=library_versions(),
+        machine=f"{platform.system()} {platform.machine()}",
+    )
+
+
+def generate_request(
+    loaded: LoadedRecipe, run: RunSummary, prompt: str, sampling: Sampling, lora: bool
+) -> GenerateRequest:
+    """What ``Generate`` is asked about a run, whose recipe tells the model and the system prompt."""
+    return GenerateRequest(
+        run=run,
+        model=model_spec(loaded),
+        prompt=prompt,
+        system_prompt=loaded.recipe.data.system_prompt or "",
+        sampling=sampling,
+        lora=lora,
+    )
+
+
+def model_spec(loaded: LoadedRecipe) -> ModelSpec:
+    """The base model; a local folder becomes an absolute path."""
+    model = loaded.recipe.model
+    name = str(loaded.resolve(model.name).resolve()) if is_local(model.name) else model.name
+    return ModelSpec(name, model.revision, model.dtype, model.attention, loaded.recipe.training.device)
+
+
+def library_versions() -> Mapping[str, str]:
+    """Of Python and of the libraries a result depends on, without importing them."""
+    found = {"python": sys.version.split()[0]}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _source_spec(source: Source) -> SourceSpec:
+    common = {name: getattr(source, name) for name in SourceSpec.__dataclass_fields__}
+    return SourceSpec(**common)
+
+
+def _training_plan(recipe: Recipe) -> TrainingPlan:
+    values = recipe.training.model_dump(exclude={"max_steps", "device"})
+    return TrainingPlan(max_steps=recipe.training.max_steps or 0, seed=recipe.seed, **values)
+
+
+def _evaluation_spec(recipe: Recipe) -> EvaluationSpec:
+    settings = recipe.evaluation
+    return EvaluationSpec(
+        rows=settings.rows,
+        batch_size=settings.batch_size,
+        samples=settings.samples,
+        max_new_tokens=settings.max_new_tokens,
+        graded=tuple(GradedSpec(one.source, one.reward, one.rows) for one in settings.generate),
+    )

@@ -1,0 +1,131 @@
+"""What holds between the keys of a recipe.
+
+These checks look at the values as written, not at a validated recipe, so that a contradiction is told
+together with all other mistakes; a value of the wrong type is passed over, it has its own problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeGuard
+
+from ...domain.errors import UsageError
+from .document import Document, Keys
+from .problems import pick, quoted
+from .validation import missing_key
+
+
+def check_contradictions(document: Document) -> None:
+    """Reports C006 to C009 where keys do not go together."""
+    _check_steps(document)
+    _check_names(document)
+    _check_weights(document)
+    _check_lengths(document)
+    _check_generate(document)
+
+
+def _check_steps(document: Document) -> None:
+    keys: Keys = ("training", "max_steps")
+    steps, stop = document.get(*keys), document.get("data", "mixture", "stop")
+    if steps is None and stop in (None, "max_steps") and not document.is_wrong(keys):
+        example = "max_steps: 100 under training, or set data.mixture.stop to first_exhausted or all_seen"
+        document.report(keys, missing_key(keys, document, example))
+    steps, warmup = document.sound(*keys), document.sound("training", "warmup_steps")
+    if _is_number(steps) and _is_number(warmup) and steps < warmup:
+        _contradiction(
+            document,
+            ("training", "warmup_steps"),
+            "the warmup is longer than the training",
+            "lower warmup_steps or raise max_steps",
+            got=f"{warmup} steps of warmup",
+            expected=f"at most {steps}, training.max_steps",
+        )
+
+
+def _check_names(document: Document) -> None:
+    seen: dict[str, int] = {}
+    for index, source in _sources(document):
+        name = source.get("name")
+        if isinstance(name, str) and name in seen:
+            keys: Keys = ("data", "sources", index, "name")
+            first = document.value_place(("data", "sources", seen[name], "name"))
+            problem = UsageError(
+                "C008",
+                f"two sources are called {quoted(document.as_written(keys))}",
+                where=document.value_place(keys),
+                fix=f"rename one of them; the first is at {first}",
+            )
+            document.report(keys, problem)
+        elif isinstance(name, str):
+            seen[name] = index
+
+
+def _check_weights(document: Document) -> None:
+    keys = [
+        ("data", "sources", index, "weight") for index, source in _sources(document) if "weight" in source
+    ]
+    if _is_number(document.sound("data", "mixture", "temperature")):
+        what = "shares come from data.mixture.temperature or from weights, not from both"
+        for weight in keys:
+            _contradiction(document, weight, what, "remove the weight, or set the temperature to null")
+    elif (
+        keys and len(keys) == len(list(_sources(document))) and all(document.sound(*key) == 0 for key in keys)
+    ):
+        what = "all weights are zero: there is nothing to train on"
+        _contradiction(document, keys[0], what, "give at least one source a weight above 0")
+
+
+def _check_lengths(document: Document) -> None:
+    for index, _ in _sources(document):
+        keys: Keys = ("data", "sources", index)
+        shortest = document.sound(*keys, "min_characters")
+        longest = document.sound(*keys, "max_characters")
+        if _is_number(shortest) and _is_number(longest) and shortest > longest:
+            _contradiction(
+                document,
+                (*keys, "min_characters"),
+                "no conversation can be that long and that short",
+                "lower min_characters or raise max_characters",
+                got=f"at least {shortest}",
+                expected=f"at most {longest}, max_characters",
+            )
+
+
+def _check_generate(document: Document) -> None:
+    named = ((source.get("name"), index) for index, source in _sources(document))
+    places = {name: index for name, index in named if isinstance(name, str)}
+    for index, _ in _maps(document, "evaluation", "generate"):
+        keys: Keys = ("evaluation", "generate", index, "source")
+        name = document.sound(*keys)
+        if not isinstance(name, str) or not places:
+            continue
+        if name not in places:
+            what, where = (
+                f"no source is called {quoted(document.as_written(keys))}",
+                document.value_place(keys),
+            )
+            document.report(keys, UsageError("C009", what, where=where, fix=pick(name, places)))
+        elif document.sound("data", "sources", places[name], "holdout") == 0:
+            what = f"{quoted(document.as_written(keys))} holds no rows out to be evaluated on"
+            _contradiction(document, keys, what, "raise its holdout, or remove it from evaluation.generate")
+
+
+def _contradiction(document: Document, keys: Keys, what: str, fix: str, **comparison: str) -> None:
+    where = document.value_place(keys)
+    document.report(keys, UsageError("C007", what, where=where, fix=fix, **comparison))
+
+
+def _sources(document: Document) -> Iterator[tuple[int, dict[str, Any]]]:
+    return _maps(document, "data", "sources")
+
+
+def _maps(document: Document, *keys: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The maps of a list, with their indices."""
+    items = document.get(*keys)
+    for index, item in enumerate(items if isinstance(items, list) else []):
+        if isinstance(item, dict):
+            yield index, item
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,55 @@
+"""``${NAME}`` in text is replaced from the environment; ``$${`` stands for the two characters themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ...domain.errors import UsageError
+from .document import Document, Keys, walk
+from .problems import cut, quoted
+from .yaml_text import has_surrogate
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|\$\{")
+
+
+def expand_environment(document: Document, environment: Mapping[str, str]) -> None:
+    """Replaces references in the document's values; keys of maps are left alone."""
+    for keys, text in [(keys, value) for keys, value in walk(document.value) if isinstance(value, str)]:
+        expanded = _expand(text, keys, document, environment)
+        if expanded != text:
+            document.written[keys] = text
+            document.get(*keys[:-1])[keys[-1]] = expanded
+
+
+def _expand(text: str, keys: Keys, document: Document, environment: Mapping[str, str]) -> str | None:
+    """The text with its references replaced; None, reported, when one cannot be."""
+    wrong: dict[str, UsageError] = {}  # by what is wrong: the same variable twice is one problem
+
+    def replacement(match: re.Match[str]) -> str:
+        if match[0] == "$${":
+            return "${"
+        problem = _problem(match["name"], environment)
+        if problem is None:
+            return environment[match["name"]]
+        what, fix = problem
+        wrong[what] = UsageError("C012", what, where=document.value_place(keys), fix=fix)
+        return ""
+
+    expanded = _REFERENCE.sub(replacement, text)
+    for problem in wrong.values():
+        document.report(keys, problem)
+    return None if wrong else expanded
+
+
+def _problem(name: str | None, environment: Mapping[str, str]) -> tuple[str, str] | None:
+    if name is None:
+        return 'text has "${" without a variable\'s name and "}"', "write ${NAME}, or $${ for the characters"
+    if name not in environment:
+        return (
+            f"the environment variable {quoted(name)} is not set",
+            f"export {cut(name)}=..., or write $${{ for the characters",
+        )
+    if has_surrogate(environment[name]):
+        return f"the environment variable {quoted(name)} is not UTF-8", f"set {cut(name)} again in UTF-8"
+    return None

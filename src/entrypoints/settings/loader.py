@@ -1,0 +1,118 @@
+"""Loading a recipe: the file, ``--set``, the environment, then every check, and all mistakes at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...domain.errors import InvalidRecipe, Place, UsageError
+from .contradictions import check_contradictions
+from .document import Document, Keys, Where
+from .environment import expand_environment
+from .overrides import Override, apply_override, read_override
+from .paths import check_paths, resolve_root
+from .problems import in_order, printable, shown
+from .recipe import Recipe
+from .recipe_file import empty_recipe, read_recipe_text
+from .validation import validate
+from .yaml_limits import Mark
+from .yaml_text import read_yaml, write_yaml
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRecipe:
+    """A valid recipe and where it comes from.
+
+    Attributes:
+        path: the file, as it was given.
+        root: the folder that the recipe's paths resolve under, absolute.
+        written: texts that name the environment or escape it, as they were written.
+    """
+
+    recipe: Recipe
+    path: Path
+    root: Path
+    written: Mapping[Keys, str] = field(default_factory=dict, repr=False)
+
+    def resolve(self, path: str) -> Path:
+        """A path of the recipe (a file, a pattern, a model's folder) as an absolute one."""
+        return self.root / path
+
+    def as_yaml(self) -> str:
+        """Every key with its value, to be kept beside the results; loads as the same recipe from anywhere.
+
+        Values of environment variables are not in it: ``${NAME}`` stays as it was written.
+        """
+        values = self.recipe.model_dump(mode="json")
+        for keys, text in self.written.items():
+            _put(values, keys, text)
+        values["root"] = str(self.root).replace("${", "$${")
+        return write_yaml(values)
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
+    """The recipe in a file, with values changed by ``--set``.
+
+    Args:
+        path: a YAML file; messages name it as it is given here.
+        overrides: ``dotted.key=value`` each, applied in order before anything is checked.
+
+    Raises:
+        InvalidRecipe: all that is wrong with the file and the overrides.
+    """
+    edits, problems = _read_overrides(overrides)
+    try:
+        document = _read_document(path)
+    except UsageError as problem:
+        raise InvalidRecipe(in_order([problem, *problems])) from problem
+    for edit in edits:
+        apply_override(edit, document)
+    expand_environment(document, os.environ)
+    root = resolve_root(document, path)
+    recipe = validate(document)
+    check_contradictions(document)
+    check_paths(document, root)
+    problems += document.problems
+    if problems or recipe is None:
+        raise InvalidRecipe(in_order(problems))
+    return LoadedRecipe(recipe, path, root, document.written)
+
+
+def _read_overrides(overrides: Sequence[str]) -> tuple[list[Override], list[UsageError]]:
+    edits: list[Override] = []
+    problems: list[UsageError] = []
+    for text in overrides:
+        try:
+            edits.append(read_override(text))
+        except UsageError as problem:
+            problems.append(problem)
+    return edits, problems
+
+
+def _read_document(path: Path) -> Document:
+    name = printable(str(path))
+
+    def locate(mark: Mark | None) -> Where:
+        return Place(name, mark.line + 1, mark.column + 1) if mark else Place(name)
+
+    document = read_yaml(read_recipe_text(path), locate)
+    if document.value is None:
+        raise empty_recipe(path)
+    if not isinstance(document.value, dict):
+        raise UsageError(
+            "C030",
+            "a recipe is a map of keys",
+            where=document.value_place(()),
+            got=shown(document.value),
+            fix="start with a line such as model:, without a hyphen before it",
+        )
+    return document
+
+
+def _put(values: Any, keys: Keys, text: str) -> None:
+    for key in keys[:-1]:
+        values = values[key]
+    values[keys[-1]] = text

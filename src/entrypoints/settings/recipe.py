@@ -1,0 +1,183 @@
+"""A recipe: everything a run depends on. The descriptions feed the JSON schema and ``cesello init``.
+
+These models check one value at a time; what holds between keys is in ``contradictions``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
+
+from .data_settings import DataSettings
+from .section import DType, Section, Text
+
+LATER_ALGORITHMS = ("grpo", "apo")
+
+
+def is_local(model_name: str) -> bool:
+    """Whether a model's name is a folder rather than a name on the hub."""
+    return model_name.startswith(("./", "../", "/"))
+
+
+class ModelSettings(Section):
+    """The base model."""
+
+    name: str = Field(
+        pattern=r"^(\.{0,2}/.*|[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)?)$",
+        description="A name on the hub, or a folder under root that starts with ./, ../ or /.",
+        examples=["HuggingFaceTB/SmolLM2-135M-Instruct"],
+    )
+    revision: Text | None = Field(
+        default=None, description="A commit on the hub, to get the same weights; null: the newest."
+    )
+    dtype: DType = Field(
+        default="auto", description="Number format of the weights; auto takes what the device does well."
+    )
+    attention: Literal["sdpa", "eager", "flash_attention_2"] = Field(
+        default="sdpa",
+        description="How attention is computed; flash_attention_2 needs its own package and a GPU.",
+    )
+
+
+class QuantizerSettings(Section):
+    """Whether the frozen base weights are stored in fewer bits."""
+
+    name: Literal["none", "nf4", "int8"] = Field(
+        default="none", description="nf4: 4 bits (QLoRA), int8: 8 bits, none: as they are."
+    )
+    double_quant: bool = Field(
+        default=True, description="nf4 only: quantise the scales too, about 0.4 bit less per weight."
+    )
+    compute_dtype: DType = Field(
+        default="auto", description="Number format that quantised weights are computed in."
+    )
+
+
+def _written_as(value: Any) -> str:
+    return "preset" if isinstance(value, str) else "names"
+
+
+TargetModules: TypeAlias = Annotated[
+    Annotated[Literal["attention", "mlp", "all-linear"], Tag("preset")]
+    | Annotated[tuple[Text, ...], Field(strict=False, min_length=1), Tag("names")],
+    Discriminator(_written_as),
+]
+
+
+class LoraSettings(Section):
+    """The weights that are trained: two thin matrices beside each target module."""
+
+    r: int = Field(
+        default=16, ge=1, description="Rank of the matrices: more learns more and costs more memory."
+    )
+    alpha: int = Field(default=32, ge=1, description="Their output is scaled by alpha / r.")
+    dropout: float = Field(
+        default=0.05, ge=0, lt=1, allow_inf_nan=False, description="Share of inputs dropped, 0 to below 1."
+    )
+    target_modules: TargetModules = Field(
+        default="attention", description="attention, mlp, all-linear, or a list of names as [q_proj, v_proj]."
+    )
+
+
+class TrainingSettings(Section):
+    """How the weights are optimised."""
+
+    max_steps: int | None = Field(
+        default=None,
+        ge=1,
+        description="Optimizer steps; null: until data.mixture.stop ends the training.",
+        examples=[100],
+    )
+    batch_size: int = Field(default=4, ge=1, description="Rows of one forward pass.")
+    accumulate: int = Field(default=1, ge=1, description="Forward passes of one optimizer step.")
+    learning_rate: float = Field(
+        default=2e-4, gt=0, allow_inf_nan=False, description="The peak, after the warmup."
+    )
+    weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False, description="AdamW's weight decay.")
+    warmup_steps: int = Field(
+        default=0, ge=0, description="Steps in which the learning rate rises to its peak."
+    )
+    final_learning_rate: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Where the cosine ends, as a share of the peak, 0 to 1.",
+    )
+    gradient_clip: float = Field(
+        default=1.0, gt=0, allow_inf_nan=False, description="Largest norm of the gradient."
+    )
+    gradient_checkpointing: bool = Field(
+        default=False, description="Compute activations twice to save memory."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where the training runs; auto: a GPU if any."
+    )
+
+
+class GenerateSettings(Section):
+    """Answers to held-out prompts, graded by a reward."""
+
+    source: Text = Field(description="A source's name.", examples=["functions"])
+    reward: Literal["function_calling"] = Field(
+        description="How answers are graded.", examples=["function_calling"]
+    )
+    rows: int = Field(default=24, ge=1, description="Held-out rows that are answered.")
+
+
+class EvaluationSettings(Section):
+    """What is measured on held-out rows, before and after the training."""
+
+    rows: int | None = Field(
+        default=None, ge=1, description="Held-out rows per source that the loss is taken on; null: all."
+    )
+    batch_size: int = Field(default=8, ge=1, description="Rows of one forward pass.")
+    samples: int = Field(default=3, ge=0, description="Answers per source kept to be read, before and after.")
+    max_new_tokens: int = Field(default=96, ge=1, description="Longest answer, in tokens.")
+    generate: tuple[GenerateSettings, ...] = Field(
+        default=(),
+        strict=False,
+        description="Graded answers, as [{source: functions, reward: function_calling, rows: 24}].",
+    )
+
+
+class MemorySettings(Section):
+    """The memory for code and procedures."""
+
+    store: Literal["chroma", "numpy"] = Field(default="chroma", description="The vector store.")
+
+
+def _refuse_later(value: Any) -> Any:
+    if value in LATER_ALGORITHMS:
+        raise PydanticCustomError("later_version", "comes in a later version")
+    return value
+
+
+class Recipe(Section):
+    """Everything a run depends on."""
+
+    algorithm: Annotated[Literal["sft"], BeforeValidator(_refuse_later)] = Field(
+        default="sft", description="How the model learns: sft, supervised fine-tuning."
+    )
+    name: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9-]+$",
+        max_length=64,
+        description="Part of the run's id: small letters, digits and hyphens; null: none.",
+    )
+    seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="The same seed gives the same order of rows."
+    )
+    output: Text = Field(default="runs", description="Folder of the runs, relative to the current folder.")
+    root: Text = Field(
+        default=".", description="Paths below stay under this folder, itself relative to the recipe's."
+    )
+    model: ModelSettings
+    quantizer: QuantizerSettings = QuantizerSettings()
+    lora: LoraSettings = LoraSettings()
+    data: DataSettings
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    memory: MemorySettings = MemorySettings()

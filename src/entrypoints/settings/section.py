@@ -1,0 +1,17 @@
+"""What all sections of a recipe have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """Values are taken as they are (no text becomes a number), unknown keys are refused, nothing changes."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+Text: TypeAlias = Annotated[str, Field(min_length=1)]
+DType: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]

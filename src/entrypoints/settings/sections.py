@@ -1,0 +1,66 @@
+"""Which model describes which part of a recipe: from a way through the recipe to its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, TypeAlias, get_args
+
+from pydantic import BaseModel
+
+from .document import Keys
+from .recipe import Recipe
+
+Location: TypeAlias = tuple[str | int, ...]
+"""Where pydantic says an error is: the way through the recipe, with one more part below every union."""
+
+
+def without_tags(location: Location) -> Keys:
+    """The way through the recipe."""
+    return tuple(part for depth, part in enumerate(location) if not _names_a_member(location[:depth]))
+
+
+def _names_a_member(above: Location) -> bool:
+    """Whether the part below ``above`` says which member of a union was taken."""
+    return above == ("lora", "target_modules") or (above[:2] == ("data", "sources") and len(above) == 3)
+
+
+def section_at(location: Location) -> type[BaseModel]:
+    """The model of the section there; ``location`` keeps its tags, which tell a source's kind."""
+    candidates = [Recipe]
+    for part in location:
+        if isinstance(part, int):
+            continue
+        if len(candidates) > 1:
+            candidates = [
+                model for model in candidates if part in get_args(model.model_fields["kind"].annotation)
+            ]
+        else:
+            candidates = list(models_in(candidates[0].model_fields[part].annotation))
+    return candidates[0]
+
+
+def models_in(annotation: Any) -> Iterator[type[Any]]:
+    """The sections that a field's type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models_in(argument)
+
+
+@cache
+def homes() -> Mapping[str, str]:
+    """Every key that is in exactly one section outside the sources, with that section's name."""
+    found: dict[str, list[str]] = {}
+    for model, name in _sections(Recipe, ""):
+        for key in model.model_fields:
+            found.setdefault(key, []).append(name)
+    return {key: names[0] for key, names in found.items() if len(names) == 1 and names[0]}
+
+
+def _sections(model: type[BaseModel], name: str) -> Iterator[tuple[type[BaseModel], str]]:
+    yield model, name
+    for key, field in model.model_fields.items():
+        inner = list(models_in(field.annotation))
+        if len(inner) == 1:
+            yield from _sections(inner[0], f"{name}.{key}" if name else key)

@@ -1,0 +1,180 @@
+"""One builder per adapter: the only place that names them, besides the kit's own wiring.
+
+Each imports its adapter when it is called, so that only what a command uses is loaded, and is annotated
+with the port it returns, so that the type checker proves that the adapter fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..domain.ports.data import DatasetSource
+from ..domain.ports.hub import ModelFiles
+from ..domain.ports.memory import Chunker, Embedder, Reranker, VectorStore
+from ..domain.ports.model import ModelProvider, Quantizer
+from ..domain.ports.reward import RewardModel
+from ..domain.ports.run import RunStore
+from ..domain.ports.training import PolicyOptimizer
+from ..domain.schedule import StepReport
+
+
+def no_quantizer() -> Quantizer:
+    """Weights as they are."""
+    from ..adapters.model.quantizers import NoQuantizer
+
+    return NoQuantizer()
+
+
+def nf4_quantizer(double_quant: bool, compute_dtype: str) -> Quantizer:
+    """4-bit NormalFloat."""
+    from ..adapters.model.quantizers import Nf4Quantizer
+
+    return Nf4Quantizer(double_quant, compute_dtype)
+
+
+def int8_quantizer() -> Quantizer:
+    """8-bit integers."""
+    from ..adapters.model.quantizers import Int8Quantizer
+
+    return Int8Quantizer()
+
+
+def hf_provider(quantizer: Quantizer, files: ModelFiles) -> ModelProvider:
+    """Models of transformers and PEFT."""
+    from ..adapters.model.hf_provider import HfModelProvider
+
+    return HfModelProvider(quantizer, files)
+
+
+def lightning_sft() -> PolicyOptimizer:
+    """Supervised fine-tuning."""
+    from ..adapters.training.lightning_sft import LightningSft
+
+    return LightningSft()
+
+
+def function_calling_reward() -> RewardModel:
+    """Right calls of the right functions."""
+    from ..adapters.reward.function_calling_reward import FunctionCallingReward
+
+    return FunctionCallingReward()
+
+
+def folder_run_store(folder: str) -> RunStore:
+    """Runs as folders."""
+    from ..adapters.run.folder_run_store import FolderRunStore
+
+    return FolderRunStore(Path(folder))
+
+
+def hub_source(source: Mapping[str, Any]) -> DatasetSource:
+    """A dataset of the hub."""
+    from ..adapters.data.hub_source import HubSource
+
+    options = {key: source[key] for key in ("config", "split", "revision", "streaming")}
+    return HubSource(source["name"], source["repo"], **options)
+
+
+def file_source(source: Mapping[str, Any], root: Path) -> DatasetSource:
+    """A dataset in files."""
+    from ..adapters.data.file_source import FileSource
+
+    return FileSource(source["name"], root, source["path"])
+
+
+def package_source(source: Mapping[str, Any], home: Path) -> DatasetSource:
+    """A dataset inside a package."""
+    from ..adapters.data.package_source import Join, PackageSource
+
+    join = Join(**source["join"]) if source["join"] else None
+    return PackageSource(source["name"], source["package"], source["files"], join, home / "kit")
+
+
+def stdlib_source(source: Mapping[str, Any]) -> DatasetSource:
+    """Functions of the standard library."""
+    from ..adapters.data.stdlib_source import StdlibSource
+
+    return StdlibSource(source["name"], source["modules"])
+
+
+def dataset_sources(
+    sources: Sequence[Mapping[str, Any]], root: str | Path, home: Path
+) -> dict[str, DatasetSource]:
+    """The dataset of every source of a recipe, by name."""
+    builders = {
+        "hub": hub_source,
+        "file": lambda source: file_source(source, Path(root)),
+        "package": lambda source: package_source(source, home),
+        "stdlib": stdlib_source,
+    }
+    return {source["name"]: builders[source["kind"]](source) for source in sources}
+
+
+def chroma_store(folder: str | None) -> VectorStore:
+    """Chroma, in a folder or in memory."""
+    from ..adapters.memory.chroma_store import ChromaStore
+
+    return ChromaStore(Path(folder) if folder else None)
+
+
+def numpy_store() -> VectorStore:
+    """Exact search in memory."""
+    from ..adapters.memory.numpy_store import NumpyStore
+
+    return NumpyStore()
+
+
+def treesitter_chunker() -> Chunker:
+    """Chunks by syntax."""
+    from ..adapters.memory.treesitter_chunker import TreeSitterChunker
+
+    return TreeSitterChunker()
+
+
+def sentence_embedder(name: str, files: ModelFiles) -> Embedder:
+    """Embeddings of sentence-transformers."""
+    from ..adapters.memory.sentence_transformer_embedder import SentenceTransformerEmbedder
+
+    return SentenceTransformerEmbedder(name, files)
+
+
+def cross_encoder(name: str, files: ModelFiles) -> Reranker:
+    """A cross-encoder."""
+    from ..adapters.memory.cross_encoder_reranker import CrossEncoderReranker
+
+    return CrossEncoderReranker(name, files)
+
+
+class SystemClock:
+    """The time of the machine."""
+
+    def now(self) -> str:
+        return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class NeverStop:
+    """For callers that stop by other means than signals."""
+
+    requested: int | None = None
+
+    def check(self) -> None:
+        """Never raises."""
+
+
+class SilentObserver:
+    """For callers that do not watch."""
+
+    def phase(self, name: str, total: int | None = None) -> None:
+        """Says nothing."""
+
+    def advance(self, count: int = 1) -> None:
+        """Says nothing."""
+
+    def step(self, report: StepReport) -> None:
+        """Says nothing."""
+
+    def note(self, text: str) -> None:
+        """Says nothing."""

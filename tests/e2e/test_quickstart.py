@@ -1,0 +1,159 @@
+"""The main job on real input: the recipe of the README trains a real model on three real sources."""
+
+from __future__ import annotations
+
+import json
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.command import cesello
+from tests.repository import ROOT
+
+RECIPE = ROOT / "recipes" / "quickstart.yaml"
+
+
+@dataclass(frozen=True)
+class Quickstart:
+    folder: Path
+    run: Path
+    output: str
+    manifest: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def quickstart(kit_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Quickstart:
+    """One run of the quickstart for all tests of this file; it takes minutes."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    done = cesello("train", RECIPE, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (run,) = (folder / "runs").iterdir()
+    return Quickstart(folder, run, done.stdout, json.loads((run / "manifest.json").read_text()))
+
+
+pytestmark = pytest.mark.timeout(1200)
+
+
+def test_function_calls_are_learned(quickstart: Quickstart) -> None:
+    before = quickstart.manifest["before"]["graded"]["functions"]
+    after = quickstart.manifest["after"]["graded"]["functions"]
+    assert before["rows"] == after["rows"] == 24
+    assert before["parts"]["valid_json"] <= 2
+    assert before["parts"]["exact_call"] == 0
+    assert after["parts"]["valid_json"] >= 20
+    assert after["parts"]["right_function"] >= 18
+    assert after["parts"]["exact_call"] >= 8
+
+
+def test_nothing_is_forgotten(quickstart: Quickstart) -> None:
+    before, after = quickstart.manifest["before"]["losses"], quickstart.manifest["after"]["losses"]
+    assert set(before) == {"functions", "coding", "chat"}
+    for source, loss in before.items():
+        assert after[source]["loss"] <= loss["loss"], source
+        assert after[source]["rows"] >= 16
+
+
+def test_the_shares_follow_the_plan(quickstart: Quickstart) -> None:
+    data = quickstart.manifest["data"]
+    drawn = sum(source["drawn"] for source in data["sources"])
+    assert drawn == data["rows_planned"] == 28 * 4
+    for source in data["sources"]:
+        assert abs(source["drawn"] - source["planned"] * drawn) < 1
+        assert source["passes"] <= 1
+        assert source["read"] == source["kept"] + source["held_out"] + sum(source["dropped"].values())
+    assert len(data["digest"]) == 64
+
+
+def test_the_output_tells_figures_sample_and_next_step(quickstart: Quickstart) -> None:
+    assert "functions: exact call (of 24)" in quickstart.output
+    assert "<tool_call>" in quickstart.output
+    assert f"cesello generate --run {quickstart.run.name}" in quickstart.output
+
+
+def test_the_run_folder_is_whole_and_private(quickstart: Quickstart) -> None:
+    run = quickstart.run
+    files = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert files >= {
+        "manifest.json",
+        "metrics.jsonl",
+        "recipe.yaml",
+        "samples-before.jsonl",
+        "samples-after.jsonl",
+        "lora/README.md",
+        "lora/adapter_config.json",
+        "lora/adapter_model.safetensors",
+        "lora/tokenizer.json",
+        "lora/tokenizer_config.json",
+    }
+    assert not [name for name in files if "partial" in name or name.endswith((".bin", ".pt", ".pkl", ".ckpt"))]
+    for name in files:
+        assert stat.S_IMODE((run / name).stat().st_mode) == 0o600, name
+    assert quickstart.manifest["status"] == "completed"
+    assert set(quickstart.manifest["weights"]) == {name[5:] for name in files if name.startswith("lora/")}
+
+
+def test_metrics_hold_a_line_a_step(quickstart: Quickstart) -> None:
+    lines = [json.loads(line) for line in (quickstart.run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, 29))
+    assert {"loss", "perplexity", "learning_rate", "gradient_norm", "tokens_per_second"} <= set(lines[0])
+    assert max(line["learning_rate"] for line in lines) == pytest.approx(1e-3)
+
+
+def test_the_model_card_tells_where_the_weights_come_from(quickstart: Quickstart) -> None:
+    card = (quickstart.run / "lora" / "README.md").read_text()
+    assert card.startswith("---\nbase_model: HuggingFaceTB/SmolLM2-135M-Instruct\n")
+    assert quickstart.manifest["data"]["digest"] in card
+    assert quickstart.manifest["recipe_sha256"] in card
+    assert "functions: exact_call of 24" in card
+
+
+def test_plain_peft_loads_the_weights(quickstart: Quickstart, kit_home: Path) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from cesello.adapters.model.hub_cache import HubCache
+
+    name = "HuggingFaceTB/SmolLM2-135M-Instruct"
+    where = HubCache(kit_home / "hub").arguments(name)
+    base = AutoModelForCausalLM.from_pretrained(name, adapter_kwargs=where, **where)
+    tuned = PeftModel.from_pretrained(base, str(quickstart.run / "lora")).eval()
+    tokenizer = AutoTokenizer.from_pretrained(str(quickstart.run / "lora"))
+    ids = tokenizer("def add(a, b):", return_tensors="pt")
+    with torch.no_grad():
+        with_weights = tuned(**ids).logits
+        with tuned.disable_adapter():
+            without = tuned(**ids).logits
+    assert not torch.allclose(with_weights, without, atol=0.1)
+
+
+def test_the_kept_recipe_is_the_recipe(quickstart: Quickstart) -> None:
+    kept = quickstart.run / "recipe.yaml"
+    done = cesello("train", kept, "--dry-run", "--json", cwd=quickstart.folder)
+    first = cesello("train", RECIPE, "--dry-run", "--json", cwd=quickstart.folder)
+    ours, theirs = json.loads(done.stdout), json.loads(first.stdout)
+    assert {**ours, "root": None} == {**theirs, "root": None}
+
+
+def test_runs_are_listed_and_shown(quickstart: Quickstart) -> None:
+    listed = json.loads(cesello("runs", "list", "--json", cwd=quickstart.folder).stdout)
+    assert [(run["id"], run["status"]) for run in listed] == [(quickstart.run.name, "completed")]
+    shown = cesello("runs", "show", "latest", cwd=quickstart.folder).stdout
+    assert quickstart.run.name in shown
+    assert "functions: exact call (of 24)" in shown
+    assert json.loads(cesello("runs", "show", "quickstart", "--json", cwd=quickstart.folder).stdout)["status"] == "completed"
+
+
+def test_generate_answers_with_and_without_the_weights(quickstart: Quickstart) -> None:
+    question = ("generate", "--run", "latest", "--max-new-tokens", "24", "--json", "Come stai oggi?")
+    tuned = cesello(*question, cwd=quickstart.folder)
+    base = cesello(*question, "--no-lora", cwd=quickstart.folder)
+    assert tuned.returncode == base.returncode == 0, tuned.stderr + base.stderr
+    answers = [json.loads(done.stdout)["completion"] for done in (tuned, base)]
+    assert all(answers)
+    assert answers[0] != answers[1]
+    streamed = cesello(*question[:-2], question[-1], cwd=quickstart.folder)
+    assert streamed.stdout.strip() == answers[0].strip()

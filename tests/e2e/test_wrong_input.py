@@ -1,0 +1,177 @@
+"""Wrong input, a full disk, a signal: one sentence, an exit status, and nothing half-written that looks whole."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import COMMAND, cesello, environment
+from tests.tiny_model import make_tiny_model
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny_model: Path) -> Path:
+    """A folder with a tiny model, forty rows and a recipe that trains in seconds."""
+    shutil.copytree(tiny_model, tmp_path / "tiny")
+    rows = [{"prompt": f"say {n}", "completion": f"number {n}, as you asked"} for n in range(40)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "recipe.yaml").write_text(
+        """
+model: {name: ./tiny}
+data:
+  sources:
+    - {name: rows, kind: file, path: rows.jsonl, holdout: 4}
+training: {max_steps: 4, batch_size: 2}
+evaluation: {samples: 1, max_new_tokens: 4}
+"""
+    )
+    return tmp_path
+
+
+def nothing_looks_whole(project: Path) -> bool:
+    """No run is completed, and none has weights unless it says that it was interrupted."""
+    runs = [path for path in (project / "runs").iterdir() if path.is_dir()] if (project / "runs").exists() else []
+    manifests = [json.loads((run / "manifest.json").read_text()) for run in runs]
+    partial = [path for run in runs for path in run.rglob("*partial*")]
+    return not partial and all(manifest["status"] in ("failed", "interrupted") for manifest in manifests)
+
+
+def test_the_good_recipe_trains(project: Path) -> None:
+    done = cesello("train", "recipe.yaml", "--json", cwd=project)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads(done.stdout)
+    assert manifest["status"] == "completed"
+    assert manifest["steps"] == 4
+
+
+def test_the_same_recipe_and_seed_give_the_same_weights(project: Path) -> None:
+    digests = []
+    for _ in range(2):
+        done = cesello("train", "recipe.yaml", "--json", cwd=project)
+        digests.append(json.loads(done.stdout)["weights"]["adapter_model.safetensors"])
+    assert digests[0] == digests[1]
+
+
+CASES = {
+    "missing source": ("data.sources.rows.path=other.jsonl", 3, "D001", "other.jsonl"),
+    "missing model": ("model.name=nobody/nothing", 4, "M001", "nobody/nothing"),
+    "wrong target module": ("lora.target_modules=[w_proj]", 4, "M010", "q_proj, k_proj, v_proj, o_proj"),
+    "no row fits": ("data={max_tokens: 3, overlong: drop, sources: [{name: rows, kind: file, path: rows.jsonl}]}", 3, "D014", "rows"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_wrong_recipe_is_explained(project: Path, case: str) -> None:
+    change, status, code, place = CASES[case]
+    done = cesello("train", "recipe.yaml", "--set", change, cwd=project)
+    assert done.returncode == status, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"error[{code}] ")
+    assert place in last
+    assert "Traceback" not in done.stderr
+    assert not (project / "runs").exists()
+
+
+def test_an_empty_file_is_named(project: Path) -> None:
+    (project / "rows.jsonl").write_text("")
+    done = cesello("train", "recipe.yaml", cwd=project)
+    assert done.returncode == 3
+    assert 'error[D002] a source is empty at source "rows" (rows.jsonl)' in done.stderr
+    assert not (project / "runs").exists()
+
+
+def test_a_broken_line_is_named(project: Path) -> None:
+    lines = (project / "rows.jsonl").read_text().splitlines()
+    lines[16] = '{"prompt": "say 17", '
+    (project / "rows.jsonl").write_text("\n".join(lines))
+    done = cesello("train", "recipe.yaml", cwd=project)
+    assert done.returncode == 3
+    assert "at rows.jsonl:17" in done.stderr
+
+
+def test_a_model_without_a_tokenizer_is_refused(project: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (project / "tiny" / name).unlink()
+    done = cesello("train", "recipe.yaml", cwd=project)
+    assert done.returncode == 4, done.stderr
+    assert "error[M003] a model has no usable tokenizer" in done.stderr
+    assert not (project / "runs").exists()
+
+
+def test_truncated_weights_are_refused(project: Path) -> None:
+    weights = project / "tiny" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    done = cesello("train", "recipe.yaml", cwd=project)
+    assert done.returncode == 4, done.stderr
+    assert "error[M002] a model cannot be loaded" in done.stderr
+    assert not (project / "runs").exists()
+
+
+def test_a_full_disk_while_saving_leaves_no_weights(project: Path) -> None:
+    def no_file_above_20_kb() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    done = cesello("train", "recipe.yaml", "--set", "lora.r=64", cwd=project, before=no_file_above_20_kb)
+    assert done.returncode == 75, done.stderr
+    assert "error[T075] the disk is full" in done.stderr
+    assert nothing_looks_whole(project)
+    (run,) = (path for path in (project / "runs").iterdir())
+    assert not (run / "lora").exists()
+    assert "failed" in cesello("runs", "list", cwd=project).stdout
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_in_the_training_keeps_the_weights_so_far(project: Path, number: signal.Signals, status: int) -> None:
+    with subprocess.Popen(
+        [str(COMMAND), "train", "recipe.yaml", "--set", "training.max_steps=100000", "--set", "data.mixture.max_passes=100000"],
+        cwd=project, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    ) as process:  # fmt: skip
+        _wait_for_step(project, process)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == status, errors
+    assert "stopped after step" in errors
+    assert nothing_looks_whole(project)
+    (run,) = (project / "runs").iterdir()
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["status"] == "interrupted"
+    assert 1 <= manifest["steps"] < 100_000
+    assert (run / "lora" / "adapter_model.safetensors").exists()
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == manifest["steps"]
+
+
+def test_a_killed_run_is_listed_as_failed(project: Path) -> None:
+    with subprocess.Popen(
+        [str(COMMAND), "train", "recipe.yaml", "--set", "training.max_steps=100000", "--set", "data.mixture.max_passes=100000"],
+        cwd=project, env=environment(), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, text=True,
+    ) as process:  # fmt: skip
+        _wait_for_step(project, process)
+        assert "running" in cesello("runs", "list", cwd=project).stdout
+        process.kill()
+    assert "failed" in cesello("runs", "list", cwd=project).stdout
+    answer = cesello("generate", "--run", "latest", "hello", cwd=project)
+    assert answer.returncode == 4
+    assert "error[M007] the run holds no LoRA weights" in answer.stderr
+
+
+def _wait_for_step(project: Path, process: subprocess.Popen[str]) -> None:
+    """Until the first step is in the metrics."""
+    for _ in range(600):
+        if any(file.stat().st_size for file in project.glob("runs/*/metrics.jsonl")):
+            return
+        assert process.poll() is None, "the training ended before it could be stopped"
+        time.sleep(0.1)
+    raise AssertionError("no step was taken")

@@ -1,0 +1,147 @@
+"""A model of words: its loss falls as it is trained, and then it knows the right answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from zlib import crc32
+
+from cesello.domain.chatml import call_as_text, tools_as_text
+from cesello.domain.conversation import Conversation
+from cesello.domain.errors import ModelError
+from cesello.domain.function_match import first_choice
+from cesello.domain.generation import Completion, LossTotal, Sampling
+from cesello.domain.model_spec import LoraSpec, ModelSpec, PolicyFacts, target_modules
+from cesello.domain.tokens import TokenRow, token_row
+
+MODULES = tuple(f"layer.{name}" for name in ("q_proj", "k_proj", "v_proj", "o_proj", "up_proj"))
+END = "<end>"
+
+
+def token(word: str) -> int:
+    """A word's id, the same on every machine."""
+    return crc32(word.encode()) >> 8
+
+
+@dataclass
+class FakePolicy:
+    """Knows nothing at first; once trained it makes the calls of a prompt's reference.
+
+    Attributes:
+        seed: what its fresh weights came from.
+        trained: optimizer steps it has had.
+        asked: every prompt it was given, with whether its LoRA weights were on.
+    """
+
+    facts: PolicyFacts
+    seed: int = 0
+    trained: int = 0
+    asked: list[tuple[Conversation, bool]] = field(default_factory=list)
+
+    @property
+    def loss(self) -> float:
+        """Nats per token."""
+        return 4.0 / (2 + self.trained)
+
+    def encode(self, conversation: Conversation) -> TokenRow:
+        ids: list[int] = []
+        labels: list[bool] = []
+        for turn in tools_as_text(conversation).messages:
+            words = [*turn.content.split(), END]
+            ids += [token(turn.role), *map(token, words)]
+            labels += [False, *([turn.is_trained] * len(words))]
+        if conversation.is_plain_text:
+            ids, labels = ids[1:], labels[1:]
+        return token_row(ids, labels)
+
+    def score(self, rows: Sequence[TokenRow]) -> LossTotal:
+        tokens = sum(row.trained_tokens for row in rows)
+        return LossTotal(tokens * self.loss, tokens)
+
+    def generate(
+        self, prompts: Sequence[Conversation], sampling: Sampling, *, lora: bool = True
+    ) -> tuple[Completion, ...]:
+        return tuple(self._completion(prompt, sampling, lora) for prompt in prompts)
+
+    def stream(self, prompt: Conversation, sampling: Sampling, *, lora: bool = True) -> Iterator[str]:
+        for number, word in enumerate(self._completion(prompt, sampling, lora).text.split(" ")):
+            yield f" {word}" if number else word
+
+    def save(self, folder: Path) -> None:
+        config = {"base_model_name_or_path": self.facts.name, "seed": self.seed, "trained": self.trained}
+        (folder / "adapter_config.json").write_text(json.dumps(config))
+        (folder / "adapter_model.safetensors").write_bytes(f"{self.seed}/{self.trained}".encode())
+        (folder / "tokenizer.json").write_text("{}")
+
+    def _completion(self, prompt: Conversation, sampling: Sampling, lora: bool) -> Completion:
+        self.asked.append((prompt, lora))
+        calls = prompt.reference.get("calls", ())
+        if self.trained and lora and calls:
+            text = "\n".join(call_as_text(first_choice(call)) for call in calls)
+        else:
+            heard = prompt.messages[-1].content if prompt.messages else "nothing"
+            text = f"{'tuned' if self.trained and lora else 'base'} heard {heard}"
+        words = text.split(" ")
+        kept = words[: sampling.max_new_tokens]
+        finished = len(words) < sampling.max_new_tokens
+        return Completion(" ".join(kept), len(kept) + finished, finished)
+
+
+@dataclass
+class FakeModelProvider:
+    """Has every model but those whose names start with ``missing``.
+
+    Attributes:
+        loaded: the policies it gave, in order.
+    """
+
+    loaded: list[FakePolicy] = field(default_factory=list)
+
+    def load(
+        self, model: ModelSpec, lora: LoraSpec, *, seed: int, gradient_checkpointing: bool = False
+    ) -> FakePolicy:
+        chosen = target_modules(lora, "llama", MODULES)
+        return self._policy(model, chosen, seed, 0)
+
+    def reopen(self, model: ModelSpec, weights: Path) -> FakePolicy:
+        path = weights / "adapter_config.json"
+        if not path.exists():
+            raise ModelError("M002", "LoRA weights cannot be read", where=str(path), fix="name another run")
+        config = json.loads(path.read_text())
+        base = config["base_model_name_or_path"]
+        if base != model.name:
+            what = "LoRA weights belong to another base model"
+            raise ModelError("M004", what, where=str(path), got=base, expected=model.name, fix="load that")
+        return self._policy(model, ("q_proj",), config["seed"], config["trained"])
+
+    def _policy(self, model: ModelSpec, chosen: tuple[str, ...], seed: int, trained: int) -> FakePolicy:
+        if Path(model.name).name.startswith("missing"):
+            raise ModelError("M001", f'the model "{model.name}" is not here', fix="correct model.name")
+        facts = replace(FACTS, name=model.name, target_modules=chosen)
+        self.loaded.append(FakePolicy(facts, seed, trained))
+        return self.loaded[-1]
+
+
+FACTS = PolicyFacts(
+    name="fake",
+    architecture="llama",
+    parameters=1000,
+    trainable_parameters=10,
+    target_modules=("q_proj",),
+    quantizer="none",
+    dtype="float32",
+    device="cpu",
+    chat_template="chatml",
+)
+
+
+@dataclass
+class FakeQuantizer:
+    """Stores weights as they are, under any name."""
+
+    name: str = "fake"
+
+    def load_options(self, device: str, compute_dtype: str) -> dict[str, object]:
+        return {}

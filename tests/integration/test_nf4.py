@@ -1,0 +1,96 @@
+"""QLoRA for real: bitsandbytes NF4 with double quantisation trains on the CPU and is saved for anybody's PEFT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cesello.adapters.model.hf_policy import HfPolicy
+from cesello.adapters.model.hf_provider import HfModelProvider
+from cesello.adapters.model.hub_cache import HubCache
+from cesello.adapters.model.quantizers import Nf4Quantizer
+from cesello.adapters.training.lightning_sft import LightningSft
+from cesello.domain.conversation import Conversation, Message, Role
+from cesello.domain.model_spec import LoraSpec, ModelSpec
+from cesello.domain.schedule import StepReport, TrainingPlan
+from tests.fakes.run import FakeStop
+
+MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+TALK = Conversation(
+    (Message(Role.USER, "Name the goldsmith's finishing chisel."), Message(Role.ASSISTANT, "It is a cesello."))
+)
+
+
+@pytest.fixture(scope="module")
+def trained(kit_home: Path) -> tuple[HfPolicy, list[StepReport]]:
+    """SmolLM2 in NF4 after four steps on one conversation."""
+    provider = HfModelProvider(Nf4Quantizer(double_quant=True), HubCache(kit_home / "hub"))
+    policy = provider.load(ModelSpec(MODEL), LoraSpec(dropout=0.0), seed=0)
+    plan = TrainingPlan(max_steps=4, batch_size=1, learning_rate=2e-3)
+    reports: list[StepReport] = []
+    batches = [[[policy.encode(TALK)]] for _ in range(plan.max_steps)]
+    LightningSft().optimize(policy, batches, plan, on_step=reports.append, stop=FakeStop())
+    return policy, reports
+
+
+def test_the_base_is_in_four_bits_and_only_lora_is_trained(trained: tuple[HfPolicy, list[StepReport]]) -> None:
+    import bitsandbytes
+
+    policy, _ = trained
+    quantised = [m for m in policy.model.modules() if isinstance(m, bitsandbytes.nn.Linear4bit)]
+    assert len(quantised) == 30 * 7
+    state = quantised[0].weight.quant_state
+    assert state.quant_type == "nf4"
+    assert state.nested, "the scales are quantised too"
+    trainable = {name for name, weight in policy.model.named_parameters() if weight.requires_grad}
+    assert trainable
+    assert all("lora_" in name for name in trainable)
+    assert policy.facts.trainable_parameters == 1_843_200
+    assert policy.facts.quantizer == "nf4"
+
+
+def test_the_loss_falls(trained: tuple[HfPolicy, list[StepReport]]) -> None:
+    losses = [report.loss for report in trained[1]]
+    assert len(losses) == 4
+    assert losses[-1] < losses[0] / 2
+
+
+def test_plain_peft_loads_the_weights_and_gives_identical_logits(
+    trained: tuple[HfPolicy, list[StepReport]], kit_home: Path, tmp_path: Path
+) -> None:
+    policy, _ = trained
+    policy.save(tmp_path)
+    ids = torch.tensor([list(policy.encode(TALK).ids)])
+    ours = _logits(policy.model, ids)
+    theirs = _logits(_plain_peft(tmp_path, kit_home), ids)
+    assert torch.equal(ours, theirs)
+    untouched = policy.score([policy.encode(TALK)]).mean
+    assert untouched < 2.0, "the weights that were compared are the trained ones"
+
+
+def _plain_peft(weights: Path, kit_home: Path) -> Any:
+    """What a person does who has never heard of cesello."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    quantised = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.float32,
+    )
+    where = HubCache(kit_home / "hub").arguments(MODEL)
+    base = AutoModelForCausalLM.from_pretrained(
+        MODEL, quantization_config=quantised, device_map="cpu", dtype=torch.float32, adapter_kwargs=where, **where
+    )
+    return PeftModel.from_pretrained(base, str(weights))
+
+
+def _logits(model: Any, ids: torch.Tensor) -> torch.Tensor:
+    model.eval()
+    with torch.no_grad():
+        logits: torch.Tensor = model(input_ids=ids).logits
+    return logits

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cesello.domain.document import Chunk, SourceFile, embedding_text, first_paragraph
+
+
+def chunk(**changes: object) -> Chunk:
+    fields: dict[str, object] = {
+        "path": "src/app.py",
+        "start": 10,
+        "end": 25,
+        "start_line": 3,
+        "end_line": 4,
+        "text": "def b(self): ...\n",
+        "language": "python",
+        "kind": "function",
+        "name": "A.b",
+    }
+    return Chunk(**(fields | changes))  # type: ignore[arg-type]
+
+
+@given(st.binary())
+def test_any_content_is_text_that_gives_it_back(content: bytes) -> None:
+    text, codec = SourceFile("x", content).decoded()
+    assert text.encode(codec) == content
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "codec"),
+    [
+        (b"caff\xc3\xa8", "caffè", "utf-8"),
+        (b"caff\xe8", "caffè", "latin-1"),
+        (b"\xff\xfec\x00\xe8\x00", "\ufeffcè", "utf-16-le"),
+        (b"\xfe\xff\x00c\x00\xe8", "\ufeffcè", "utf-16-be"),
+        (b"\xff\xfec", "ÿþc", "latin-1"),
+        (b"", "", "utf-8"),
+    ],
+)
+def test_the_codec_is_recognised(content: bytes, text: str, codec: str) -> None:
+    assert SourceFile("x", content).decoded() == (text, codec)
+
+
+def test_a_function_is_embedded_under_its_place_name_and_description() -> None:
+    assert embedding_text(chunk(description="Does it.")) == (
+        "# File: src/app.py\n# Function: A.b\n# Description: Does it.\ndef b(self): ...\n"
+    )
+
+
+def test_a_later_part_is_embedded_under_its_signature() -> None:
+    part = chunk(text="    return 1\n", header="def b(self) -> int:")
+    assert embedding_text(part) == "# File: src/app.py\n# Function: A.b\ndef b(self) -> int:\n    return 1\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "line"),
+    [("class", "A", "# Class: A"), ("module", "A, f", "# Definitions: A, f"), ("text", "", None)],
+)
+def test_the_kind_names_the_name(kind: str, name: str, line: str | None) -> None:
+    lines = embedding_text(chunk(kind=kind, name=name)).splitlines()
+    assert lines == ["# File: src/app.py", *([line] if line else []), "def b(self): ..."]
+
+
+def test_a_strange_path_stays_on_one_line() -> None:
+    assert chunk(path="a\nb\udcff🙂.py").location == "a b\\udcff🙂.py:3-4"
+
+
+@pytest.mark.parametrize(
+    ("docstring", "paragraph"),
+    [
+        ("Does it.", "Does it."),
+        ("\n    Does it,\n    twice.\n\n    Args:\n", "Does it, twice."),
+        ("Does it.\r\n\r\nMore.", "Does it."),
+        ("x" * 400, "x" * 300),
+        ("", ""),
+    ],
+)
+def test_the_first_paragraph(docstring: str, paragraph: str) -> None:
+    assert first_paragraph(docstring) == paragraph

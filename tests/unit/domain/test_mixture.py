@@ -1,0 +1,226 @@
+"""The order of rows: shares at every prefix, passes, stop rules, and what the digest depends on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from math import gcd
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from cesello.domain.errors import DataError
+from cesello.domain.mixture import (
+    Draw,
+    Mixture,
+    MixtureSource,
+    MixtureSpec,
+    StopRule,
+    integer_shares,
+    permutation,
+    source_counts,
+    source_order,
+)
+
+shares_lists = st.lists(st.integers(0, 40), min_size=1, max_size=6).filter(any)
+weights = st.floats(0.001, 1000, allow_nan=False) | st.just(0.0)
+
+
+@st.composite
+def mixtures(draw: st.DrawFn) -> Mixture:
+    count = draw(st.integers(1, 4))
+    tenths = draw(st.lists(st.integers(0, 10), min_size=count, max_size=count).filter(any))
+    rows = draw(st.lists(st.integers(1, 12), min_size=count, max_size=count))
+    sources = tuple(
+        MixtureSource(f"s{index}", tenth / 10, size)
+        for index, (tenth, size) in enumerate(zip(tenths, rows, strict=True))
+    )
+    spec = MixtureSpec(
+        seed=draw(st.integers(0, 2**32 - 1)),
+        temperature=draw(st.none() | st.floats(0, 1)),
+        max_passes=draw(st.integers(1, 3)),
+        stop=draw(st.sampled_from(StopRule)),
+    )
+    return Mixture(spec, sources)
+
+
+def drawn(mixture: Mixture, draws: Sequence[Draw]) -> list[int]:
+    counts = Counter(draw.source for draw in draws)
+    return [counts[index] for index in range(len(mixture.sources))]
+
+
+# Shares
+
+
+@given(shares_lists)
+def test_after_every_draw_each_source_is_within_one_of_its_share(shares: list[int]) -> None:
+    total = sum(shares)
+    counts = [0] * len(shares)
+    for n, source in enumerate(islice(source_order(shares), 2 * total + 3), start=1):
+        counts[source] += 1
+        assert all(
+            abs(total * count - n * share) < total for count, share in zip(counts, shares, strict=True)
+        )
+
+
+@given(st.lists(st.floats(0.001, 1, allow_nan=False), min_size=2, max_size=5))
+def test_shares_of_any_weights_are_kept_at_every_prefix(given_weights: list[float]) -> None:
+    sources = tuple(MixtureSource(str(index), w, 10) for index, w in enumerate(given_weights))
+    shares = Mixture(MixtureSpec(), sources).planned()
+    counts = [0] * len(shares)
+    order = source_order(integer_shares(MixtureSpec(), sources))
+    for n, source in enumerate(islice(order, 300), start=1):
+        counts[source] += 1
+        assert all(abs(count - n * share) < 1 + 1e-9 for count, share in zip(counts, shares, strict=True))
+
+
+@given(shares_lists, st.integers(0, 500))
+def test_the_order_of_sources_can_begin_anywhere(shares: list[int], start: int) -> None:
+    whole = list(islice(source_order(shares), start + 20))
+    assert list(islice(source_order(shares, start), 20)) == whole[start:]
+    assert source_counts(shares, start) == [whole[:start].count(index) for index in range(len(shares))]
+
+
+@given(st.lists(weights, min_size=1, max_size=5).filter(any))
+def test_integer_shares_are_the_smallest_of_their_proportions(given_weights: list[float]) -> None:
+    sources = [MixtureSource(str(index), weight, 5) for index, weight in enumerate(given_weights)]
+    shares = integer_shares(MixtureSpec(), sources)
+    assert gcd(*shares) == 1
+    for one, weight in zip(shares, given_weights, strict=True):
+        assert one / sum(shares) == pytest.approx(weight / sum(given_weights))
+
+
+def test_a_temperature_takes_the_rows_instead_of_the_weights() -> None:
+    sources = [MixtureSource("a", 1, 100), MixtureSource("b", 1, 400)]
+    assert integer_shares(MixtureSpec(temperature=1.0), sources) == (1, 4)
+    assert integer_shares(MixtureSpec(temperature=0.5), sources) == (1, 2)
+    assert integer_shares(MixtureSpec(temperature=0.0), sources) == (1, 1)
+
+
+def test_nothing_to_draw_from_is_an_error() -> None:
+    with pytest.raises(DataError, match="D020"):
+        Mixture(MixtureSpec(), (MixtureSource("a", 0, 5),))
+
+
+def test_a_weight_without_rows_is_an_error_that_names_the_source() -> None:
+    with pytest.raises(DataError) as caught:
+        Mixture(MixtureSpec(), (MixtureSource("a", 1, 5), MixtureSource("empty", 1, 0)))
+    assert (caught.value.code, caught.value.where) == ("D021", 'source "empty"')
+
+
+def test_a_source_without_weight_needs_no_rows_and_gives_none() -> None:
+    mixture = Mixture(MixtureSpec(), (MixtureSource("a", 1, 5), MixtureSource("b", 0, 0)))
+    assert drawn(mixture, list(mixture.order())) == [20, 0]
+
+
+# The order of rows
+
+
+@given(mixtures(), st.integers(0, 200))
+def test_the_order_from_a_position_is_the_tail_of_the_whole(mixture: Mixture, start: int) -> None:
+    assert list(mixture.order(start)) == list(mixture.order())[start:]
+
+
+@given(mixtures())
+def test_no_row_comes_again_before_all_have_come(mixture: Mixture) -> None:
+    draws = list(mixture.order())
+    for index, source in enumerate(mixture.sources):
+        mine = [draw for draw in draws if draw.source == index]
+        for begin in range(0, len(mine), source.rows):
+            one_pass = mine[begin : begin + source.rows]
+            assert len({draw.row for draw in one_pass}) == len(one_pass)
+            assert {draw.pass_index for draw in one_pass} == {begin // source.rows}
+
+
+@given(mixtures())
+def test_no_row_comes_more_often_than_allowed(mixture: Mixture) -> None:
+    counts = Counter((draw.source, draw.row) for draw in mixture.order())
+    assert max(counts.values()) <= mixture.spec.max_passes
+
+
+@given(mixtures())
+def test_the_order_ends_where_its_rule_says_and_not_before(mixture: Mixture) -> None:
+    draws = list(mixture.order())
+
+    def over(counts: Sequence[int]) -> bool:
+        left = [
+            s.rows - count
+            for s, count, share in zip(mixture.sources, counts, mixture.shares, strict=True)
+            if share
+        ]
+        match mixture.spec.stop:
+            case StopRule.FIRST_EXHAUSTED:
+                return min(left) <= 0
+            case StopRule.ALL_SEEN:
+                return max(left) <= 0
+            case StopRule.MAX_STEPS:
+                return False
+
+    counts = drawn(mixture, draws)
+    following = next(source_order(mixture.shares, len(draws)))
+    source = mixture.sources[following]
+    assert over(counts) or counts[following] == source.rows * mixture.spec.max_passes
+    assert not over(drawn(mixture, draws[:-1]))
+
+
+def test_each_stop_rule_on_two_sources() -> None:
+    sources = (MixtureSource("small", 0.5, 2), MixtureSource("large", 0.5, 4))
+    lengths = {
+        stop: len(list(Mixture(MixtureSpec(max_passes=3, stop=stop), sources).order())) for stop in StopRule
+    }
+    assert lengths[StopRule.FIRST_EXHAUSTED] in (3, 4)
+    assert lengths[StopRule.ALL_SEEN] in (7, 8)
+    assert lengths[StopRule.MAX_STEPS] in (12, 13)
+
+
+@given(st.integers(0, 300), st.text(max_size=20))
+def test_a_permutation_holds_every_row_once(rows: int, key: str) -> None:
+    assert sorted(permutation(rows, key)) == list(range(rows))
+
+
+PERMUTATION_OF_8 = [7, 2, 1, 6, 5, 0, 3, 4]
+
+
+def test_a_permutation_is_the_same_for_ever() -> None:
+    assert list(permutation(8, "0/code/0")) == PERMUTATION_OF_8
+    assert list(permutation(8, "1/code/0")) != PERMUTATION_OF_8
+
+
+# The digest
+
+
+@given(mixtures(), st.text(max_size=5))
+def test_the_same_digest_gives_the_same_order(mixture: Mixture, fingerprint: str) -> None:
+    prints = [fingerprint] * len(mixture.sources)
+    again = Mixture(mixture.spec, mixture.sources)
+    assert again.digest(prints) == mixture.digest(prints)
+    assert list(again.order()) == list(mixture.order())
+
+
+@given(mixtures(), st.integers(1, 1000))
+def test_another_seed_or_fingerprint_gives_another_digest(mixture: Mixture, by: int) -> None:
+    prints = ["f"] * len(mixture.sources)
+    digest = mixture.digest(prints)
+    spec = mixture.spec
+    assert Mixture(replace(spec, seed=spec.seed + by), mixture.sources).digest(prints) != digest
+    assert Mixture(replace(spec, max_passes=spec.max_passes + by), mixture.sources).digest(prints) != digest
+    assert mixture.digest([*prints[:-1], f"f{by}"]) != digest
+
+
+@given(mixtures(), mixtures())
+def test_other_shares_give_another_digest(one: Mixture, other: Mixture) -> None:
+    assume(one.shares != other.shares)
+    same_else = replace(other.spec, seed=one.spec.seed, max_passes=one.spec.max_passes, stop=one.spec.stop)
+    prints = ["f"] * len(one.sources), ["f"] * len(other.sources)
+    assert Mixture(same_else, other.sources).digest(prints[1]) != one.digest(prints[0])
+
+
+DIGEST = "4b5793e2a685b52b37559190faf18a60330d62c119e2d4a15243039f29e5eeee"
+
+
+def test_the_digest_is_the_same_for_ever() -> None:
+    sources = (MixtureSource("code", 0.5, 3), MixtureSource("chat", 0.25, 5))
+    assert Mixture(MixtureSpec(seed=7), sources).digest(["a", "b"]) == DIGEST

@@ -1,0 +1,298 @@
+"""Rows of every shape become conversations; a bad one is named with its place."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cesello.domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec
+from cesello.domain.errors import DataError
+from cesello.domain.function_match import same_calls
+from cesello.domain.row_shapes import SHAPES, detect, to_conversation
+from cesello.domain.source import SourceRow
+
+QUESTION = Message(Role.USER, "1 + 2?")
+ANSWER = Message(Role.ASSISTANT, "3")
+ADD = ToolSpec("add", "Adds.", {"type": "object", "properties": {"a": {"type": "integer"}}})
+ADD_BARE = {"name": "add", "description": "Adds.", "parameters": dict(ADD.parameters)}
+CALL = ToolCall("add", '{"a": 1}')
+SPOKEN = [{"role": "user", "content": "1 + 2?"}, {"role": "assistant", "content": "3"}]
+
+
+def converted(values: dict[str, Any], shape: str = "auto", **columns: str) -> Conversation:
+    return to_conversation(SourceRow("chat.jsonl:17", values), shape, columns)
+
+
+def refused(values: dict[str, Any], shape: str = "auto", **columns: str) -> DataError:
+    with pytest.raises(DataError) as caught:
+        converted(values, shape, **columns)
+    assert caught.value.where == "chat.jsonl:17"
+    assert caught.value.exit_status == 3
+    assert caught.value.fix
+    return caught.value
+
+
+PLAIN_ROWS: dict[str, list[dict[str, Any]]] = {
+    "messages": [
+        {"messages": SPOKEN},
+        {"messages": json.dumps(SPOKEN)},
+        {"messages": SPOKEN, "tools": None, "topic": "sums"},
+    ],
+    "conversations": [
+        {"conversations": [{"from": "human", "value": "1 + 2?"}, {"from": "gpt", "value": "3"}]},
+        {"conversations": SPOKEN},
+    ],
+    "instruction": [
+        {"instruction": "1 + 2?", "output": "3"},
+        {"instruction": "1 + 2?", "input": "", "response": "3"},
+        {"instruction": "1 + 2?", "response": 3},
+    ],
+    "prompt_completion": [
+        {"prompt": "1 + 2?", "completion": "3"},
+        {"prompt": SPOKEN[:1], "completion": SPOKEN[1:]},
+    ],
+    "glaive": [{"system": "", "chat": "USER: 1 + 2?\n\n\nASSISTANT: 3 <|endoftext|>"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("shape", "values"), [(shape, values) for shape, all_ in PLAIN_ROWS.items() for values in all_]
+)
+def test_the_same_chat_in_every_shape(shape: str, values: dict[str, Any]) -> None:
+    assert converted(values, shape) == Conversation((QUESTION, ANSWER))
+    assert converted(values) == converted(values, shape)
+
+
+def test_the_input_of_an_instruction_stands_below_it() -> None:
+    values = {"instruction": "Add.", "input": "1 and 2", "output": "3"}
+    assert converted(values).messages == (Message(Role.USER, "Add.\n\n1 and 2"), ANSWER)
+
+
+def test_text_is_all_answer() -> None:
+    assert converted({"text": "Once upon a time"}) == Conversation(
+        (Message(Role.ASSISTANT, "Once upon a time"),)
+    )
+
+
+def test_a_system_column_of_sharegpt_is_a_turn() -> None:
+    pairs = [{"from": "human", "value": "1 + 2?"}, {"from": "gpt", "value": "3"}]
+    turns = converted({"conversations": pairs, "system": "Be brief."}).messages
+    assert turns[0] == Message(Role.SYSTEM, "Be brief.")
+
+
+def test_tools_calls_and_results_in_messages() -> None:
+    called = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": {"a": 1, "b": None}}}
+    rows = [
+        {"role": "user", "content": "1 + 2?"},
+        {"role": "assistant", "content": None, "tool_calls": [called]},
+        {"role": "tool", "content": "3", "tool_call_id": "c1", "name": "add"},
+        {"role": "assistant", "content": "3", "train": False},
+    ]
+    made = converted({"messages": rows, "tools": [{"type": "function", "function": ADD_BARE}]})
+    assert made.tools == (ADD,)
+    assert made.messages[1] == Message(Role.ASSISTANT, "", (ToolCall("add", '{"a": 1}', "c1"),))
+    assert made.messages[2] == Message(Role.TOOL, "3", tool_call_id="c1", name="add")
+    assert not made.messages[3].is_trained
+
+
+def test_arguments_that_are_text_keep_their_text() -> None:
+    calls = [{"name": "add", "arguments": '{"a":  1, "b": null}'}]
+    turn = converted({"messages": [{"role": "assistant", "content": "", "tool_calls": calls}]}).messages[0]
+    assert turn.tool_calls[0].arguments == '{"a":  1, "b": null}'
+
+
+def test_null_that_arrow_puts_is_pruned_at_any_depth() -> None:
+    arguments = {"a": {"x": None, "y": [{"z": None, "w": 1}]}, "b": None}
+    calls = [{"name": "add", "arguments": arguments}]
+    schema = {"type": "dict", "properties": {"a": {"type": "float", "enum": None}}}
+    made = converted(
+        {
+            "messages": [{"role": "assistant", "content": "", "tool_calls": calls}],
+            "tools": json.dumps([{"name": "add", "description": None, "parameters": schema}]),
+        }
+    )
+    assert made.messages[0].tool_calls[0].decoded() == {"a": {"y": [{"w": 1}]}}
+    assert made.tools[0] == ToolSpec("add", "", {"type": "object", "properties": {"a": {"type": "number"}}})
+
+
+def test_a_question_of_the_berkeley_leaderboard() -> None:
+    values = {
+        "question": [[{"role": "user", "content": "1 + 2?"}]],
+        "function": [{**ADD_BARE, "parameters": {"type": "dict", "properties": {"a": {"type": "integer"}}}}],
+        "ground_truth": [{"add": {"a": [1, 2], "unit": ["", "kg"]}}],
+    }
+    made = converted(values)
+    assert made.messages == (QUESTION, Message(Role.ASSISTANT, "", (CALL,)))
+    assert made.tools == (ADD,)
+    assert made.reference == {"calls": values["ground_truth"]}
+
+
+ARGUMENTS = [
+    {"a": 1},
+    {"a": {"x": 1, "y": "no choices"}},
+    {"a": [{"x": [1, 2]}], "b": ""},
+    {"a": "", "b": None},
+]
+
+
+@pytest.mark.parametrize("arguments", ARGUMENTS, ids=json.dumps)
+@pytest.mark.parametrize("as_text", [True, False])
+def test_an_answer_of_xlam_is_its_own_reference(arguments: dict[str, Any], as_text: bool) -> None:
+    answers: Any = [{"name": "add", "arguments": arguments}]
+    tools: Any = [ADD_BARE]
+    if as_text:
+        answers, tools = json.dumps(answers), json.dumps(tools)
+    made = converted({"query": "1 + 2?", "tools": tools, "answers": answers})
+    calls = made.messages[1].tool_calls
+    assert made.messages[0] == QUESTION
+    assert made.tools == (ADD,)
+    assert calls[0].decoded() == arguments
+    assert same_calls(calls, made.reference["calls"])
+    assert not same_calls([ToolCall("add", '{"a": {"x": 9}}')], made.reference["calls"])
+
+
+GLAIVE_CALLS = [
+    '{"name": "add", "arguments": \'{"a": 1}\'}',
+    '{"name": "add", "arguments": {"a": 1}}',
+]
+
+
+@pytest.mark.parametrize("call", GLAIVE_CALLS)
+def test_a_chat_of_glaive_with_a_call(call: str) -> None:
+    system = f"SYSTEM: You can call functions. Use them -\n{json.dumps(ADD_BARE)}"
+    chat = (
+        f"USER: 1 + 2?\n\nASSISTANT: I add. <functioncall> {call} <|endoftext|>\n\n"
+        'FUNCTION RESPONSE: {"sum": 3}\n\nASSISTANT: 3 <|endoftext|>'
+    )
+    made = converted({"system": system, "chat": chat})
+    assert made.tools == (ADD,)
+    assert made.messages == (
+        Message(Role.SYSTEM, "You can call functions. Use them"),
+        QUESTION,
+        Message(Role.ASSISTANT, "I add.", (CALL,)),
+        Message(Role.TOOL, '{"sum": 3}'),
+        ANSWER,
+    )
+
+
+def test_an_apostrophe_in_the_arguments_of_glaive() -> None:
+    call = '{"name": "say", "arguments": \'{"text": "it\\\'s"}\'}'
+    made = converted({"system": "", "chat": f"USER: Say it.\nASSISTANT: <functioncall> {call}"})
+    assert made.messages[1].tool_calls[0].decoded() == {"text": "it's"}
+
+
+def test_a_column_of_another_name() -> None:
+    values = {"problem": "1 + 2?", "solution": "3"}
+    made = converted(values, "prompt_completion", prompt="problem", completion="solution")
+    assert made == Conversation((QUESTION, ANSWER))
+
+
+def test_every_shape_is_detected_by_its_columns() -> None:
+    assert [detect(dict.fromkeys(keys, 1)) for keys, _ in SHAPES.values()] == list(SHAPES)
+
+
+# Refused
+
+
+def test_a_row_of_no_shape() -> None:
+    error = refused({"b": 1, "a": 2, "text": None})
+    assert (error.code, error.got) == ("D010", "columns a, b")
+    assert all(name in str(error.expected) for name in SHAPES)
+    assert refused({}).got == "columns none"
+
+
+def test_a_missing_column() -> None:
+    error = refused({"prompt": "x"}, "prompt_completion")
+    assert (error.code, error.got) == ("D011", "columns prompt")
+    assert "completion" in error.what
+    assert refused({"messages": None}, "messages").code == "D011"
+
+
+def test_a_column_that_is_named_wrongly() -> None:
+    error = refused({"problem": "x"}, "text", text="problme")
+    assert (error.code, error.got, error.fix) == (
+        "D011",
+        "columns problem",
+        "correct columns.text of the source",
+    )
+
+
+def called(arguments: Any) -> dict[str, Any]:
+    calls = [{"function": {"name": "add", "arguments": arguments}}]
+    return {"messages": [{"role": "assistant", "content": "", "tool_calls": calls}]}
+
+
+def turns(*pairs: tuple[Any, Any]) -> dict[str, Any]:
+    return {"messages": [{"role": role, "content": content} for role, content in pairs]}
+
+
+MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown role": (turns(("wizard", "x")), 'unknown role "wizard", expected one of system, user'),
+    "no role": (turns((None, "x")), 'unknown role "None"'),
+    "two system turns": (turns(("system", "a"), ("system", "b"), ("user", "c")), "two system turns"),
+    "empty turn": (turns(("user", "hello"), ("assistant", " \n")), "turn 2 is empty"),
+    "null content": (turns(("user", None)), "a turn of user has no content"),
+    "content of parts": (turns(("user", [{"text": "x"}])), "the content of a turn of user is list, not text"),
+    "half a character": (turns(("user", "a"), ("assistant", "\ud83d")), "turn 2 holds half a character"),
+    "no turns": ({"messages": []}, "messages is not a list of turns"),
+    "turns that are text": ({"messages": "hello"}, "Expecting value"),
+    "a number of turns": ({"messages": 3}, "messages is not a list of turns"),
+    "turns without keys": ({"messages": ["hello"]}, "'str' object has no attribute 'get'"),
+    "arguments that are no JSON": (called("{a: 1}"), "Expecting property name"),
+    "arguments that are a list": (called("[1]"), "arguments of add are list, not an object"),
+    "arguments that are null": (called(None), "not an object"),
+    "half a character in arguments": (called({"a": "\ud83d"}), "turn 1 holds half a character"),
+    "a call without a name": (
+        {"messages": [{"role": "assistant", "tool_calls": [{"arguments": "{}"}]}]},
+        "KeyError: 'name'",
+    ),
+    "tools that are no JSON": ({"messages": SPOKEN, "tools": "[{"}, "Expecting property name"),
+    "a tool without a name": ({"messages": SPOKEN, "tools": [{"description": "x"}]}, "KeyError: 'name'"),
+    "too deep": ({"messages": SPOKEN, "tools": "[" * 100_000}, "recursion"),
+    "neither response nor output": ({"instruction": "x"}, "neither response nor output is there"),
+    "two questions": ({"question": [[], []], "function": [], "ground_truth": []}, "too many values"),
+    "no choice": (
+        {"question": [SPOKEN[:1]], "function": [], "ground_truth": [{"f": {"a": []}}]},
+        "IndexError",
+    ),
+    "answers that are no JSON": ({"query": "x", "tools": "[]", "answers": "add(1)"}, "Expecting value"),
+    "a broken call of glaive": (
+        {"system": "", "chat": "USER: x\nASSISTANT: <functioncall> {broken}"},
+        "Expecting property name",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_malformed_row(case: str) -> None:
+    values, reason = MALFORMED[case]
+    error = refused(values)
+    assert error.code == "D012"
+    assert reason in error.what
+
+
+leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+words = st.sampled_from(
+    ["role", "content", "user", "assistant", "tool_calls", "name", "arguments", "from", "value"]
+)
+values_ = st.recursive(
+    leaves | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from(sorted(SHAPES)), st.data())
+def test_whatever_stands_in_a_row_it_is_a_conversation_or_an_error_of_its_place(
+    shape: str, data: st.DataObject
+) -> None:
+    row = {key: data.draw(values_) for key in SHAPES[shape][0]}
+    try:
+        assert converted(row, shape).messages
+    except DataError as error:
+        assert error.where == "chat.jsonl:17"
+        assert error.code in {"D011", "D012"}

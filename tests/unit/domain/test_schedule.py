@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from math import exp, inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cesello.domain.schedule import StepReport, TrainingPlan, cosine_factor, perplexity
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_a_cosine_begins_at_the_peak_ends_at_its_end_and_stays_there(total: int, final: float) -> None:
+    assert cosine_factor(0, total, final) == pytest.approx(1)
+    assert cosine_factor(total, total, final) == pytest.approx(final)
+    assert cosine_factor(total + 5, total, final) == pytest.approx(final)
+
+
+@given(st.integers(2, 500), st.floats(0, 1))
+def test_a_cosine_never_rises(total: int, final: float) -> None:
+    values = [cosine_factor(step, total, final) for step in range(total + 1)]
+    assert all(later <= earlier + 1e-12 for earlier, later in zip(values, values[1:], strict=False))
+    assert cosine_factor(0, 0, final) == pytest.approx(1)
+
+
+def test_half_way_a_cosine_is_half_way() -> None:
+    assert cosine_factor(50, 100, 0.0) == pytest.approx(0.5)
+    assert cosine_factor(50, 100, 0.1) == pytest.approx(0.55)
+
+
+def test_a_report_tells_perplexity_and_speed() -> None:
+    report = StepReport(1, 2.0, 1e-3, 1.0, tokens=100, trained_tokens=10, seconds=4.0)
+    assert report.perplexity == pytest.approx(exp(2))
+    assert report.tokens_per_second == 25
+    assert StepReport(1, 2.0, 1e-3, 1.0, 100, 10, 0.0).tokens_per_second == 0
+
+
+def test_a_perplexity_beyond_all_numbers_is_infinite() -> None:
+    assert perplexity(1e6) == inf
+    assert perplexity(699.0) < inf
+
+
+def test_a_step_has_the_rows_of_its_micro_batches() -> None:
+    assert TrainingPlan(max_steps=1, batch_size=2, accumulate=8).rows_per_step == 16

@@ -1,0 +1,351 @@
+"""Every way to get a recipe wrong: its code, its place, a fix, exit status 2, and nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cesello.domain.errors import InvalidRecipe, UsageError
+from cesello.entrypoints.settings import load_recipe
+
+GOOD = """\
+name: good
+model:
+  name: org/model
+quantizer: {name: none}
+lora: {r: 8}
+data:
+  mixture: {max_passes: 2}
+  sources:
+    - name: code
+      kind: stdlib
+      weight: 1.0
+    - name: chat
+      kind: file
+      path: chat.jsonl
+      holdout: 12
+training:
+  max_steps: 10
+  learning_rate: 1e-4
+  warmup_steps: 2
+evaluation:
+  generate:
+    - {source: code, reward: function_calling}
+"""
+"""Line numbers of the cases below are of this text with one piece of it replaced."""
+
+DATA = GOOD[GOOD.index("data:") : GOOD.index("training:")]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One mistake: ``old`` is replaced by ``new`` in GOOD, or ``file`` makes what lies at recipe.yaml."""
+
+    code: str
+    where: str
+    old: str = ""
+    new: str = ""
+    sets: tuple[str, ...] = ()
+    file: Callable[[Path], object] | None = None
+    fix: str = ""
+
+
+def _deep_alias() -> str:
+    opening, closing = "[" * 30, "]" * 30
+    return f"a: &a {opening}{closing}\nb: {opening}*a{closing}"
+
+
+def _bomb() -> str:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
+    return "\n".join(lines)
+
+
+CASES = {
+    "unknown key": Broken(
+        "C001", "recipe.yaml:18", "learning_rate:", "learning_ratee:", fix='"learning_rate"'
+    ),
+    "unknown key, nothing near": Broken(
+        "C001", "recipe.yaml:1", "name: good", "zzz: 1", fix="algorithm, name"
+    ),
+    "key of another section": Broken("C001", "recipe.yaml:1", "name: good", "max_steps: 1", fix="training"),
+    "unknown key of a source": Broken("C001", "recipe.yaml:14", "path:", "paths:", fix='"path"'),
+    "merge key": Broken("C001", "recipe.yaml:5", "{r: 8}", "{<<: {r: 8}}", fix="the keys here are"),
+    "duplicate key": Broken(
+        "C002", "recipe.yaml:20", "warmup_steps: 2", "warmup_steps: 2\n  max_steps: 3", fix=":17"
+    ),
+    "number as text": Broken("C003", "recipe.yaml:18:18", "1e-4", '"1e-4"', fix="write 1e-4 without quotes"),
+    "word for a number": Broken("C003", "recipe.yaml:17:14", "10", "ten", fix="write digits"),
+    "fraction for a count": Broken("C003", "recipe.yaml:17:14", "10", "1.5", fix="decimal point"),
+    "boolean for a number": Broken("C003", "recipe.yaml:17:14", "10", "true", fix="a whole number"),
+    "yes for a boolean": Broken(
+        "C003", "recipe.yaml:4:27", "name: none", "double_quant: yes", fix="write true"
+    ),
+    "number for text": Broken("C003", "recipe.yaml:3:9", "org/model", "12", fix="between quotes"),
+    "text for a section": Broken("C003", "recipe.yaml:5:7", "{r: 8}", "8", fix="write the keys of lora"),
+    "text for a list": Broken(
+        "C003", "recipe.yaml:21:13", "\n    - {source: code, reward: function_calling}", " x", fix="[first"
+    ),
+    "null for a number": Broken("C003", "recipe.yaml:18:17", " 1e-4", "", fix="leave the key out"),
+    "negative learning rate": Broken("C004", "recipe.yaml:18:18", "1e-4", "-1e-4", fix="above 0"),
+    "zero learning rate": Broken("C004", "recipe.yaml:18:18", "1e-4", "0", fix="above 0"),
+    "NaN learning rate": Broken("C004", "recipe.yaml:18:18", "1e-4", ".nan", fix="2e-4"),
+    "infinite learning rate": Broken("C004", "recipe.yaml:18:18", "1e-4", "1e999", fix="2e-4"),
+    "negative weight": Broken("C004", "recipe.yaml:11:15", "weight: 1.0", "weight: -1", fix="at least 0"),
+    "NaN weight": Broken("C004", "recipe.yaml:11:15", "weight: 1.0", "weight: .NaN", fix="2e-4"),
+    "negative temperature": Broken(
+        "C004", "recipe.yaml:7:26", "max_passes: 2", "temperature: -.5", fix="at least 0"
+    ),
+    "NaN temperature": Broken("C004", "recipe.yaml:7:26", "max_passes: 2", "temperature: .nan", fix="2e-4"),
+    "r = 0": Broken("C004", "recipe.yaml:5:11", "8", "0", fix="at least 1"),
+    "dropout of 1": Broken("C004", "recipe.yaml:5:17", "r: 8", "dropout: 1", fix="below 1"),
+    "no target modules": Broken("C004", "recipe.yaml:5:24", "r: 8", "target_modules: []", fix="at least one"),
+    "target modules not text": Broken(
+        "C003", "recipe.yaml:5:25", "r: 8", "target_modules: [1]", fix="between quotes"
+    ),
+    "target modules a number": Broken(
+        "C003", "recipe.yaml:5:24", "r: 8", "target_modules: 1", fix="[first, second]"
+    ),
+    "no sources": Broken(
+        "C004", "recipe.yaml:6:17", DATA, "data: {sources: []}\n", fix="at least one source"
+    ),
+    "unknown quantizer": Broken("C005", "recipe.yaml:4:19", "none", "nf5", fix='"nf4"'),
+    "unknown source kind": Broken("C005", "recipe.yaml:13:13", "kind: file", "kind: flie", fix='"file"'),
+    "target module without brackets": Broken(
+        "C005", "recipe.yaml:5:24", "r: 8", "target_modules: q_proj", fix="a list"
+    ),
+    "no model": Broken(
+        "C006", "recipe.yaml:1", "model:\n  name: org/model\n", "", fix="add model: with name"
+    ),
+    "no path": Broken("C006", "recipe.yaml:12", "      path: chat.jsonl\n", "", fix="add path: data/"),
+    "no kind": Broken("C006", "recipe.yaml:12", "      kind: file\n", "", fix="add kind: hub, file"),
+    "no steps": Broken("C006", "recipe.yaml:16", "  max_steps: 10\n", "", fix="add max_steps: 100"),
+    "warmup longer than the training": Broken(
+        "C007", "recipe.yaml:19:17", "steps: 2", "steps: 11", fix="lower warmup"
+    ),
+    "temperature and weights": Broken(
+        "C007", "recipe.yaml:11:15", "max_passes: 2", "temperature: 0.5", fix="remove the"
+    ),
+    "all weights zero": Broken(
+        "C007", "recipe.yaml:11:15", sets=("data.sources.chat.weight=0",), old="1.0", new="0", fix="above 0"
+    ),
+    "lengths that exclude all": Broken(
+        "C007",
+        "recipe.yaml:11:23",
+        "weight: 1.0",
+        "min_characters: 9\n      max_characters: 8",
+        fix="raise max",
+    ),
+    "nothing held out to generate on": Broken(
+        "C007", "recipe.yaml:22:16", "weight: 1.0", "holdout: 0", fix="raise its holdout"
+    ),
+    "two sources of one name": Broken(
+        "C008", "recipe.yaml:12:13", "name: chat", "name: code", fix="recipe.yaml:9:13"
+    ),
+    "unknown source": Broken("C009", "recipe.yaml:22:16", "source: code", "source: cod", fix='"code"'),
+    "name of the wrong form": Broken("C010", "recipe.yaml:1:7", "good", "Not Good", fix="[a-z0-9-]+"),
+    "empty text": Broken("C010", "recipe.yaml:14:13", "chat.jsonl", '""', fix="not empty"),
+    "model name of the wrong form": Broken("C010", "recipe.yaml:3:9", "org/model", "~/model", fix="SmolLM2"),
+    "path outside the root": Broken(
+        "C011", "recipe.yaml:14:13", "chat.jsonl", "../chat.jsonl", fix="widen root"
+    ),
+    "absolute path": Broken("C011", "recipe.yaml:14:13", "chat.jsonl", "/etc/passwd", fix="widen root"),
+    "path that is no path": Broken("C011", "recipe.yaml:14:13", "chat.jsonl", '"a\\0b"', fix="widen root"),
+    "symlink outside the root": Broken(
+        "C011", "recipe.yaml:14:13", "chat.jsonl", "link/chat.jsonl", fix="widen root"
+    ),
+    "pattern that matches outside": Broken(
+        "C011", "recipe.yaml:14:13", "chat.jsonl", "li*", fix="widen root"
+    ),
+    "model outside the root": Broken("C011", "recipe.yaml:3:9", "org/model", "../model", fix="widen root"),
+    "path outside a package": Broken(
+        "C011",
+        "recipe.yaml:14:29",
+        "kind: file\n      path: chat.jsonl",
+        "kind: package\n      files: [data/ok.json, data/../../../x]\n      package: p",
+        fix="without ..",
+    ),
+    "variable not set": Broken(
+        "C012", "recipe.yaml:3:9", "org/model", "${CESELLO_NOT_SET}", fix="export CESELLO_NOT_SET"
+    ),
+    "reference without an end": Broken("C012", "recipe.yaml:3:9", "org/model", "x${HOME", fix="$${"),
+    "later algorithm": Broken(
+        "C013", "recipe.yaml:1:12", "name: good", "algorithm: grpo", fix="later version"
+    ),
+    "unknown algorithm": Broken("C005", "recipe.yaml:1:12", "name: good", "algorithm: dpo", fix="sft"),
+    "root that is not there": Broken(
+        "C014", "recipe.yaml:1:7", "name: good", "root: nowhere", fix="a folder that exists"
+    ),
+    "missing file": Broken(
+        "C020", "recipe.yaml", file=lambda path: path.with_name("recipes.yaml").touch(), fix="recipes.yaml"
+    ),
+    "folder": Broken("C021", "recipe.yaml", file=lambda path: path.mkdir(), fix="name a file"),
+    "loop of symlinks": Broken(
+        "C022", "recipe.yaml", file=lambda path: path.symlink_to(path), fix="check the path"
+    ),
+    "not UTF-8": Broken(
+        "C023", "recipe.yaml:2:3", file=lambda path: path.write_bytes(b"a: 1\nb:\xff"), fix="UTF-8"
+    ),
+    "UTF-16": Broken(
+        "C023", "recipe.yaml:1:1", file=lambda path: path.write_text(GOOD, "utf-16"), fix="UTF-8"
+    ),
+    "empty": Broken("C024", "recipe.yaml:1", file=lambda path: path.touch(), fix="cesello init"),
+    "comments only": Broken(
+        "C024", "recipe.yaml:1", file=lambda path: path.write_text("# x\n"), fix="cesello init"
+    ),
+    "too large": Broken(
+        "C025", "recipe.yaml", file=lambda path: path.write_text(GOOD + "#" * (1 << 20)), fix="data"
+    ),
+    "too many values": Broken(
+        "C025", "recipe.yaml:1:", file=lambda path: path.write_text(f"a: [{'1,' * 10_001}]"), fix="files"
+    ),
+    "tab": Broken("C026", "recipe.yaml:3:1", "  name: org/model", "\tname: org/model", fix="spaces only"),
+    "colon in text": Broken(
+        "C026", "recipe.yaml:1:11", "name: good", "name: good: bad", fix="between quotes"
+    ),
+    "open bracket": Broken("C026", "recipe.yaml:6:5", "{r: 8}", "{r: 8", fix="brackets"),
+    "two documents": Broken("C026", "recipe.yaml:2:1", "name: good", "name: good\n---", fix="one document"),
+    "control character": Broken("C026", "recipe.yaml:1:8", "good", "g\x07od", fix="look at"),
+    "escape out of range": Broken("C026", "recipe.yaml", "good", '"\\UFFFFFFFF"', fix="look at"),
+    "half a surrogate pair": Broken(
+        "C026", "recipe.yaml:1:7", "good", '"\\ud800"', fix="the character itself"
+    ),
+    "too deep": Broken(
+        "C027",
+        "recipe.yaml:1:53",
+        file=lambda path: path.write_text("a: " + "[" * 60 + "]" * 60),
+        fix="bracket",
+    ),
+    "too deep through aliases": Broken(
+        "C027", "recipe.yaml:2:", file=lambda path: path.write_text(_deep_alias()), fix="bracket"
+    ),
+    "anchor bomb": Broken(
+        "C028", "recipe.yaml:5:", file=lambda path: path.write_text(_bomb()), fix="aliases"
+    ),
+    "alias of itself": Broken(
+        "C028", "recipe.yaml:1:8", file=lambda path: path.write_text("a: &a [*a]"), fix="write the value"
+    ),
+    "alias of nothing": Broken(
+        "C028", "recipe.yaml:1:4", file=lambda path: path.write_text("a: *nothing"), fix="write the value"
+    ),
+    "tag": Broken("C029", "recipe.yaml:1:7", "good", "!!python/name:os.system good", fix="remove the tag"),
+    "list as a key": Broken("C029", "recipe.yaml:1", "name: good", "[a]: good", fix="plain text"),
+    "top level a list": Broken(
+        "C030", "recipe.yaml:1:1", file=lambda path: path.write_text("- a"), fix="model:"
+    ),
+    "--set without =": Broken("C040", "--set seed", sets=("seed",), fix="--set training"),
+    "--set without a key": Broken("C040", "--set =1", sets=("=1",), fix="--set training"),
+    "--set with an empty part": Broken(
+        "C040", "--set training..r=1", sets=("training..r=1",), fix="--set training"
+    ),
+    "--set unknown section": Broken(
+        "C001", "--set trainin.seed=1", sets=("trainin.seed=1",), fix='"training"'
+    ),
+    "--set unknown key": Broken("C001", "--set lora.rr=1", sets=("lora.rr=1",), fix='"r"'),
+    "--set unknown source": Broken(
+        "C041", "--set data.sources.cod.weight=1", sets=("data.sources.cod.weight=1",), fix='"code"'
+    ),
+    "--set below a number": Broken("C041", "--set lora.r.x=1", sets=("lora.r.x=1",), fix="set lora.r itself"),
+    "--set not YAML": Broken("C042", "--set name=[a", sets=("name=[a",), fix="quote it"),
+    "--set wrong type": Broken("C003", "--set lora.r=abc", sets=("lora.r=abc",), fix="write digits"),
+    "--set not finite": Broken("C004", "--set lora.dropout=.inf", sets=("lora.dropout=.inf",), fix="2e-4"),
+}
+
+
+@pytest.mark.parametrize("broken", CASES.values(), ids=CASES.keys())
+def test_says_what_is_wrong_where_and_what_to_do(
+    broken: Broken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(folder)
+    _lay_out(broken, Path("recipe.yaml"))
+    before = _snapshot(tmp_path)
+
+    with pytest.raises(InvalidRecipe) as caught:
+        load_recipe(Path("recipe.yaml"), broken.sets)
+
+    assert caught.value.exit_status == 2
+    problem = _only(caught.value.problems)
+    assert problem.code == broken.code, problem
+    place = str(problem.where)
+    assert place.startswith(broken.where) if broken.where.endswith(":") else place == broken.where, place
+    line = str(problem)
+    assert line.startswith(f"error[{broken.code}] ")
+    assert problem.fix
+    assert broken.fix in line[len(f"error[{broken.code}] ") :]
+    assert line.isprintable()
+    assert _snapshot(tmp_path) == before
+
+
+def _lay_out(broken: Broken, recipe: Path) -> None:
+    if broken.file is not None:
+        broken.file(recipe)
+    else:
+        assert broken.old in GOOD
+        recipe.write_text(GOOD.replace(broken.old, broken.new, 1))
+
+
+def _only(problems: Sequence[UsageError]) -> UsageError:
+    assert len(problems) == 1, [str(problem) for problem in problems]
+    return problems[0]
+
+
+def _snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    states = {str(path): path.lstat() for path in folder.rglob("*")}
+    return {name: (state.st_mtime_ns, state.st_size) for name, state in states.items()}
+
+
+def test_the_recipe_the_cases_start_from_is_good(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(GOOD)
+    assert load_recipe(recipe).recipe.name == "good"
+
+
+def test_tells_five_mistakes_together_in_the_order_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = GOOD.replace("none", "nf5").replace("path: chat.jsonl", "path: ${CESELLO_NOT_SET}")
+    text = text.replace("1e-4", "0").replace("source: code", "source: cod")
+    Path("recipe.yaml").write_text(text)
+
+    with pytest.raises(InvalidRecipe) as caught:
+        load_recipe(Path("recipe.yaml"), ["training.warmup_steps=eleven"])
+
+    found = [(problem.code, str(problem.where)) for problem in caught.value.problems]
+    assert found == [
+        ("C005", "recipe.yaml:4:19"),
+        ("C012", "recipe.yaml:14:13"),
+        ("C004", "recipe.yaml:18:18"),
+        ("C009", "recipe.yaml:22:16"),
+        ("C003", "--set training.warmup_steps=eleven"),
+    ]
+    assert str(caught.value).count("\n") == 4
+
+
+def test_a_misspelt_required_key_is_one_mistake(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(GOOD.replace("path: chat.jsonl", "pth: chat.jsonl"))
+    with pytest.raises(InvalidRecipe) as caught:
+        load_recipe(recipe)
+    assert [problem.code for problem in caught.value.problems] == ["C001"]
+
+
+def test_a_bad_override_is_told_together_with_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRecipe) as caught:
+        load_recipe(tmp_path / "absent.yaml", ["seed", "name=[a"])
+    assert [problem.code for problem in caught.value.problems] == ["C020", "C040", "C042"]
+
+
+def test_the_form_of_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("recipe.yaml").write_text(GOOD.replace("learning_rate", "learning_ratee"))
+    with pytest.raises(InvalidRecipe) as caught:
+        load_recipe(Path("recipe.yaml"))
+    wanted = 'error[C001] unknown key "learning_ratee" at recipe.yaml:18 · did you mean "learning_rate"?'
+    assert str(caught.value) == wanted
