@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from ..domain.conversation import Conversation
 from ..domain.chatml import tools_as_text
+from ..domain.conversation import Conversation
 from ..domain.evaluation import EvaluationSpec, GradedSpec
 from ..domain.generation import Completion, LossTotal, Sampling
 from ..domain.ports.model import Policy
@@ -22,9 +22,7 @@ _Item = TypeVar("_Item")
 class Evaluate:
     """The same rows, prompts and seed each time it is called, so that before and after can be compared."""
 
-    def __init__(
-        self, rewards: Mapping[str, RewardModel], observer: Observer, stop: Stop
-    ) -> None:
+    def __init__(self, rewards: Mapping[str, RewardModel], observer: Observer, stop: Stop) -> None:
         self._rewards = rewards
         self._observer = observer
         self._stop = stop
@@ -37,16 +35,10 @@ class Evaluate:
         when: str,
     ) -> Evaluation:
         """Losses of every source that holds rows out, and the graded sets of the spec."""
-        held = {
-            source.spec.name: source.held_out[: spec.rows]
-            for source in sources
-            if source.held_out
-        }
+        held = {source.spec.name: source.held_out[: spec.rows] for source in sources if source.held_out}
         graded = {one.source: one for one in spec.graded if one.source in held}
         answered = {
-            name: _asked(rows)[
-                : max(spec.samples, graded[name].rows if name in graded else 0)
-            ]
+            name: _asked(rows)[: max(spec.samples, graded[name].rows if name in graded else 0)]
             for name, rows in held.items()
         }
         total = sum(map(len, held.values())) + sum(map(len, answered.values()))
@@ -60,17 +52,11 @@ class Evaluate:
             if name in graded:
                 counted = results[: graded[name].rows]
                 applicable = sum(result.score is not None for result in counted)
-                sets[name] = GradedSet(
-                    graded[name].reward, applicable, part_totals(counted)
-                )
-            samples += list(_samples(name, examples, completions, results))[
-                : spec.samples
-            ]
+                sets[name] = GradedSet(graded[name].reward, applicable, part_totals(counted))
+            samples += list(_samples(name, examples, completions, results))[: spec.samples]
         return Evaluation(losses, sets, tuple(samples))
 
-    def _loss(
-        self, policy: Policy, rows: Sequence[Example], spec: EvaluationSpec
-    ) -> SourceLoss:
+    def _loss(self, policy: Policy, rows: Sequence[Example], spec: EvaluationSpec) -> SourceLoss:
         total = LossTotal()
         for batch in _batches(rows, spec.batch_size):
             self._stop.check()
@@ -78,13 +64,9 @@ class Evaluate:
             self._observer.advance(len(batch))
         return SourceLoss(len(rows), total.tokens, total.mean)
 
-    def _answers(
-        self, policy: Policy, examples: Sequence[Example], spec: EvaluationSpec
-    ) -> list[Completion]:
+    def _answers(self, policy: Policy, examples: Sequence[Example], spec: EvaluationSpec) -> list[Completion]:
         """Greedy answers, in order; prompts of like length are asked together, to pad little."""
-        order = sorted(
-            range(len(examples)), key=lambda index: len(examples[index].tokens)
-        )
+        order = sorted(range(len(examples)), key=lambda index: len(examples[index].tokens))
         answers: dict[int, Completion] = {}
         for batch in _batches(order, spec.batch_size):
             self._stop.check()

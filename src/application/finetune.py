@@ -110,13 +110,9 @@ class Finetune:
             gradient_checkpointing=request.plan.gradient_checkpointing,
         )
 
-    def _prepared(
-        self, spec: SourceSpec, policy: Policy, request: FinetuneRequest
-    ) -> PreparedSource:
+    def _prepared(self, spec: SourceSpec, policy: Policy, request: FinetuneRequest) -> PreparedSource:
         self._observer.phase(f"reading {spec.name}")
-        return self._prepare(
-            self._sources[spec.name], spec, policy.encode, request.rules
-        )
+        return self._prepare(self._sources[spec.name], spec, policy.encode, request.rules)
 
     def _started(
         self, run: RunFolder, request: FinetuneRequest, policy: Policy, mixed: MixedData
@@ -170,29 +166,23 @@ class Finetune:
         if stopped_by is not None:
             raise Interrupted(
                 stopped_by,
-                f"stopped after step {outcome.steps} of {mixed.plan.max_steps}; its weights are in {run.path}/lora",
+                f"stopped after step {outcome.steps} of {mixed.plan.max_steps}; weights: {run.path}/lora",
                 fix="start the run again to have all its steps and figures",
             )
         return record.finish(RunStatus.COMPLETED, self._clock.now())
 
-    def _train(
-        self, run: RunFolder, policy: Policy, mixed: MixedData
-    ) -> TrainingOutcome:
+    def _train(self, run: RunFolder, policy: Policy, mixed: MixedData) -> TrainingOutcome:
         self._observer.phase("training", mixed.plan.max_steps)
 
         def on_step(report: StepReport) -> None:
             run.append_metrics(step_metrics(report))
             self._observer.step(report)
 
-        return self._optimizer.optimize(
-            policy, mixed.batches, mixed.plan, on_step=on_step, stop=self._stop
-        )
+        return self._optimizer.optimize(policy, mixed.batches, mixed.plan, on_step=on_step, stop=self._stop)
 
     def _save(self, run: RunFolder, record: _Record, policy: Policy) -> None:
         self._observer.phase("saving")
-        record.update(
-            weights=run.save_weights(policy.save, model_card(record.manifest))
-        )
+        record.update(weights=run.save_weights(policy.save, model_card(record.manifest)))
 
     @contextmanager
     def _recorded(self, run: RunFolder, manifest: RunManifest) -> Iterator[_Record]:
@@ -204,11 +194,7 @@ class Finetune:
             record.finish(RunStatus.INTERRUPTED, self._clock.now(), end.what)
             raise
         except BaseException as end:
-            reason = (
-                str(end)
-                if isinstance(end, CeselloError)
-                else f"{type(end).__name__}: {end}"
-            )
+            reason = str(end) if isinstance(end, CeselloError) else f"{type(end).__name__}: {end}"
             record.fail(self._clock.now(), reason)
             raise
 
@@ -224,9 +210,7 @@ class _Record:
         self.manifest = replace(self.manifest, **changes)  # type: ignore[arg-type]
         self._run.write_manifest(self.manifest)
 
-    def finish(
-        self, status: RunStatus, finished: str, error: str | None = None
-    ) -> RunManifest:
+    def finish(self, status: RunStatus, finished: str, error: str | None = None) -> RunManifest:
         self.update(status=status, finished=finished, error=error)
         return self.manifest
 

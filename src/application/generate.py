@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..domain.conversation import user
@@ -23,7 +23,7 @@ class GenerateRequest:
     model: ModelSpec
     prompt: str
     system_prompt: str = ""
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     lora: bool = True
 
 

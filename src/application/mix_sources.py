@@ -43,10 +43,7 @@ def mix(
     Raises:
         DataError: D020, D021 of the mixture; D022 when no step can be filled.
     """
-    sources = tuple(
-        MixtureSource(one.spec.name, one.spec.weight, len(one.train))
-        for one in prepared
-    )
+    sources = tuple(MixtureSource(one.spec.name, one.spec.weight, len(one.train)) for one in prepared)
     mixture = Mixture(spec, sources)
     wanted = None if max_steps is None else max_steps * plan.rows_per_step
     draws = tuple(islice(mixture.order(), wanted))
@@ -58,37 +55,25 @@ def mix(
             "the mixture gives no row",
             fix="give the sources rows or raise max_passes",
         )
-    plan = replace(
-        plan, max_steps=len(batches), warmup_steps=min(plan.warmup_steps, len(batches))
-    )
-    prints = [
-        fingerprint(example.tokens for example in (*one.held_out, *one.train))
-        for one in prepared
-    ]
+    plan = replace(plan, max_steps=len(batches), warmup_steps=min(plan.warmup_steps, len(batches)))
+    prints = [fingerprint(example.tokens for example in (*one.held_out, *one.train)) for one in prepared]
     manifest = MixtureManifest(
         digest=mixture.digest(prints),
         seed=spec.seed,
         rows_planned=len(draws),
         sources=tuple(
             _source_manifest(one, print_, share)
-            for one, print_, share in zip(
-                prepared, prints, mixture.planned(), strict=True
-            )
+            for one, print_, share in zip(prepared, prints, mixture.planned(), strict=True)
         ),
         ended_by=_ended_by(mixture, draws, wanted),
     )
     return MixedData(batches, draws, plan, manifest)
 
 
-def realised(
-    mixed: MixedData, steps: int, stopped_by: int | None = None
-) -> MixtureManifest:
+def realised(mixed: MixedData, steps: int, stopped_by: int | None = None) -> MixtureManifest:
     """The manifest completed with what ``steps`` steps have really drawn, and the signal that ended them."""
     draws = mixed.draws[: steps * mixed.plan.rows_per_step]
-    counts = [
-        sum(draw.source == index for draw in draws)
-        for index in range(len(mixed.manifest.sources))
-    ]
+    counts = [sum(draw.source == index for draw in draws) for index in range(len(mixed.manifest.sources))]
     sources = tuple(
         replace(
             source,
@@ -98,19 +83,14 @@ def realised(
         )
         for source, count in zip(mixed.manifest.sources, counts, strict=True)
     )
-    ended_by = (
-        mixed.manifest.ended_by if stopped_by is None else Signals(stopped_by).name
-    )
+    ended_by = mixed.manifest.ended_by if stopped_by is None else Signals(stopped_by).name
     return replace(mixed.manifest, sources=sources, ended_by=ended_by)
 
 
 def _steps(rows: Sequence[TokenRow], plan: TrainingPlan) -> list[StepBatch]:
     size, step = plan.batch_size, plan.rows_per_step
     chunks = [rows[start : start + step] for start in range(0, len(rows), step)]
-    return [
-        [chunk[start : start + size] for start in range(0, len(chunk), size)]
-        for chunk in chunks
-    ]
+    return [[chunk[start : start + size] for start in range(0, len(chunk), size)] for chunk in chunks]
 
 
 def _source_manifest(one: PreparedSource, print_: str, share: float) -> SourceManifest:

@@ -81,9 +81,7 @@ class PrepareSource:
             if reason is None and len(examples) == spec.max_samples:
                 reason = "over max_samples"
             if reason is None:
-                example = _example(
-                    row, conversation.with_system(rules.system_prompt), encode, rules
-                )
+                example = _example(row, conversation.with_system(rules.system_prompt), encode, rules)
                 if example:
                     examples.append(example)
                     continue
@@ -108,9 +106,7 @@ class PrepareSource:
             yield row, to_conversation(row, spec.shape, spec.columns)
 
 
-def _reason_to_drop(
-    conversation: Conversation, spec: SourceSpec, seen: set[str]
-) -> str | None:
+def _reason_to_drop(conversation: Conversation, spec: SourceSpec, seen: set[str]) -> str | None:
     characters = sum(len(turn.content) for turn in conversation.messages)
     if spec.min_characters is not None and characters < spec.min_characters:
         return f"under {spec.min_characters} characters"
@@ -124,9 +120,7 @@ def _reason_to_drop(
     return None
 
 
-def _example(
-    row: SourceRow, conversation: Conversation, encode: Encode, rules: RowRules
-) -> Example | None:
+def _example(row: SourceRow, conversation: Conversation, encode: Encode, rules: RowRules) -> Example | None:
     tokens = encode(conversation)
     if not tokens.trained_tokens:
         raise DataError(
@@ -141,9 +135,7 @@ def _example(
     return Example(conversation, cut) if cut.trained_tokens else None
 
 
-def _check_some(
-    examples: list[Example], spec: SourceSpec, dropped: Counter[str]
-) -> None:
+def _check_some(examples: list[Example], spec: SourceSpec, dropped: Counter[str]) -> None:
     if not examples:
         raise DataError(
             "D014",

@@ -45,9 +45,7 @@ def tools_as_text(conversation: Conversation) -> Conversation:
     """
     turns = [_plain(turn) for turn in conversation.messages]
     if conversation.tools:
-        listing = _INSTRUCTIONS.format(
-            tools="\n".join(_compact(tool) for tool in conversation.tools)
-        )
+        listing = _INSTRUCTIONS.format(tools="\n".join(_compact(tool) for tool in conversation.tools))
         if turns and turns[0].role is Role.SYSTEM:
             turns[0] = replace(turns[0], content=f"{turns[0].content}\n\n{listing}")
         else:
@@ -69,9 +67,7 @@ def _plain(turn: Message) -> Message:
 def call_as_text(call: ToolCall) -> str:
     """One call between its tags; the arguments keep their own text."""
     name = json.dumps(call.name, ensure_ascii=False)
-    return (
-        f'<tool_call>\n{{"name": {name}, "arguments": {call.arguments}}}\n</tool_call>'
-    )
+    return f'<tool_call>\n{{"name": {name}, "arguments": {call.arguments}}}\n</tool_call>'
 
 
 def _compact(tool: ToolSpec) -> str:

@@ -7,7 +7,7 @@ The chunks that come out are the file, every byte once and in order, none above 
    Text between blocks goes to a neighbour: line ends to the piece before, indentation to the piece after.
 2. ``_with_comments``: comments and decorators join what stands right below them.
 3. ``_filled``: the statements of one block are put together up to the maximum.
-4. ``_without_crumbs``: what is still very small joins a neighbour.
+4. ``_together``: small neighbours are joined while they stay small, parts of one definition while they fit.
 
 A definition that fits is one piece after the first step, and no later step cuts.
 """
@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 from .document import Chunk, SourceFile
 
-_CRUMB = 0.25
-"""Below this share of the maximum a piece is too small to be found, or understood, on its own."""
+_SMALL = 1 / 3
+"""Neighbours are joined up to this share of the maximum: what shares a chunk with much else is found less."""
 
 _DEEPEST = 500
 """Levels to open; what is nested deeper is cut by lines.
@@ -88,13 +88,7 @@ class _Piece:
 
 
 def cut(
-    source: SourceFile,
-    text: str,
-    codec: str,
-    *,
-    blocks: Sequence[Block],
-    maximum: int,
-    language: str,
+    source: SourceFile, text: str, codec: str, *, blocks: Sequence[Block], maximum: int, language: str
 ) -> tuple[Chunk, ...]:
     """Chunks that together are the file, each of at most ``maximum`` characters.
 
@@ -107,7 +101,7 @@ def cut(
         language: for the chunks to carry.
     """
     pieces = _with_comments(text, _pieces(text, blocks, maximum), maximum)
-    pieces = _without_crumbs(_filled(pieces, maximum), maximum)
+    pieces = _together(text, _filled(pieces, maximum), maximum)
     kind = "module" if blocks else "text"
     return tuple(_chunks(source, text, codec, pieces, language, kind))
 
@@ -137,16 +131,7 @@ def _terminal(blocks: Sequence[Block], maximum: int) -> Iterator[_Piece]:
         header = owner.signature if owner and not own and not at_head else ""
         labels = (label,) if label else ()
         whole = fits and own is not None
-        yield _Piece(
-            block.start,
-            block.end,
-            labels,
-            whole,
-            block.leads,
-            header,
-            group,
-            len(levels),
-        )
+        yield _Piece(block.start, block.end, labels, whole, block.leads, header, group, len(levels))
         at_head = False
 
 
@@ -154,10 +139,10 @@ def _pieces(text: str, blocks: Sequence[Block], maximum: int) -> list[_Piece]:
     pieces: list[_Piece] = []
     at = 0
     for piece in _terminal(blocks, maximum):
-        if piece.end <= at:
+        if piece.end <= at or piece.end == piece.start:  # a token that the parser imagined
             continue
-        margin = text.rfind("\n", at, piece.start) + 1
-        if margin:
+        margin = text.rfind("\n", at - 1 if at else 0, piece.start) + 1  # where its line starts, or 0
+        if margin > at:
             _absorb(pieces, text, at, margin, maximum)
             at = margin
         if piece.end - piece.start <= maximum < piece.end - at:  # it fits, but not with its indentation
@@ -170,19 +155,28 @@ def _pieces(text: str, blocks: Sequence[Block], maximum: int) -> list[_Piece]:
             _join(last, piece)
         elif at - piece.start <= maximum:
             pieces.append(piece)
-        elif last and not last.whole and (not margin or (piece.labels and piece.labels == last.labels)):
-            pieces[-1:] = _parts(text, replace(last, end=at), maximum)  # goes on where the last piece ends
+        elif last and _goes_on(text, last, piece, same_line=not margin):
+            pieces[-1:] = _parts(text, replace(last, end=at), maximum)
         else:
             pieces += _parts(text, piece, maximum)
     _absorb(pieces, text, at, len(text), maximum)
     return pieces
 
 
+def _goes_on(text: str, last: _Piece, big: _Piece, *, same_line: bool) -> bool:
+    """Whether lines of a block that is too big may stand with the piece before: ``x = (`` or a signature."""
+    if last.whole or (same_line and "\n" in text[last.start : last.end]):
+        return False
+    return same_line or bool(big.labels and big.labels == last.labels)
+
+
 def _absorb(pieces: list[_Piece], text: str, start: int, end: int, maximum: int) -> None:
-    """Gives the text between two blocks to the piece before it, or else makes it pieces of its own."""
-    if pieces and end - pieces[-1].start <= maximum:
-        pieces[-1].end = end
-    elif start < end:
+    """Gives the lines between two blocks to the piece before them, as many as fit; the rest stand alone."""
+    if pieces:
+        room = pieces[-1].start + maximum
+        taken = end if end <= room else text.rfind("\n", start, room) + 1
+        pieces[-1].end = start = max(start, taken)
+    if start < end:
         pieces.extend(_parts(text, _Piece(start, end), maximum))
 
 
@@ -224,20 +218,26 @@ def _filled(pieces: Iterable[_Piece], maximum: int) -> list[_Piece]:
     return kept
 
 
-def _without_crumbs(pieces: Iterable[_Piece], maximum: int) -> list[_Piece]:
-    crumb = maximum * _CRUMB
+def _together(text: str, pieces: Iterable[_Piece], maximum: int) -> list[_Piece]:
     kept: list[_Piece] = []
     for piece in pieces:
         last = kept[-1] if kept else None
-        if (
-            last
-            and _fit(last, piece, maximum)
-            and min(last.end - last.start, piece.end - piece.start) < crumb
-        ):
+        if last is None or not _fit(last, piece, maximum):
+            kept.append(piece)
+        elif text[last.start : last.end].isspace():
+            piece.start = last.start
+            kept[-1] = piece
+        elif _parts_of_one(last, piece) or _fit(last, piece, int(maximum * _SMALL)):
             _join(last, piece)
+        elif text[piece.start : piece.end].isspace():
+            last.end = piece.end
         else:
             kept.append(piece)
     return kept
+
+
+def _parts_of_one(first: _Piece, second: _Piece) -> bool:
+    return bool(first.labels) and first.labels == second.labels and not (first.whole or second.whole)
 
 
 def _fit(first: _Piece, second: _Piece, maximum: int) -> bool:
@@ -267,7 +267,6 @@ def _chunks(
         body = text[piece.start : piece.end]
         end = start + len(body.encode(codec))
         last_line = line + _line_ends(text, piece.start, piece.end - 1, returns)
-        kinds = {label.kind for label in piece.labels} or {kind}
         yield Chunk(
             path=source.path,
             start=start,
@@ -276,13 +275,18 @@ def _chunks(
             end_line=last_line,
             text=body,
             language=language,
-            kind=kinds.pop() if len(kinds) == 1 else "module",
-            name=", ".join(label.name for label in piece.labels),
+            kind=_kind(piece.labels) or kind,
+            name=", ".join([label.name for label in piece.labels]),
             header=piece.header,
             description=piece.labels[0].description if len(piece.labels) == 1 else "",
         )
         start = end
         line = last_line + _line_ends(text, piece.end - 1, piece.end, returns)
+
+
+def _kind(labels: Sequence[Definition]) -> str:
+    first = labels[0].kind if labels else ""
+    return first if all(label.kind == first for label in labels) else "module"
 
 
 def _line_ends(text: str, start: int, end: int, returns: bool) -> int:

@@ -36,9 +36,7 @@ class ToolCall:
         """The arguments as a Python object; raises ValueError when the text is not a JSON object."""
         value = json.loads(self.arguments)
         if not isinstance(value, dict):
-            raise ValueError(
-                f"arguments of {self.name} are {type(value).__name__}, not an object"
-            )
+            raise ValueError(f"arguments of {self.name} are {type(value).__name__}, not an object")
         return value
 
 

@@ -36,11 +36,7 @@ class Place:
     column: int | None = None
 
     def __str__(self) -> str:
-        return ":".join(
-            str(part)
-            for part in (self.file, self.line, self.column)
-            if part is not None
-        )
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
 
 
 class CeselloError(Exception):
@@ -153,9 +149,7 @@ class Interrupted(CeselloError):
         fix: how to go on.
     """
 
-    def __init__(
-        self, signal_number: int, what: str, *, fix: str | None = None
-    ) -> None:
+    def __init__(self, signal_number: int, what: str, *, fix: str | None = None) -> None:
         super().__init__(f"T{128 + signal_number}", what, fix=fix)
         self.signal_number = signal.Signals(signal_number)
 

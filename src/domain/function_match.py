@@ -19,23 +19,16 @@ ReferenceCall = Mapping[str, Mapping[str, Sequence[Any]]]
 _IGNORED = re.compile(r"[ ,./\-_*^]")
 
 
-def same_functions(
-    calls: Sequence[ToolCall], reference: Sequence[ReferenceCall]
-) -> bool:
+def same_functions(calls: Sequence[ToolCall], reference: Sequence[ReferenceCall]) -> bool:
     """Whether exactly the functions of the reference are called, in any order."""
-    return sorted(call.name for call in calls) == sorted(
-        name for wanted in reference for name in wanted
-    )
+    return sorted(call.name for call in calls) == sorted(name for wanted in reference for name in wanted)
 
 
 def same_calls(calls: Sequence[ToolCall], reference: Sequence[ReferenceCall]) -> bool:
     """Whether every call matches one call of the reference, name and arguments, one to one."""
     if len(calls) != len(reference):
         return False
-    accepted = [
-        [index for index, wanted in enumerate(reference) if _matches(call, wanted)]
-        for call in calls
-    ]
+    accepted = [[index for index, wanted in enumerate(reference) if _matches(call, wanted)] for call in calls]
     partner: dict[int, int] = {}
     return all(_paired(call, accepted, partner, set()) for call in range(len(calls)))
 
@@ -50,9 +43,7 @@ def _paired(
     for wanted in accepted[call]:
         if wanted not in tried:
             tried.add(wanted)
-            if wanted not in partner or _paired(
-                partner[wanted], accepted, partner, tried
-            ):
+            if wanted not in partner or _paired(partner[wanted], accepted, partner, tried):
                 partner[wanted] = call
                 return True
     return False
@@ -63,15 +54,11 @@ def _matches(call: ToolCall, wanted: ReferenceCall) -> bool:
     return arguments is not None and _object_matches(call.decoded(), arguments)
 
 
-def _object_matches(
-    given: Mapping[str, Any], wanted: Mapping[str, Sequence[Any]]
-) -> bool:
+def _object_matches(given: Mapping[str, Any], wanted: Mapping[str, Sequence[Any]]) -> bool:
     if not set(given) <= set(wanted):
         return False
     return all(
-        any(_value_matches(given[key], choice) for choice in choices)
-        if key in given
-        else "" in choices
+        any(_value_matches(given[key], choice) for choice in choices) if key in given else "" in choices
         for key, choices in wanted.items()
     )
 
@@ -83,10 +70,7 @@ def _value_matches(given: Any, wanted: Any) -> bool:
         return (
             isinstance(given, list)
             and len(given) == len(wanted)
-            and all(
-                _value_matches(one, other)
-                for one, other in zip(given, wanted, strict=True)
-            )
+            and all(_value_matches(one, other) for one, other in zip(given, wanted, strict=True))
         )
     if isinstance(wanted, bool) or isinstance(given, bool):
         return given is wanted
@@ -108,11 +92,7 @@ def first_choice(wanted: ReferenceCall) -> ToolCall:
 
 
 def _first_object(arguments: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    return {
-        key: _first_value(choices[0])
-        for key, choices in arguments.items()
-        if "" not in choices
-    }
+    return {key: _first_value(choices[0]) for key, choices in arguments.items() if "" not in choices}
 
 
 def _first_value(choice: Any) -> Any:

@@ -41,9 +41,7 @@ def _schema(value: Any) -> Any:
     """A JSON schema, where a source writes Python's names of types, and without None."""
     if isinstance(value, Mapping):
         return {
-            key: _JSON_TYPES.get(item, item)
-            if key == "type" and isinstance(item, str)
-            else _schema(item)
+            key: _JSON_TYPES.get(item, item) if key == "type" and isinstance(item, str) else _schema(item)
             for key, item in value.items()
             if item is not None
         }
@@ -57,9 +55,7 @@ def bfcl(values: Mapping[str, Any]) -> Conversation:
     calls = tuple(first_choice(wanted) for wanted in reference)
     messages = tuple(Message(Role(turn["role"]), turn["content"]) for turn in turns)
     answer = Message(Role.ASSISTANT, "", calls)
-    return Conversation(
-        (*messages, answer), tool_specs(values["function"]), {"calls": reference}
-    )
+    return Conversation((*messages, answer), tool_specs(values["function"]), {"calls": reference})
 
 
 def xlam(values: Mapping[str, Any]) -> Conversation:
@@ -67,14 +63,8 @@ def xlam(values: Mapping[str, Any]) -> Conversation:
     answers = values["answers"]
     calls = json.loads(answers) if isinstance(answers, str) else answers
     tools = tool_specs(values["tools"])
-    made = tuple(
-        ToolCall(call["name"], json.dumps(call["arguments"], ensure_ascii=False))
-        for call in calls
-    )
-    reference = [
-        {call["name"]: _only_choices(call["arguments"])}
-        for call in calls
-    ]
+    made = tuple(ToolCall(call["name"], json.dumps(call["arguments"], ensure_ascii=False)) for call in calls)
+    reference = [{call["name"]: _only_choices(call["arguments"])} for call in calls]
     turns = (Message(Role.USER, values["query"]), Message(Role.ASSISTANT, "", made))
     return Conversation(turns, tools, {"calls": reference})
 
@@ -94,14 +84,10 @@ def glaive(values: Mapping[str, Any]) -> Conversation:
     """A chat written out as one text, its functions inside the system text."""
     system = re.sub(r"^\s*SYSTEM:\s*", "", values["system"]).strip()
     functions = list(_json_objects(system))
-    turns = (
-        [Message(Role.SYSTEM, system.split("{", 1)[0].strip(" -\n"))] if system else []
-    )
+    turns = [Message(Role.SYSTEM, system.split("{", 1)[0].strip(" -\n"))] if system else []
     parts = _GLAIVE_TURN.split(values["chat"])
     for speaker, text in zip(parts[1::2], parts[2::2], strict=True):
-        turns.append(
-            _glaive_turn(speaker.upper(), text.replace("<|endoftext|>", "").strip())
-        )
+        turns.append(_glaive_turn(speaker.upper(), text.replace("<|endoftext|>", "").strip()))
     return Conversation(
         tuple(turn for turn in turns if turn.content or turn.tool_calls),
         tool_specs(functions),
@@ -114,9 +100,7 @@ def _glaive_turn(speaker: str, text: str) -> Message:
     found = _GLAIVE_CALL.search(text)
     if not found:
         return Message(Role.ASSISTANT, text)
-    return Message(
-        Role.ASSISTANT, text[: found.start()].strip(), (_glaive_call(found.group(1)),)
-    )
+    return Message(Role.ASSISTANT, text[: found.start()].strip(), (_glaive_call(found.group(1)),))
 
 
 def _glaive_call(text: str) -> ToolCall:
@@ -128,9 +112,7 @@ def _glaive_call(text: str) -> ToolCall:
         call.decoded()
         return call
     value = json.loads(text)
-    return ToolCall(
-        value["name"], json.dumps(value.get("arguments", {}), ensure_ascii=False)
-    )
+    return ToolCall(value["name"], json.dumps(value.get("arguments", {}), ensure_ascii=False))
 
 
 def _json_objects(text: str) -> Sequence[Any]:

@@ -110,11 +110,7 @@ class Mixture:
         """Whether the order is over before ``source`` gives its next row."""
         if drawn[source] >= self.sources[source].rows * self.spec.max_passes:
             return True
-        left = [
-            s.rows - d
-            for s, d, share in zip(self.sources, drawn, self.shares, strict=True)
-            if share
-        ]
+        left = [s.rows - d for s, d, share in zip(self.sources, drawn, self.shares, strict=True) if share]
         if self.spec.stop is StopRule.FIRST_EXHAUSTED:
             return min(left) <= 0
         return self.spec.stop is StopRule.ALL_SEEN and max(left) <= 0
@@ -128,26 +124,18 @@ class Mixture:
             "stop": self.spec.stop,
             "shares": self.shares,
             "sources": [
-                (s.name, s.rows, print_)
-                for s, print_ in zip(self.sources, fingerprints, strict=True)
+                (s.name, s.rows, print_) for s, print_ in zip(self.sources, fingerprints, strict=True)
             ],
         }
-        return hashlib.sha256(
-            json.dumps(parts, separators=(",", ":")).encode()
-        ).hexdigest()
+        return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
 
 
-def integer_shares(
-    spec: MixtureSpec, sources: Sequence[MixtureSource]
-) -> tuple[int, ...]:
+def integer_shares(spec: MixtureSpec, sources: Sequence[MixtureSource]) -> tuple[int, ...]:
     """Weights (or rows ** temperature) as the smallest integers of the same proportions."""
     if spec.temperature is None:
         exact = [Fraction(str(source.weight)) for source in sources]
     else:
-        exact = [
-            Fraction(source.rows**spec.temperature).limit_denominator(10**6)
-            for source in sources
-        ]
+        exact = [Fraction(source.rows**spec.temperature).limit_denominator(10**6) for source in sources]
     if not any(exact):
         raise DataError(
             "D020",
@@ -181,7 +169,7 @@ def source_order(shares: Sequence[int], start: int = 0) -> Iterator[int]:
             yield active[0]
     # Tijdeman's rule, multiplied through by total * (2k - 2) so that all numbers are integers.
     bound = 2 * len(active) - 2
-    lead = {index: 0 for index in active}  # total * (n * w - x), for every source
+    lead = dict.fromkeys(active, 0)  # total * (n * w - x), for every source
     position, skip = 0, start % total
     while True:
         best, best_slack = -1, 0
@@ -215,9 +203,7 @@ def permutation(rows: int, key: str) -> Sequence[int]:
     number generators" (2014), the finaliser of SplitMix64.
     """
     seed = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big")
-    return sorted(
-        range(rows), key=lambda row: (_mix(seed + row * 0x9E3779B97F4A7C15), row)
-    )
+    return sorted(range(rows), key=lambda row: (_mix(seed + row * 0x9E3779B97F4A7C15), row))
 
 
 def _mix(value: int) -> int:

@@ -13,14 +13,13 @@ def model_card(manifest: RunManifest) -> str:
     parts = [
         _metadata(model),
         f"# LoRA weights: {manifest.name}",
-        f"Trained by cesello on `{model}`, {manifest.algorithm}, {manifest.steps} of {manifest.planned_steps} steps "
-        f"(run `{manifest.id}`, seed {manifest.seed}).",
+        _training(manifest, model),
         "## Data",
         _data(manifest),
         "## Held-out figures",
         _figures(manifest.before, manifest.after),
         "## Provenance",
-        f"Recipe sha256 `{manifest.recipe_sha256}`; the recipe and the manifest stand beside this folder. "
+        f"Recipe sha256 `{manifest.recipe_sha256}`; recipe and manifest stand beside this folder.",
         f"Machine: {manifest.machine or 'not named'}.",
         _table(["library", "version"], sorted(manifest.versions.items())),
     ]
@@ -28,7 +27,13 @@ def model_card(manifest: RunManifest) -> str:
 
 
 def _metadata(model: str) -> str:
-    return f"---\nbase_model: {model}\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- lora\n- cesello\n---"
+    fixed = "library_name: peft\npipeline_tag: text-generation\ntags:\n- lora\n- cesello"
+    return f"---\nbase_model: {model}\n{fixed}\n---"
+
+
+def _training(manifest: RunManifest, model: str) -> str:
+    steps = f"{manifest.steps} of {manifest.planned_steps} steps"
+    return f"Trained by cesello on `{model}`: {manifest.algorithm}, {steps}, seed {manifest.seed}."
 
 
 def _data(manifest: RunManifest) -> str:
@@ -84,9 +89,6 @@ def _figures(before: Evaluation | None, after: Evaluation | None) -> str:
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
-    for row in rows:
-        lines.append(
-            "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |"
-        )
-    return "\n".join(lines)
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    lines = [list(headings), ["---"] * len(headings), *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -47,9 +47,7 @@ class ModuleNames:
     mlp: tuple[str, ...]
 
 
-_LLAMA = ModuleNames(
-    ("q_proj", "k_proj", "v_proj", "o_proj"), ("gate_proj", "up_proj", "down_proj")
-)
+_LLAMA = ModuleNames(("q_proj", "k_proj", "v_proj", "o_proj"), ("gate_proj", "up_proj", "down_proj"))
 _NEOX = ModuleNames(("query_key_value", "dense"), ("dense_h_to_4h", "dense_4h_to_h"))
 
 TARGET_MODULES: dict[str, ModuleNames] = {
@@ -65,21 +63,15 @@ TARGET_MODULES: dict[str, ModuleNames] = {
     "falcon": _NEOX,
     "bloom": _NEOX,
     "gpt2": ModuleNames(("c_attn", "attn.c_proj"), ("c_fc", "mlp.c_proj")),
-    "gptj": ModuleNames(
-        ("q_proj", "k_proj", "v_proj", "out_proj"), ("fc_in", "fc_out")
-    ),
+    "gptj": ModuleNames(("q_proj", "k_proj", "v_proj", "out_proj"), ("fc_in", "fc_out")),
     "opt": ModuleNames(("q_proj", "k_proj", "v_proj", "out_proj"), ("fc1", "fc2")),
     "mpt": ModuleNames(("Wqkv", "attn.out_proj"), ("up_proj", "down_proj")),
-    "starcoder2": ModuleNames(
-        ("q_proj", "k_proj", "v_proj", "o_proj"), ("c_fc", "c_proj")
-    ),
+    "starcoder2": ModuleNames(("q_proj", "k_proj", "v_proj", "o_proj"), ("c_fc", "c_proj")),
 }
 """By ``model_type`` of the configuration. Pythia is a GPT-NeoX; Mistral has the names of Llama."""
 
 
-def target_modules(
-    lora: LoraSpec, architecture: str, linear_modules: Sequence[str]
-) -> tuple[str, ...]:
+def target_modules(lora: LoraSpec, architecture: str, linear_modules: Sequence[str]) -> tuple[str, ...]:
     """The modules that get LoRA weights.
 
     Args:

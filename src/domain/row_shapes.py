@@ -36,9 +36,7 @@ _ROLES = {
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def to_conversation(
-    row: SourceRow, shape: str, columns: Mapping[str, str]
-) -> Conversation:
+def to_conversation(row: SourceRow, shape: str, columns: Mapping[str, str]) -> Conversation:
     """The conversation a row holds.
 
     Args:
@@ -46,7 +44,7 @@ def to_conversation(
         columns: standard column -> the row's own column.
 
     Raises:
-        DataError: D010 no shape fits, D011 a column is missing, D012 a message is malformed. All name the row.
+        DataError: naming the row: D010 no shape fits, D011 a column is missing, D012 a turn is malformed.
     """
     values = _standard_columns(row, columns)
     name = detect(values) if shape == "auto" else shape
@@ -56,9 +54,7 @@ def to_conversation(
             "the shape of a row is not recognised",
             where=row.place,
             got=f"columns {', '.join(sorted(values)) or 'none'}",
-            expected=" | ".join(
-                f"{known} ({', '.join(keys)})" for known, (keys, _) in SHAPES.items()
-            ),
+            expected=" | ".join(f"{known} ({', '.join(keys)})" for known, (keys, _) in SHAPES.items()),
             fix="set shape and columns of the source",
         )
     keys, convert = SHAPES[name]
@@ -80,11 +76,7 @@ def to_conversation(
         AttributeError,
         RecursionError,
     ) as cause:
-        reason = (
-            f"{type(cause).__name__}: {cause}"
-            if isinstance(cause, LookupError)
-            else str(cause)
-        )
+        reason = f"{type(cause).__name__}: {cause}" if isinstance(cause, LookupError) else str(cause)
         raise DataError(
             "D012",
             f"a row is malformed: {reason}",
@@ -98,11 +90,7 @@ def to_conversation(
 def detect(values: Mapping[str, Any]) -> str | None:
     """The first shape whose columns are all there."""
     return next(
-        (
-            name
-            for name, (keys, _) in SHAPES.items()
-            if all(key in values for key in keys)
-        ),
+        (name for name, (keys, _) in SHAPES.items() if all(key in values for key in keys)),
         None,
     )
 
@@ -124,30 +112,31 @@ def _standard_columns(row: SourceRow, columns: Mapping[str, str]) -> dict[str, A
 
 
 def _check(conversation: Conversation, place: str) -> None:
-    turns = conversation.messages
-    if sum(turn.role is Role.SYSTEM for turn in turns) > 1:
+    if reason := _flaw(conversation.messages):
         raise DataError(
             "D012",
-            "a row is malformed: two system turns",
+            f"a row is malformed: {reason}",
             where=place,
-            fix="keep one, the first turn",
+            fix="mend the row or leave it out",
         )
+
+
+def _flaw(turns: Sequence[Message]) -> str | None:
+    """What is wrong with the turns of a row, whatever its shape."""
+    if not turns:
+        return "it has no turns"
+    if sum(turn.role is Role.SYSTEM for turn in turns) > 1:
+        return "two system turns, expected one, the first"
     for number, turn in enumerate(turns, start=1):
-        texts = (turn.content, *(call.arguments for call in turn.tool_calls))
+        texts = [turn.content, *(text for call in turn.tool_calls for text in (call.name, call.arguments))]
+        # Not every shape says what its columns hold, and a row can hold anything.
+        if not all(isinstance(text, str) for text in texts):
+            return f"turn {number} is not text"
         if any(map(_LONE_SURROGATE.search, texts)):
-            raise DataError(
-                "D012",
-                f"a row is malformed: turn {number} holds half a character (a lone surrogate)",
-                where=place,
-                fix="mend the row or leave it out",
-            )
+            return f"turn {number} holds half a character (a lone surrogate)"
         if not turn.content.strip() and not turn.tool_calls:
-            raise DataError(
-                "D012",
-                f"a row is malformed: turn {number} is empty",
-                where=place,
-                fix="mend the row or leave it out",
-            )
+            return f"turn {number} is empty"
+    return None
 
 
 def _messages(values: Mapping[str, Any]) -> Conversation:
@@ -164,11 +153,7 @@ def _conversations(values: Mapping[str, Any]) -> Conversation:
         }
         for turn in turns
     ]
-    system = (
-        [{"role": "system", "content": values["system"]}]
-        if values.get("system")
-        else []
-    )
+    system = [{"role": "system", "content": values["system"]}] if values.get("system") else []
     return Conversation(
         tuple(_message(turn) for turn in [*system, *pairs]),
         tool_specs(values.get("tools")),
@@ -182,18 +167,12 @@ def _instruction(values: Mapping[str, Any]) -> Conversation:
     answer = values.get("response", values.get("output"))
     if answer is None:
         raise ValueError("neither response nor output is there")
-    return Conversation(
-        (Message(Role.USER, question), Message(Role.ASSISTANT, str(answer)))
-    )
+    return Conversation((Message(Role.USER, question), Message(Role.ASSISTANT, str(answer))))
 
 
 def _prompt_completion(values: Mapping[str, Any]) -> Conversation:
     prompt, completion = values["prompt"], values["completion"]
-    before = (
-        [Message(Role.USER, prompt)]
-        if isinstance(prompt, str)
-        else [_message(turn) for turn in prompt]
-    )
+    before = [Message(Role.USER, prompt)] if isinstance(prompt, str) else [_message(turn) for turn in prompt]
     after = (
         [Message(Role.ASSISTANT, completion)]
         if isinstance(completion, str)
@@ -217,17 +196,13 @@ def _listed(value: Any, name: str) -> Sequence[Mapping[str, Any]]:
 def _message(turn: Mapping[str, Any]) -> Message:
     role = _ROLES.get(str(turn.get("role")))
     if role is None:
-        raise ValueError(
-            f'unknown role "{turn.get("role")}", expected one of {", ".join(_ROLES)}'
-        )
+        raise ValueError(f'unknown role "{turn.get("role")}", expected one of {", ".join(_ROLES)}')
     calls = tuple(_tool_call(call) for call in turn.get("tool_calls") or ())
     content = turn.get("content")
     if content is None and not calls:
         raise ValueError(f"a turn of {role} has no content")
     if content is not None and not isinstance(content, str):
-        raise TypeError(
-            f"the content of a turn of {role} is {type(content).__name__}, not text"
-        )
+        raise TypeError(f"the content of a turn of {role} is {type(content).__name__}, not text")
     trained = turn.get("trained", turn.get("train"))
     return Message(
         role,
@@ -242,11 +217,7 @@ def _message(turn: Mapping[str, Any]) -> Message:
 def _tool_call(call: Mapping[str, Any]) -> ToolCall:
     function = call.get("function", call)
     arguments = function["arguments"]
-    text = (
-        arguments
-        if isinstance(arguments, str)
-        else json.dumps(_pruned(arguments), ensure_ascii=False)
-    )
+    text = arguments if isinstance(arguments, str) else json.dumps(_pruned(arguments), ensure_ascii=False)
     result = ToolCall(function["name"], text, call.get("id"))
     result.decoded()
     return result

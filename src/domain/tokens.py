@@ -31,9 +31,7 @@ class TokenRow:
         return sum(self.trained)
 
 
-def token_row(
-    ids: Sequence[int], trained: Sequence[bool], *, truncated: bool = False
-) -> TokenRow:
+def token_row(ids: Sequence[int], trained: Sequence[bool], *, truncated: bool = False) -> TokenRow:
     """A row from plain sequences of the same length T."""
     mask = bytearray(map(bool, trained))
     if mask:
@@ -45,11 +43,7 @@ def truncate(row: TokenRow, max_tokens: int) -> TokenRow:
     """The first ``max_tokens`` tokens, or the last ones where the first hold nothing that is trained."""
     if len(row) <= max_tokens:
         return row
-    keep = (
-        slice(0, max_tokens)
-        if any(row.trained[:max_tokens])
-        else slice(len(row) - max_tokens, None)
-    )
+    keep = slice(0, max_tokens) if any(row.trained[:max_tokens]) else slice(len(row) - max_tokens, None)
     return token_row(row.ids[keep], list(map(bool, row.trained[keep])), truncated=True)
 
 

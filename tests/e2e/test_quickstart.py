@@ -75,7 +75,9 @@ def test_the_output_tells_figures_sample_and_next_step(quickstart: Quickstart) -
 
 def test_the_run_folder_is_whole_and_private(quickstart: Quickstart) -> None:
     run = quickstart.run
-    files = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
+    files = {
+        path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file() and path.name != ".lock"
+    }
     assert files >= {
         "manifest.json",
         "metrics.jsonl",
@@ -88,7 +90,9 @@ def test_the_run_folder_is_whole_and_private(quickstart: Quickstart) -> None:
         "lora/tokenizer.json",
         "lora/tokenizer_config.json",
     }
-    assert not [name for name in files if "partial" in name or name.endswith((".bin", ".pt", ".pkl", ".ckpt"))]
+    assert not [
+        name for name in files if "partial" in name or name.endswith((".bin", ".pt", ".pkl", ".ckpt"))
+    ]
     for name in files:
         assert stat.S_IMODE((run / name).stat().st_mode) == 0o600, name
     assert quickstart.manifest["status"] == "completed"
@@ -144,7 +148,10 @@ def test_runs_are_listed_and_shown(quickstart: Quickstart) -> None:
     shown = cesello("runs", "show", "latest", cwd=quickstart.folder).stdout
     assert quickstart.run.name in shown
     assert "functions: exact call (of 24)" in shown
-    assert json.loads(cesello("runs", "show", "quickstart", "--json", cwd=quickstart.folder).stdout)["status"] == "completed"
+    assert (
+        json.loads(cesello("runs", "show", "quickstart", "--json", cwd=quickstart.folder).stdout)["status"]
+        == "completed"
+    )
 
 
 def test_generate_answers_with_and_without_the_weights(quickstart: Quickstart) -> None:

@@ -1,4 +1,4 @@
-"""Wrong input, a full disk, a signal: one sentence, an exit status, and nothing half-written that looks whole."""
+"""Wrong input, a full disk, a signal: one sentence, an exit status, and nothing that looks whole but is not."""
 
 from __future__ import annotations
 
@@ -40,9 +40,16 @@ evaluation: {samples: 1, max_new_tokens: 4}
     return tmp_path
 
 
+ENDLESS = ("--set", "training.max_steps=100000", "--set", "data.mixture.max_passes=100000")
+
+
 def nothing_looks_whole(project: Path) -> bool:
     """No run is completed, and none has weights unless it says that it was interrupted."""
-    runs = [path for path in (project / "runs").iterdir() if path.is_dir()] if (project / "runs").exists() else []
+    runs = (
+        [path for path in (project / "runs").iterdir() if path.is_dir()]
+        if (project / "runs").exists()
+        else []
+    )
     manifests = [json.loads((run / "manifest.json").read_text()) for run in runs]
     partial = [path for run in runs for path in run.rglob("*partial*")]
     return not partial and all(manifest["status"] in ("failed", "interrupted") for manifest in manifests)
@@ -68,7 +75,12 @@ CASES = {
     "missing source": ("data.sources.rows.path=other.jsonl", 3, "D001", "other.jsonl"),
     "missing model": ("model.name=nobody/nothing", 4, "M001", "nobody/nothing"),
     "wrong target module": ("lora.target_modules=[w_proj]", 4, "M010", "q_proj, k_proj, v_proj, o_proj"),
-    "no row fits": ("data={max_tokens: 3, overlong: drop, sources: [{name: rows, kind: file, path: rows.jsonl}]}", 3, "D014", "rows"),
+    "no row fits": (
+        "data={max_tokens: 3, overlong: drop, sources: [{name: rows, kind: file, path: rows.jsonl}]}",
+        3,
+        "D014",
+        "rows",
+    ),
 }
 
 
@@ -134,9 +146,11 @@ def test_a_full_disk_while_saving_leaves_no_weights(project: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_in_the_training_keeps_the_weights_so_far(project: Path, number: signal.Signals, status: int) -> None:
+def test_a_signal_in_the_training_keeps_the_weights_so_far(
+    project: Path, number: signal.Signals, status: int
+) -> None:
     with subprocess.Popen(
-        [str(COMMAND), "train", "recipe.yaml", "--set", "training.max_steps=100000", "--set", "data.mixture.max_passes=100000"],
+        [str(COMMAND), "train", "recipe.yaml", *ENDLESS],
         cwd=project, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
     ) as process:  # fmt: skip
         _wait_for_step(project, process)
@@ -155,7 +169,7 @@ def test_a_signal_in_the_training_keeps_the_weights_so_far(project: Path, number
 
 def test_a_killed_run_is_listed_as_failed(project: Path) -> None:
     with subprocess.Popen(
-        [str(COMMAND), "train", "recipe.yaml", "--set", "training.max_steps=100000", "--set", "data.mixture.max_passes=100000"],
+        [str(COMMAND), "train", "recipe.yaml", *ENDLESS],
         cwd=project, env=environment(), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, text=True,
     ) as process:  # fmt: skip
         _wait_for_step(project, process)

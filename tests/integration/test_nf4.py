@@ -1,4 +1,4 @@
-"""QLoRA for real: bitsandbytes NF4 with double quantisation trains on the CPU and is saved for anybody's PEFT."""
+"""QLoRA for real: NF4 with double quantisation trains on the CPU and is saved for anybody's PEFT."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ import torch
 from cesello.adapters.model.hf_policy import HfPolicy
 from cesello.adapters.model.hf_provider import HfModelProvider
 from cesello.adapters.model.hub_cache import HubCache
+from cesello.adapters.model.packed_loss import summed_loss
 from cesello.adapters.model.quantizers import Nf4Quantizer
 from cesello.adapters.training.lightning_sft import LightningSft
 from cesello.domain.conversation import Conversation, Message, Role
+from cesello.domain.generation import Sampling
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from cesello.domain.schedule import StepReport, TrainingPlan
+from cesello.domain.tokens import TokenRow
 from tests.fakes.run import FakeStop
 
 MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 TALK = Conversation(
-    (Message(Role.USER, "Name the goldsmith's finishing chisel."), Message(Role.ASSISTANT, "It is a cesello."))
+    (
+        Message(Role.USER, "Name the goldsmith's finishing chisel."),
+        Message(Role.ASSISTANT, "It is a cesello."),
+    )
 )
 
 
@@ -36,13 +42,16 @@ def trained(kit_home: Path) -> tuple[HfPolicy, list[StepReport]]:
     return policy, reports
 
 
-def test_the_base_is_in_four_bits_and_only_lora_is_trained(trained: tuple[HfPolicy, list[StepReport]]) -> None:
-    import bitsandbytes
+def test_the_base_is_in_four_bits_and_only_lora_is_trained(
+    trained: tuple[HfPolicy, list[StepReport]],
+) -> None:
+    from bitsandbytes.nn.modules import Linear4bit
 
     policy, _ = trained
-    quantised = [m for m in policy.model.modules() if isinstance(m, bitsandbytes.nn.Linear4bit)]
+    quantised = [module for module in policy.model.modules() if isinstance(module, Linear4bit)]
     assert len(quantised) == 30 * 7
-    state = quantised[0].weight.quant_state
+    weight: Any = quantised[0].weight
+    state = weight.quant_state
     assert state.quant_type == "nf4"
     assert state.nested, "the scales are quantised too"
     trainable = {name for name, weight in policy.model.named_parameters() if weight.requires_grad}
@@ -64,11 +73,34 @@ def test_plain_peft_loads_the_weights_and_gives_identical_logits(
     policy, _ = trained
     policy.save(tmp_path)
     ids = torch.tensor([list(policy.encode(TALK).ids)])
-    ours = _logits(policy.model, ids)
-    theirs = _logits(_plain_peft(tmp_path, kit_home), ids)
-    assert torch.equal(ours, theirs)
-    untouched = policy.score([policy.encode(TALK)]).mean
-    assert untouched < 2.0, "the weights that were compared are the trained ones"
+    plain = _plain_peft(tmp_path, kit_home)
+    # In training mode bitsandbytes computes alike on every CPU; there is no dropout to differ by.
+    assert torch.equal(_logits(policy.model.train(), ids), _logits(plain.train(), ids))
+    reopened = HfModelProvider(Nf4Quantizer(), HubCache(kit_home / "hub")).reopen(ModelSpec(MODEL), tmp_path)
+    assert torch.equal(_logits(reopened.model.eval(), ids), _logits(plain.eval(), ids))
+    with plain.disable_adapter():
+        assert not torch.allclose(_logits(plain, ids), _logits(reopened.model, ids), atol=0.1)
+
+
+def test_an_evaluation_does_not_break_the_gradients(trained: tuple[HfPolicy, list[StepReport]]) -> None:
+    policy, _ = trained
+    row = policy.encode(TALK)
+    first = _gradient(policy, row)
+    policy.score([row])
+    policy.generate([TALK.prompt()], Sampling(max_new_tokens=2))
+    assert torch.equal(_gradient(policy, row), first)
+    assert first.abs().sum() > 0
+
+
+def _gradient(policy: HfPolicy, row: TokenRow) -> torch.Tensor:
+    """Of the first LoRA weights, which lie behind every quantised layer."""
+    policy.model.train()
+    policy.model.zero_grad()
+    summed_loss(policy.model, [row]).backward()  # type: ignore[no-untyped-call]
+    name = "layers.0.self_attn.q_proj.lora_B"
+    weight = next(weight for full, weight in policy.model.named_parameters() if name in full)
+    gradient: torch.Tensor = weight.grad.clone()
+    return gradient
 
 
 def _plain_peft(weights: Path, kit_home: Path) -> Any:
@@ -84,13 +116,17 @@ def _plain_peft(weights: Path, kit_home: Path) -> Any:
     )
     where = HubCache(kit_home / "hub").arguments(MODEL)
     base = AutoModelForCausalLM.from_pretrained(
-        MODEL, quantization_config=quantised, device_map="cpu", dtype=torch.float32, adapter_kwargs=where, **where
+        MODEL,
+        quantization_config=quantised,
+        device_map="cpu",
+        dtype=torch.float32,
+        adapter_kwargs=where,
+        **where,
     )
     return PeftModel.from_pretrained(base, str(weights))
 
 
 def _logits(model: Any, ids: torch.Tensor) -> torch.Tensor:
-    model.eval()
     with torch.no_grad():
         logits: torch.Tensor = model(input_ids=ids).logits
     return logits

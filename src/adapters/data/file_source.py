@@ -92,9 +92,7 @@ def read_rows(path: Path, shown: str) -> Iterator[SourceRow]:
     try:
         yield from reader(path, shown)
     except UnicodeDecodeError as cause:
-        raise DataError(
-            "D003", "a file is not UTF-8", where=shown, fix="save it as UTF-8"
-        ) from cause
+        raise DataError("D003", "a file is not UTF-8", where=shown, fix="save it as UTF-8") from cause
     except (OSError, EOFError, zlib.error) as cause:
         raise DataError(
             "D003", f"a file cannot be read: {cause}", where=shown, fix="check the file"
@@ -104,9 +102,7 @@ def read_rows(path: Path, shown: str) -> Iterator[SourceRow]:
 def reader_of(path: Path) -> Callable[[Path, str], Iterator[SourceRow]] | None:
     """The reader for a file, by the end of its name; ``.gz`` may follow."""
     name = path.name.removesuffix(".gz")
-    return next(
-        (reader for suffix, reader in _READERS.items() if name.endswith(suffix)), None
-    )
+    return next((reader for suffix, reader in _READERS.items() if name.endswith(suffix)), None)
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -145,9 +141,7 @@ def _parse(text: str, place: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as cause:
-        raise DataError(
-            "D003", f"broken JSON: {cause}", where=place, fix="mend or remove it"
-        ) from cause
+        raise DataError("D003", f"broken JSON: {cause}", where=place, fix="mend or remove it") from cause
 
 
 def _object(value: Any, place: str) -> SourceRow:
@@ -175,7 +169,7 @@ def _csv(path: Path, shown: str) -> Iterator[SourceRow]:
             raise DataError(
                 "D003",
                 f"broken CSV: {cause}",
-                where=f"{shown}:{reader.line_num}",
+                where=f"{shown}:{reader.reader.line_num}",
                 fix="mend the line",
             ) from cause
 

@@ -106,7 +106,4 @@ class PackageSource:
             for file in files
             if len(file.parts) > 1 and file.parts[0] != ".." and not file.parts[0].endswith(".dist-info")
         }
-        yield from (
-            Path(str(metadata.distribution(self._package).locate_file(top)))
-            for top in sorted(tops)
-        )
+        yield from (Path(str(metadata.distribution(self._package).locate_file(top))) for top in sorted(tops))

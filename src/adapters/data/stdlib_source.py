@@ -1,4 +1,4 @@
-"""Functions of the interpreter's own standard library, asked for and answered: real code, nothing downloaded."""
+"""Functions of the interpreter's own standard library, asked for and answered: nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -63,17 +63,14 @@ class StdlibSource:
     def _files(self, root: Path) -> list[Path]:
         if self._modules is None:
             return sorted(
-                file
-                for file in root.rglob("*.py")
-                if not _NOT_TAUGHT & set(file.relative_to(root).parts)
+                file for file in root.rglob("*.py") if not _NOT_TAUGHT & set(file.relative_to(root).parts)
             )
         files = []
         for module in self._modules:
-            path = root.joinpath(*module.split("."))
+            parts = module.split(".")
+            path = root.joinpath(*parts) if all(map(str.isidentifier, parts)) else root / "no module"
             inside = sorted(path.glob("*.py")) if path.is_dir() else []
-            found = inside or [
-                file for file in [path.with_suffix(".py")] if file.is_file()
-            ]
+            found = inside or [file for file in [path.with_suffix(".py")] if file.is_file()]
             if not found:
                 raise DataError(
                     "D001",
@@ -99,15 +96,9 @@ def _functions(path: Path, shown: str) -> Iterator[SourceRow]:
             yield SourceRow(f"{shown}:{node.lineno}", row)
 
 
-def _row(
-    node: ast.FunctionDef | ast.AsyncFunctionDef, lines: Sequence[str]
-) -> dict[str, str] | None:
+def _row(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: Sequence[str]) -> dict[str, str] | None:
     documentation = ast.get_docstring(node)
-    if (
-        not documentation
-        or len(node.body) < 2
-        or node.body[1].lineno <= (node.body[0].end_lineno or 0)
-    ):
+    if not documentation or len(node.body) < 2 or node.body[1].lineno <= (node.body[0].end_lineno or 0):
         return None
     summary = " ".join(documentation.split("\n\n")[0].split())
     head = "".join(lines[node.lineno - 1 : node.body[0].lineno - 1])
@@ -123,6 +114,4 @@ def _row(
 def _dedented(code: str) -> str:
     lines = code.rstrip().splitlines()
     margin = len(lines[0]) - len(lines[0].lstrip())
-    return "\n".join(
-        line[margin:] if not line[:margin].strip() else line for line in lines
-    )
+    return "\n".join(line[margin:] if not line[:margin].strip() else line for line in lines)

@@ -64,7 +64,7 @@ class ChromaStore:
     def delete(self, ids: Sequence[str]) -> None:
         collection = self._open()
         with self._explained():
-            for batch in _batches(ids):
+            for batch in _batches(dict.fromkeys(ids)):
                 collection.delete(ids=batch)
 
     def nearest(

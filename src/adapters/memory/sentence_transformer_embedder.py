@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
 from ...domain.errors import ModelError
@@ -97,7 +98,7 @@ def explained(name: str) -> Iterator[None]:
             got=_first_line(cause),
             fix="run `cesello kit install` for the offline models, correct the name, or reach the hub",
         ) from cause
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as cause:
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as cause:
         raise ModelError(
             "M002",
             "a model cannot be loaded",

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from transformers import PreTrainedTokenizerBase
 from transformers.utils.chat_template_utils import render_jinja_template
@@ -36,9 +36,7 @@ class ChatEncoder:
         template = str(tokenizer.chat_template)
         self._template = template
         self._knows_tools = "tools" in template
-        self._marks_answers = (
-            re.search(r"\{%-?\s*generation\s*-?%\}", template) is not None
-        )
+        self._marks_answers = re.search(r"\{%-?\s*generation\s*-?%\}", template) is not None
         names = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
         self._special = re.compile("|".join(map(re.escape, names))) if names else None
 
@@ -58,9 +56,7 @@ class ChatEncoder:
     def prompt(self, conversation: Conversation) -> list[int]:
         """The tokens after which the assistant answers, shape [T]."""
         conversation, mark = self._guarded(self._lowered(conversation))
-        return self._tokens(
-            self._render(conversation.messages, conversation, answer_next=True), mark
-        )[0]
+        return self._tokens(self._render(conversation.messages, conversation, answer_next=True), mark)[0]
 
     def _lowered(self, conversation: Conversation) -> Conversation:
         return conversation if self._knows_tools else tools_as_text(conversation)
@@ -76,18 +72,10 @@ class ChatEncoder:
         """The text of the conversation and the character spans that are trained."""
         turns = conversation.messages
         if self._marks_answers and all(turn.trained is None for turn in turns):
-            texts, spans = render_jinja_template(
-                [[_as_template_turn(turn) for turn in turns]],
-                tools=self._tools(conversation),
-                chat_template=self._template,
-                return_assistant_tokens_mask=True,
-                **self.tokenizer.special_tokens_map,
-            )
-            return texts[0], [
-                self._with_end_of_turn(texts[0], span) for span in spans[0]
-            ]
+            return self._rendered_by_marks(conversation)
         text = self._render(turns, conversation)
-        spans, position = [], 0
+        spans: list[Span] = []
+        position = 0
         for index, turn in enumerate(turns):
             begin, end = self._turn_span(text, conversation, index, position)
             position = end
@@ -95,19 +83,25 @@ class ChatEncoder:
                 spans.append((begin, end))
         return text, spans
 
-    def _turn_span(
-        self, text: str, conversation: Conversation, index: int, position: int
-    ) -> Span:
-        """What the turn at ``index`` adds to the text after the header of its role, with its end-of-turn token."""
+    def _rendered_by_marks(self, conversation: Conversation) -> tuple[str, list[Span]]:
+        """The same from a template that marks answers itself, with ``{% generation %}``."""
+        rendered: Any = render_jinja_template(
+            [[_as_template_turn(turn) for turn in conversation.messages]],
+            tools=self._tools(conversation),
+            chat_template=self._template,
+            return_assistant_tokens_mask=True,
+            **cast(dict[str, Any], self.tokenizer.special_tokens_map),
+        )
+        ((text,), (spans,)) = rendered
+        return text, [self._with_end_of_turn(text, span) for span in spans]
+
+    def _turn_span(self, text: str, conversation: Conversation, index: int, position: int) -> Span:
+        """What the turn at ``index`` adds after the header of its role, its end-of-turn token included."""
         turns = conversation.messages
         if index and turns[index].role is Role.ASSISTANT:
             before = self._render(turns[:index], conversation, answer_next=True)
             after = self._render(turns[: index + 1], conversation).rstrip()
-            if (
-                text.startswith(before)
-                and text.startswith(after)
-                and len(before) < len(after)
-            ):
+            if text.startswith(before) and text.startswith(after) and len(before) < len(after):
                 return len(before), len(after)
         # Templates that rewrite earlier turns (dropped reasoning, for example) have no such prefixes.
         begin = text.find(turns[index].content.strip(), position)
@@ -119,18 +113,12 @@ class ChatEncoder:
                 f"the chat template leaves out what turn {index + 1} says, so it cannot be trained",
                 fix="set trained: false for that turn or use another chat template",
             )
-        return self._with_end_of_turn(
-            text, (begin, begin + len(turns[index].content.strip()))
-        )
+        return self._with_end_of_turn(text, (begin, begin + len(turns[index].content.strip())))
 
     def _with_end_of_turn(self, text: str, span: Span) -> Span:
         begin, end = span
         following = self._special.match(text, end) if self._special else None
-        return (
-            (begin, following.end())
-            if following
-            else (begin, begin + len(text[begin:end].rstrip()))
-        )
+        return (begin, following.end()) if following else (begin, begin + len(text[begin:end].rstrip()))
 
     def _render(
         self,
@@ -148,7 +136,7 @@ class ChatEncoder:
             )
         )
 
-    def _tools(self, conversation: Conversation) -> list[dict[str, Any]] | None:
+    def _tools(self, conversation: Conversation) -> Any:
         return [tool.as_openai() for tool in conversation.tools] or None
 
     # Special tokens inside the data
@@ -162,21 +150,15 @@ class ChatEncoder:
         mark = next(chr(code) for code in _PRIVATE_USE if chr(code) not in texts)
 
         def guard(text: str) -> str:
-            return special.sub(
-                lambda found: found.group()[0] + mark + found.group()[1:], text
-            )
+            return special.sub(lambda found: found.group()[0] + mark + found.group()[1:], text)
 
         return _mapped(conversation, guard), mark
 
     def _tokens(self, text: str, mark: str) -> tuple[list[int], list[int]]:
         """Token ids and where each begins in ``text``, both of shape [T]."""
         if not mark or self._special is None:
-            encoded = self.tokenizer(
-                text, add_special_tokens=False, return_offsets_mapping=True
-            )
-            return encoded["input_ids"], [
-                begin for begin, _ in encoded["offset_mapping"]
-            ]
+            encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+            return encoded["input_ids"], [begin for begin, _ in encoded["offset_mapping"]]
         ids: list[int] = []
         starts: list[int] = []
         position = 0
@@ -188,9 +170,7 @@ class ChatEncoder:
         self._extend(ids, starts, text[position:], position, mark)
         return ids, starts
 
-    def _extend(
-        self, ids: list[int], starts: list[int], text: str, position: int, mark: str
-    ) -> None:
+    def _extend(self, ids: list[int], starts: list[int], text: str, position: int, mark: str) -> None:
         places = [place for place, character in enumerate(text) if character != mark]
         new_ids, new_starts = self._plain_ids(text.replace(mark, ""))
         ids += new_ids
@@ -257,11 +237,7 @@ def _mapped(conversation: Conversation, change: Any) -> Conversation:
             return change(value)
         if isinstance(value, Mapping):
             return {walk(key): walk(item) for key, item in value.items()}
-        return (
-            [walk(item) for item in value]
-            if isinstance(value, (list, tuple))
-            else value
-        )
+        return [walk(item) for item in value] if isinstance(value, (list, tuple)) else value
 
     turns = tuple(
         replace(

@@ -25,13 +25,13 @@ from ...domain.tokens import TokenRow
 from .chat_encoder import ChatEncoder
 from .packed_loss import keeps_rows_apart, summed_loss
 
+_PACKED_TOKENS = 512
+
 
 class HfPolicy:
     """A model with LoRA weights and its tokenizer; ``model`` is what an optimiser of this library trains."""
 
-    def __init__(
-        self, model: PeftModel, encoder: ChatEncoder, facts: PolicyFacts
-    ) -> None:
+    def __init__(self, model: PeftModel, encoder: ChatEncoder, facts: PolicyFacts) -> None:
         self.model: Any = model
         self._encoder = encoder
         self._tokenizer: PreTrainedTokenizerBase = encoder.tokenizer
@@ -54,8 +54,8 @@ class HfPolicy:
 
     def score(self, rows: Sequence[TokenRow]) -> LossTotal:
         with _evaluating(self.model):
-            nats = summed_loss(self.model, rows, packed=self.packs).item()
-        return LossTotal(nats, sum(row.trained_tokens for row in rows))
+            parts = [summed_loss(self.model, part, packed=self.packs).item() for part in _parts(rows)]
+        return LossTotal(sum(parts), sum(row.trained_tokens for row in rows))
 
     def generate(
         self, prompts: Sequence[Conversation], sampling: Sampling, *, lora: bool = True
@@ -63,18 +63,12 @@ class HfPolicy:
         inputs = self._batch([self._encoder.prompt(prompt) for prompt in prompts])
         width = inputs["input_ids"].shape[1]
         with _evaluating(self.model), self._weights(lora), _seeded(sampling.seed):
-            output_BT = self.model.generate(
-                **inputs, generation_config=self._generation_config(sampling)
-            )
+            output_BT = self.model.generate(**inputs, generation_config=self._generation_config(sampling))
         return tuple(self._completion(row.tolist()) for row in output_BT[:, width:])
 
-    def stream(
-        self, prompt: Conversation, sampling: Sampling, *, lora: bool = True
-    ) -> Iterator[str]:
+    def stream(self, prompt: Conversation, sampling: Sampling, *, lora: bool = True) -> Iterator[str]:
         inputs = self._batch([self._encoder.prompt(prompt)])
-        streamer = TextIteratorStreamer(
-            self._tokenizer, skip_prompt=True, skip_special_tokens=True
-        )
+        streamer = TextIteratorStreamer(self._tokenizer, skip_prompt=True, skip_special_tokens=True)
         ended = Event()
         failures: list[Exception] = []
 
@@ -113,12 +107,8 @@ class HfPolicy:
         """Prompts padded on the left to one width, shape [B, T], with their mask."""
         width = max(map(len, prompts))
         padding = int(self._tokenizer.pad_token_id)
-        ids = torch.tensor(
-            [[padding] * (width - len(row)) + list(row) for row in prompts]
-        )
-        mask = torch.tensor(
-            [[0] * (width - len(row)) + [1] * len(row) for row in prompts]
-        )
+        ids = torch.tensor([[padding] * (width - len(row)) + list(row) for row in prompts])
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts])
         return {
             "input_ids": ids.to(self.model.device),
             "attention_mask": mask.to(self.model.device),
@@ -151,9 +141,7 @@ class HfPolicy:
 
     def _completion(self, ids: list[int]) -> Completion:
         ends = set(self._ends())
-        count = next(
-            (index + 1 for index, token in enumerate(ids) if token in ends), None
-        )
+        count = next((index + 1 for index, token in enumerate(ids) if token in ends), None)
         kept = ids if count is None else ids[:count]
         text = str(self._tokenizer.decode(kept, skip_special_tokens=True))
         return Completion(text.removesuffix("<|im_end|>"), len(kept), count is not None)
@@ -167,6 +155,17 @@ class _Ended(StoppingCriteria):
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
         return torch.full((len(input_ids),), self._ended.is_set(), device=input_ids.device)
+
+
+def _parts(rows: Sequence[TokenRow]) -> Iterator[Sequence[TokenRow]]:
+    """Rows cut into parts of about ``_PACKED_TOKENS``: attention costs the square of what is packed."""
+    start = tokens = 0
+    for index, row in enumerate(rows):
+        if tokens and tokens + len(row) > _PACKED_TOKENS:
+            yield rows[start:index]
+            start, tokens = index, 0
+        tokens += len(row)
+    yield rows[start:]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,17 +74,11 @@ class HfModelProvider:
         return self._policy(model, tuned, tokenizer)
 
     def _tokenizer(self, name: str, model: ModelSpec) -> PreTrainedTokenizerBase:
-        revision = (
-            {"revision": model.revision}
-            if model.revision and name == model.name
-            else {}
-        )
+        place = self._place(model) if name == model.name else {}
         try:
-            tokenizer: Any = AutoTokenizer.from_pretrained(
-                name, **revision, **self._files.arguments(name), trust_remote_code=False
-            )
+            tokenizer: Any = AutoTokenizer.from_pretrained(name, **place, trust_remote_code=False)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as cause:
-            if not _exists(name, self._files):
+            if not _exists(name, place):
                 raise _not_found(name, cause) from cause
             raise ModelError(
                 "M003",
@@ -105,6 +99,10 @@ class HfModelProvider:
             tokenizer.pad_token = tokenizer.eos_token
         return tokenizer  # type: ignore[no-any-return]
 
+    def _place(self, model: ModelSpec) -> dict[str, Any]:
+        """Where the model's files are; the kit knows no revision of the hub, so a pinned one is the hub's."""
+        return {"revision": model.revision} if model.revision else dict(self._files.arguments(model.name))
+
     def _base(self, model: ModelSpec) -> PreTrainedModel:
         device = _device(model.device)
         dtype = _dtype(model.dtype, device)
@@ -112,13 +110,12 @@ class HfModelProvider:
         with _explained(model.name):
             base: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
                 model.name,
-                **({"revision": model.revision} if model.revision else {}),
-                **self._files.arguments(model.name),
+                **self._place(model),
                 **options,
                 dtype=getattr(torch, dtype),
                 attn_implementation=model.attention,
                 # transformers looks for LoRA weights beside the base model, in a place of its own choice.
-                adapter_kwargs=dict(self._files.arguments(model.name)),
+                adapter_kwargs=self._place(model),
                 use_safetensors=True,
                 trust_remote_code=False,
             )
@@ -128,6 +125,7 @@ class HfModelProvider:
         """Frozen and ready for LoRA; quantised models get fp32 norms and head (as QLoRA was trained)."""
         options = {"use_reentrant": False}
         if self._quantizer.name != "none":
+            _keep_differentiable(base)
             return prepare_model_for_kbit_training(  # type: ignore[no-any-return]
                 base,
                 use_gradient_checkpointing=checkpointing,
@@ -138,26 +136,15 @@ class HfModelProvider:
             base.enable_input_require_grads()
         return base
 
-    def _policy(
-        self, model: ModelSpec, tuned: Any, tokenizer: PreTrainedTokenizerBase
-    ) -> HfPolicy:
+    def _policy(self, model: ModelSpec, tuned: Any, tokenizer: PreTrainedTokenizerBase) -> HfPolicy:
         encoder = ChatEncoder(tokenizer)
-        layers = [
-            name
-            for name, module in tuned.named_modules()
-            if isinstance(module, BaseTunerLayer)
-        ]
+        layers = [name for name, module in tuned.named_modules() if isinstance(module, BaseTunerLayer)]
         facts = PolicyFacts(
             name=model.name,
             architecture=str(tuned.config.model_type),
-            parameters=tuned.base_model.model.num_parameters()
-            - tuned.num_parameters(only_trainable=True),
-            trainable_parameters=sum(
-                p.numel() for n, p in tuned.named_parameters() if "lora_" in n
-            ),
-            target_modules=tuple(
-                dict.fromkeys(name.rsplit(".", 1)[-1] for name in layers)
-            ),
+            parameters=tuned.base_model.model.num_parameters() - tuned.num_parameters(only_trainable=True),
+            trainable_parameters=sum(p.numel() for n, p in tuned.named_parameters() if "lora_" in n),
+            target_modules=tuple(dict.fromkeys(name.rsplit(".", 1)[-1] for name in layers)),
             quantizer=self._quantizer.name,
             dtype=str(tuned.dtype).removeprefix("torch."),
             device=str(tuned.device),
@@ -166,14 +153,23 @@ class HfModelProvider:
         return HfPolicy(tuned, encoder, facts)
 
 
+def _keep_differentiable(base: PreTrainedModel) -> None:
+    """Stops bitsandbytes from repacking 4-bit weights at the first evaluation.
+
+    On CPUs with AVX512-BF16 it does so for a kernel that has no gradient: every training step after that
+    evaluation would be silently wrong.
+    """
+    for module in base.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
 def _linear_modules(base: PreTrainedModel) -> list[str]:
     """Full names of the linear layers, without the projection to the vocabulary."""
     head = base.get_output_embeddings()
     linear = (torch.nn.Linear, Conv1D)
     return [
-        name
-        for name, module in base.named_modules()
-        if isinstance(module, linear) and module is not head
+        name for name, module in base.named_modules() if isinstance(module, linear) and module is not head
     ]
 
 
@@ -185,9 +181,7 @@ def _device(wanted: str) -> str:
             got="device cuda",
             fix="set training.device to auto or cpu",
         )
-    return (
-        wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    )
+    return wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _dtype(wanted: str, device: str) -> str:
@@ -197,17 +191,13 @@ def _dtype(wanted: str, device: str) -> str:
     """
     if wanted != "auto":
         return wanted
-    return (
-        "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32"
-    )
+    return "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32"
 
 
 def _check_base(model: ModelSpec, weights: Path) -> None:
     path = weights / "adapter_config.json"
     try:
-        base = json.loads(path.read_text(encoding="utf-8")).get(
-            "base_model_name_or_path"
-        )
+        base = json.loads(path.read_text(encoding="utf-8")).get("base_model_name_or_path")
     except (OSError, ValueError, AttributeError) as cause:
         raise ModelError(
             "M002",
@@ -260,14 +250,12 @@ def _explained(name: str) -> Iterator[None]:
         ) from cause
 
 
-def _exists(name: str, files: ModelFiles) -> bool:
-    """Whether the name's configuration can be had, so that a missing tokenizer is told from a missing model."""
+def _exists(name: str, place: Mapping[str, Any]) -> bool:
+    """Whether the name is known, so that a missing tokenizer is told from a missing model."""
     from transformers import AutoConfig
 
     try:
-        AutoConfig.from_pretrained(
-            name, **files.arguments(name), trust_remote_code=False
-        )
+        AutoConfig.from_pretrained(name, **place, trust_remote_code=False)
     except (OSError, ValueError, KeyError):
         return (Path(name) / "adapter_config.json").exists()
     return True

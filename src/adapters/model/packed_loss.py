@@ -16,9 +16,7 @@ from torch.nn.functional import cross_entropy
 from ...domain.tokens import TokenRow
 
 
-def summed_loss(
-    model: Any, rows: Sequence[TokenRow], *, packed: bool = True
-) -> torch.Tensor:
+def summed_loss(model: Any, rows: Sequence[TokenRow], *, packed: bool = True) -> torch.Tensor:
     """The sum of the cross-entropies of all labels of all rows, in nats; a scalar that can be differentiated.
 
     Args:
@@ -31,21 +29,13 @@ def summed_loss(
 
 
 def _packed_loss(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
-    ids_T = (
-        torch.cat([torch.frombuffer(row.ids, dtype=torch.int32) for row in rows])
-        .long()
-        .to(model.device)
-    )
+    ids_T = torch.cat([torch.frombuffer(row.ids, dtype=torch.int32) for row in rows]).long().to(model.device)
     positions_T = torch.cat([torch.arange(len(row)) for row in rows]).to(model.device)
-    trained_T = torch.frombuffer(
-        bytearray(b"".join(row.trained for row in rows)), dtype=torch.bool
-    )
+    trained_T = torch.frombuffer(bytearray(b"".join(row.trained for row in rows)), dtype=torch.bool)
     labels_L = trained_T.nonzero().squeeze(1).to(model.device)
     # A label is predicted from the token before it. A row's first token is never a label, so that is its own.
     restart = {"position_ids": positions_T[None]} if len(rows) > 1 else {}
-    output = model(
-        input_ids=ids_T[None], **restart, logits_to_keep=labels_L - 1, use_cache=False
-    )
+    output = model(input_ids=ids_T[None], **restart, logits_to_keep=labels_L - 1, use_cache=False)
     return cross_entropy(output.logits[0].float(), ids_T[labels_L], reduction="sum")
 
 
@@ -53,9 +43,7 @@ def _packed_loss(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
 def keeps_rows_apart(model: Any) -> bool:
     """Whether packed rows get the logits they get alone; not every architecture restarts at position 0."""
     vocabulary = int(model.config.vocab_size)
-    first, second = (
-        torch.arange(n, device=model.device).add(n) % vocabulary for n in (5, 7)
-    )
+    first, second = (torch.arange(n, device=model.device).add(n) % vocabulary for n in (5, 7))
     positions = torch.cat([torch.arange(5), torch.arange(7)]).to(model.device)
     was_training = model.training
     model.eval()
@@ -65,9 +53,7 @@ def keeps_rows_apart(model: Any) -> bool:
             position_ids=positions[None],
             use_cache=False,
         )
-        alone = model(
-            input_ids=second[None], position_ids=positions[None, 5:], use_cache=False
-        )
+        alone = model(input_ids=second[None], position_ids=positions[None, 5:], use_cache=False)
     finally:
         model.train(was_training)
     difference = (packed.logits[0, 5:].float() - alone.logits[0].float()).abs().max()

@@ -26,9 +26,7 @@ class FunctionCallingReward:
             return RewardResult(None, reasons=("no_reference",))
         calls = parse_calls(completion)
         if calls is None:
-            return self._result(
-                0, "invalid_json" if "<tool_call>" in completion else "no_call"
-            )
+            return self._result(0, "invalid_json" if "<tool_call>" in completion else "no_call")
         if not same_functions(calls, reference):
             return self._result(1, "wrong_function")
         if not same_calls(calls, reference):

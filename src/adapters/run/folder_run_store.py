@@ -61,23 +61,22 @@ class FolderRunStore:
     def list(self) -> tuple[RunSummary, ...]:
         if not self._folder.is_dir():
             return ()
-        found = [
-            summary for path in self._folder.iterdir() if (summary := _summary(path))
-        ]
+        found = [summary for path in self._folder.iterdir() if (summary := _summary(path))]
         return tuple(sorted(found, key=lambda run: run.id, reverse=True))
 
     def find(self, run: str) -> RunSummary:
         at_path = _summary(Path(run))
-        runs = (
-            [at_path]
-            if at_path
-            else [r for r in self.list() if run in (r.id, r.name, "latest")]
-        )
+        runs = [at_path] if at_path else [r for r in self.list() if run in (r.id, r.name, "latest")]
         if runs:
             return runs[0]
         known = ", ".join(r.id for r in self.list()[:5]) or "none yet"
-        raise DataError("D030", f'there is no run "{run}"', where=str(self._folder), expected=f"one of: {known}",
-                        fix="see `cesello runs list`")  # fmt: skip
+        raise DataError(
+            "D030",
+            f'there is no run "{run}"',
+            where=str(self._folder),
+            expected=f"one of: {known}",
+            fix="see `cesello runs list`",
+        )
 
 
 class OpenRun:
@@ -117,16 +116,11 @@ class OpenRun:
             file.write(json.dumps(metrics) + "\n")
 
     def write_samples(self, when: str, samples: Sequence[Sample]) -> None:
-        lines = [
-            json.dumps(dataclasses.asdict(sample), ensure_ascii=False) + "\n"
-            for sample in samples
-        ]
+        lines = [json.dumps(dataclasses.asdict(sample), ensure_ascii=False) + "\n" for sample in samples]
         with _writing(self._path):
             write_whole(self._path / f"samples-{when}.jsonl", "".join(lines))
 
-    def save_weights(
-        self, save: Callable[[Path], None], card: str
-    ) -> Mapping[str, str]:
+    def save_weights(self, save: Callable[[Path], None], card: str) -> Mapping[str, str]:
         partial = self._path / f".{WEIGHTS}.partial"
         try:
             with _writing(self._path):
@@ -134,9 +128,7 @@ class OpenRun:
                 partial.mkdir(mode=0o700)
                 save(partial)
                 write_whole(partial / "README.md", card)
-                digests = {
-                    file.name: _sealed(file) for file in sorted(partial.iterdir())
-                }
+                digests = {file.name: _sealed(file) for file in sorted(partial.iterdir())}
                 _sync(partial)
                 shutil.rmtree(self._path / WEIGHTS, ignore_errors=True)
                 partial.rename(self._path / WEIGHTS)
@@ -165,9 +157,7 @@ def write_whole(path: Path, text: str) -> None:
 
 @contextmanager
 def _private(path: Path, mode: int) -> Iterator[Any]:
-    with os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | mode, 0o600), "w", encoding="utf-8"
-    ) as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | mode, 0o600), "w", encoding="utf-8") as file:
         yield file
 
 
@@ -199,9 +189,7 @@ def _writing(where: Path) -> Iterator[None]:
         raise
     except Exception as cause:
         number = getattr(cause, "errno", None)
-        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _FULL.search(
-            str(cause)
-        ):
+        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _FULL.search(str(cause)):
             raise RetryableError(
                 "T075", "the disk is full", where=str(where), got=str(cause),
                 fix="free some space and run the command again; nothing half-written was kept",

@@ -36,9 +36,7 @@ from ..model.packed_loss import summed_loss
 class SftModule(lightning.LightningModule):
     """Cross-entropy on the trained tokens; AdamW with linear warmup, then cosine."""
 
-    def __init__(
-        self, policy: HfPolicy, plan: TrainingPlan, on_step: StepListener
-    ) -> None:
+    def __init__(self, policy: HfPolicy, plan: TrainingPlan, on_step: StepListener) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.model = policy.model
@@ -55,9 +53,7 @@ class SftModule(lightning.LightningModule):
         """
         began = time.perf_counter()
         optimizer, schedule = self.optimizers(), self.lr_schedulers()
-        assert isinstance(
-            optimizer, lightning.pytorch.core.optimizer.LightningOptimizer
-        )
+        assert isinstance(optimizer, lightning.pytorch.core.optimizer.LightningOptimizer)
         assert isinstance(schedule, LRScheduler)
         # Dropout depends on (seed, step) alone, so that a step can be run again from its number.
         torch.manual_seed(self._plan.seed * 1_000_003 + index)
@@ -67,11 +63,9 @@ class SftModule(lightning.LightningModule):
             part = summed_loss(self.model, rows, packed=self._packs) / labels
             self.manual_backward(part)
             loss += part.detach()
-        norm = torch.nn.utils.clip_grad_norm_(
-            self._trainable(), self._plan.gradient_clip
-        )
+        norm = torch.nn.utils.clip_grad_norm_(self._trainable(), self._plan.gradient_clip)
         self._check_finite(loss, norm, index)
-        learning_rate = schedule.get_last_lr()[0]
+        learning_rate = float(schedule.get_last_lr()[0])
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
@@ -91,9 +85,7 @@ class SftModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         plan = self._plan
-        optimizer = AdamW(
-            self._trainable(), lr=plan.learning_rate, weight_decay=plan.weight_decay
-        )
+        optimizer = AdamW(self._trainable(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
         falling = plan.max_steps - plan.warmup_steps
         cosine = LambdaLR(
             optimizer,
@@ -107,20 +99,16 @@ class SftModule(lightning.LightningModule):
             start_factor=1 / (plan.warmup_steps + 1),
             total_iters=plan.warmup_steps,
         )
-        return [optimizer], [
-            SequentialLR(optimizer, [warmup, cosine], milestones=[plan.warmup_steps])
-        ]
+        return [optimizer], [SequentialLR(optimizer, [warmup, cosine], milestones=[plan.warmup_steps])]
 
-    def transfer_batch_to_device(self, batch: StepBatch, device: torch.device, dataloader_idx: int) -> StepBatch:
+    def transfer_batch_to_device(
+        self, batch: StepBatch, device: torch.device, dataloader_idx: int
+    ) -> StepBatch:
         """Rows stay plain until they are packed, which puts them where the model is."""
         return batch
 
     def _trainable(self) -> list[torch.nn.Parameter]:
-        return [
-            parameter
-            for parameter in self.model.parameters()
-            if parameter.requires_grad
-        ]
+        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     def _check_finite(self, loss: torch.Tensor, norm: torch.Tensor, index: int) -> None:
         if not bool(torch.isfinite(loss) & torch.isfinite(norm)):
@@ -157,9 +145,7 @@ class LightningSft:
     ) -> TrainingOutcome:
         """See the port; ``policy`` must come from the Hugging Face provider."""
         if not isinstance(policy, HfPolicy):
-            raise TypeError(
-                f"LightningSft trains an HfPolicy, not a {type(policy).__name__}"
-            )
+            raise TypeError(f"LightningSft trains an HfPolicy, not a {type(policy).__name__}")
         reports: list[StepReport] = []
 
         def heard(report: StepReport) -> None:

@@ -37,9 +37,7 @@ class Policy(Protocol):
         """One completion a prompt, in the prompts' order; ``lora=False`` asks the untouched base model."""
         ...
 
-    def stream(
-        self, prompt: Conversation, sampling: Sampling, *, lora: bool = True
-    ) -> Iterator[str]:
+    def stream(self, prompt: Conversation, sampling: Sampling, *, lora: bool = True) -> Iterator[str]:
         """The completion of one prompt, piece by piece."""
         ...
 

@@ -31,9 +31,7 @@ class RunFolder(Protocol):
         """Writes ``samples-before.jsonl`` or ``samples-after.jsonl``."""
         ...
 
-    def save_weights(
-        self, save: Callable[[Path], None], card: str
-    ) -> Mapping[str, str]:
+    def save_weights(self, save: Callable[[Path], None], card: str) -> Mapping[str, str]:
         """Fills ``lora/`` through ``save`` and puts it in place whole or not at all.
 
         Returns:

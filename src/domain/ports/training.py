@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
 
 from ..schedule import StepBatch, StepReport, TrainingOutcome, TrainingPlan
 from .model import Policy
 from .run import Stop
 
-
-class StepListener(Protocol):
-    """Is told of every optimizer step."""
-
-    def __call__(self, report: StepReport) -> None: ...
+StepListener: TypeAlias = Callable[[StepReport], None]
+"""Is told of every optimizer step."""
 
 
 class PolicyOptimizer(Protocol):

@@ -7,10 +7,12 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module, metadata
+from typing import Any
 
 import click
 
 from ...domain.errors import CeselloError, Interrupted
+from .output import printable
 
 COMMANDS = {
     "init": "Write a commented recipe to start from.",
@@ -48,9 +50,16 @@ class LazyGroup(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, n=1)
-            if near:
-                problem.message = f'unknown command "{args[0]}" · did you mean "{near[0]}"?'
-            raise
+            hint = f' · did you mean "{near[0]}"?' if near else f" · expected one of: {', '.join(COMMANDS)}"
+            raise click.UsageError(f'unknown command "{args[0]}"{hint}', context) from problem
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:
+            # The reader went away (`cesello runs list | head`); there is nobody left to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -109,10 +118,6 @@ def run(arguments: list[str]) -> int:
         return _failed(f"error[C000] {problem.format_message()}", problem.exit_code, debug)
     except (click.Abort, KeyboardInterrupt):
         return _failed("stopped", 130, debug)
-    except BrokenPipeError:
-        # The reader went away (`cesello runs list | head`); there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as bug:
         sentence = (
             f"error[B001] a fault in cesello: {type(bug).__name__}: {bug} · see the traceback with --debug"
@@ -123,7 +128,7 @@ def run(arguments: list[str]) -> int:
 def _failed(sentence: str, status: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    click.echo(sentence, err=True)
+    click.echo(printable(sentence), err=True)  # it may quote a row or a file's name
     return status
 
 

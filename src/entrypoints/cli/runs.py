@@ -40,7 +40,8 @@ def list_runs(folder: str, as_json: bool) -> None:
         click.echo(f"No runs in {folder} yet: `cesello train recipes/quickstart.yaml` makes one.")
     else:
         rows = [
-            (run.id, run.status, f"{run.steps}/{run.planned_steps}", run.model, run.started) for run in found
+            (run.id, run.status, f"{run.steps}/{run.planned_steps}", run.model or "-", run.started)
+            for run in found
         ]
         echo_table(["run", "status", "steps", "model", "started"], rows, right=(2,))
 

@@ -48,9 +48,8 @@ def _say_plan(loaded: LoadedRecipe, as_json: bool) -> None:
     rows = recipe.training.batch_size * recipe.training.accumulate
     click.echo(f"model      {recipe.model.name} (quantizer {quantizer})")
     click.echo(f"LoRA       r {recipe.lora.r}, alpha {recipe.lora.alpha}, on {recipe.lora.target_modules}")
-    click.echo(
-        f"training   {recipe.algorithm}, {steps} steps of {rows} rows, learning rate {recipe.training.learning_rate:g}"
-    )
+    rate = f"learning rate {recipe.training.learning_rate:g}"
+    click.echo(f"training   {recipe.algorithm}, {steps} steps of {rows} rows, {rate}")
     click.echo(f"runs       {recipe.output}\n")
     echo_table(
         ["source", "kind", "share", "held out"],

@@ -238,6 +238,12 @@ MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
     "null content": (turns(("user", None)), "a turn of user has no content"),
     "content of parts": (turns(("user", [{"text": "x"}])), "the content of a turn of user is list, not text"),
     "half a character": (turns(("user", "a"), ("assistant", "\ud83d")), "turn 2 holds half a character"),
+    "no turns left": ({"prompt": [], "completion": []}, "it has no turns"),
+    "a question that is a number": ({"query": 1, "tools": "[]", "answers": "[]"}, "turn 1 is not text"),
+    "a function that is a number": (
+        {"query": "x", "tools": "[]", "answers": [{"name": 1, "arguments": {}}]},
+        "turn 2 is not text",
+    ),
     "no turns": ({"messages": []}, "messages is not a list of turns"),
     "turns that are text": ({"messages": "hello"}, "Expecting value"),
     "a number of turns": ({"messages": 3}, "messages is not a list of turns"),
@@ -291,8 +297,13 @@ def test_whatever_stands_in_a_row_it_is_a_conversation_or_an_error_of_its_place(
     shape: str, data: st.DataObject
 ) -> None:
     row = {key: data.draw(values_) for key in SHAPES[shape][0]}
+    made: Conversation | DataError
     try:
-        assert converted(row, shape).messages
+        made = converted(row, shape)
     except DataError as error:
-        assert error.where == "chat.jsonl:17"
-        assert error.code in {"D011", "D012"}
+        made = error
+    if isinstance(made, DataError):
+        assert (made.where, made.code in {"D011", "D012"}) == ("chat.jsonl:17", True)
+    else:
+        assert made.messages
+        assert all(isinstance(turn.content, str) for turn in made.messages)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from math import exp, inf
 
 import pytest
@@ -19,7 +20,7 @@ def test_a_cosine_begins_at_the_peak_ends_at_its_end_and_stays_there(total: int,
 @given(st.integers(2, 500), st.floats(0, 1))
 def test_a_cosine_never_rises(total: int, final: float) -> None:
     values = [cosine_factor(step, total, final) for step in range(total + 1)]
-    assert all(later <= earlier + 1e-12 for earlier, later in zip(values, values[1:], strict=False))
+    assert all(later <= earlier + 1e-12 for earlier, later in pairwise(values))
     assert cosine_factor(0, 0, final) == pytest.approx(1)
 
 

@@ -1,0 +1,130 @@
+"""Losses by source, graded answers, samples to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from cesello.application.evaluate import Evaluate
+from cesello.application.prepare_source import Example, PreparedSource
+from cesello.domain.conversation import Conversation, Message, Role, ToolCall
+from cesello.domain.errors import Interrupted
+from cesello.domain.evaluation import EvaluationSpec, GradedSpec
+from cesello.domain.run import Evaluation
+from cesello.domain.source import SourceSpec
+from tests.fakes.model import FACTS, FakePolicy
+from tests.fakes.reward import FakeRewardModel
+from tests.fakes.run import FakeStop, RecordingObserver
+
+REFERENCE = {"calls": [{"add": {"a": [1]}}]}
+
+
+def chat(question: str, reference: Mapping[str, Any] | None = None) -> Conversation:
+    calls = (ToolCall("add", '{"a": 1}'),) if reference else ()
+    turns = (Message(Role.USER, question), Message(Role.ASSISTANT, "" if calls else "yes", calls))
+    return Conversation(turns, reference=reference or {})
+
+
+def source(name: str, *conversations: Conversation) -> PreparedSource:
+    policy = FakePolicy(FACTS)
+    held = tuple(Example(one, policy.encode(one)) for one in conversations)
+    return PreparedSource(SourceSpec(name), "memory", len(held), (), held)
+
+
+CHAT = source("chat", *(chat(" ".join(["word"] * count)) for count in (5, 1, 3, 2, 4)))
+CALLS = source("calls", *(chat(f"add {number}", REFERENCE) for number in range(4)))
+TEXT = source("text", Conversation((Message(Role.ASSISTANT, "once upon a time"),)))
+
+
+def evaluated(
+    sources: Sequence[PreparedSource],
+    spec: EvaluationSpec,
+    *,
+    policy: FakePolicy | None = None,
+    observer: RecordingObserver | None = None,
+    stop: FakeStop | None = None,
+) -> Evaluation:
+    evaluate = Evaluate({"fake": FakeRewardModel()}, observer or RecordingObserver(), stop or FakeStop())
+    return evaluate(policy or FakePolicy(FACTS), sources, spec, "before")
+
+
+def test_losses_are_per_trained_token_and_by_source() -> None:
+    losses = evaluated([CHAT, CALLS], EvaluationSpec()).losses
+    assert set(losses) == {"chat", "calls"}
+    assert (losses["chat"].rows, losses["chat"].tokens, losses["chat"].loss) == (5, 10, 2.0)
+    assert evaluated([CHAT], EvaluationSpec(rows=2)).losses["chat"].rows == 2
+
+
+def test_a_source_that_holds_nothing_out_is_left_out() -> None:
+    none = evaluated([source("none"), CHAT], EvaluationSpec())
+    assert set(none.losses) == {"chat"}
+
+
+def test_samples_are_in_the_order_of_the_rows_whatever_their_length() -> None:
+    samples = evaluated([CHAT], EvaluationSpec(batch_size=2, samples=5)).samples
+    assert [len(one.prompt.split()) for one in samples] == [5, 1, 3, 2, 4]
+    assert all(one.completion == f"base heard {one.prompt}" for one in samples)
+    assert {(one.source, one.expected) for one in samples} == {("chat", "yes")}
+
+
+def test_a_sample_shows_calls_as_text() -> None:
+    [sample] = evaluated([CALLS], EvaluationSpec(samples=1)).samples
+    assert sample.expected == '<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>'
+
+
+def test_only_graded_rows_count_even_where_more_are_sampled() -> None:
+    spec = EvaluationSpec(samples=3, graded=(GradedSpec("calls", "fake", 2),))
+    made = evaluated([CALLS, CHAT], spec)
+    assert (made.graded["calls"].reward, made.graded["calls"].rows) == ("fake", 2)
+    assert made.graded["calls"].parts == {"some_word": 2.0, "two_words": 2.0}
+    assert set(made.graded) == {"calls"}
+    assert [one.source for one in made.samples] == ["calls"] * 3 + ["chat"] * 3
+
+
+def test_more_rows_can_be_graded_than_are_kept() -> None:
+    made = evaluated([CALLS], EvaluationSpec(samples=1, graded=(GradedSpec("calls", "fake", 4),)))
+    assert made.graded["calls"].rows == 4
+    assert len(made.samples) == 1
+
+
+def test_a_reward_that_does_not_apply_counts_no_row() -> None:
+    made = evaluated([CHAT], EvaluationSpec(graded=(GradedSpec("chat", "fake", 3),)))
+    assert (made.graded["chat"].rows, made.graded["chat"].parts) == (0, {})
+
+
+def test_a_trained_policy_answers_better() -> None:
+    before = evaluated([CALLS], EvaluationSpec())
+    after = evaluated([CALLS], EvaluationSpec(), policy=FakePolicy(FACTS, trained=9))
+    assert after.losses["calls"].loss < before.losses["calls"].loss
+    assert after.samples[0].completion == after.samples[0].expected != before.samples[0].completion
+
+
+def test_plain_text_has_a_loss_and_asks_nothing() -> None:
+    policy = FakePolicy(FACTS)
+    made = evaluated([TEXT], EvaluationSpec(), policy=policy)
+    assert made.losses["text"].tokens == 4
+    assert (made.samples, policy.asked) == ((), [])
+
+
+def test_the_model_is_asked_without_the_answer() -> None:
+    policy = FakePolicy(FACTS)
+    evaluated([CHAT], EvaluationSpec(), policy=policy)
+    assert all([turn.role for turn in prompt.messages] == [Role.USER] for prompt, _ in policy.asked)
+    assert all(lora for _, lora in policy.asked)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 8])
+def test_all_that_was_announced_is_done(batch_size: int) -> None:
+    observer = RecordingObserver()
+    spec = EvaluationSpec(batch_size=batch_size, graded=(GradedSpec("calls", "fake", 4),))
+    evaluated([CHAT, CALLS, TEXT], spec, observer=observer)
+    assert observer.phases == [("evaluating before", 5 + 4 + 1 + 3 + 4)]
+    assert observer.done == [17]
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_stop_is_heard_before_every_batch(at: int) -> None:
+    with pytest.raises(Interrupted):
+        evaluated([CHAT], EvaluationSpec(), stop=FakeStop(at_check=at))

@@ -1,0 +1,367 @@
+"""The whole story of a fine-tuning, through the container, with a fake behind every port."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dependency_injector import providers
+
+from cesello.application.finetune import FinetuneRequest
+from cesello.application.prepare_source import RowRules
+from cesello.domain.errors import DataError, Interrupted, ModelError, RetryableError
+from cesello.domain.evaluation import EvaluationSpec, GradedSpec
+from cesello.domain.mixture import MixtureSpec
+from cesello.domain.model_spec import LoraSpec, ModelSpec
+from cesello.domain.run import RunManifest, RunStatus
+from cesello.domain.schedule import StepReport, TrainingPlan
+from cesello.domain.source import SourceSpec
+from cesello.entrypoints.container import make_container
+from tests.fakes.data import FakeDatasetSource
+from tests.fakes.model import FakeModelProvider
+from tests.fakes.reward import FakeRewardModel
+from tests.fakes.run import FakeRunFolder, FakeRunStore, FakeStop, FixedClock, RecordingObserver
+from tests.fakes.training import FakePolicyOptimizer
+from tests.repository import ROOT
+
+CALLS = [
+    {
+        "question": [[{"role": "user", "content": f"add {number}"}]],
+        "function": [{"name": "add", "parameters": {}}],
+        "ground_truth": [{"add": {"a": [number]}}],
+    }
+    for number in range(12)
+]
+CHAT = [{"instruction": f"question {number}", "response": "yes"} for number in range(8)]
+REQUEST = FinetuneRequest(
+    name="demo",
+    recipe="algorithm: sft\n",
+    model=ModelSpec("fake"),
+    lora=LoraSpec(),
+    sources=(SourceSpec("calls", 0.75, holdout=4), SourceSpec("chat", 0.25, holdout=2)),
+    mixture=MixtureSpec(seed=5),
+    plan=TrainingPlan(max_steps=6, batch_size=2, accumulate=2, learning_rate=1e-3, seed=5),
+    max_steps=6,
+    rules=RowRules(seed=5, system_prompt="Be brief."),
+    evaluation=EvaluationSpec(samples=1, graded=(GradedSpec("calls", "fake", 3),)),
+    versions={"torch": "0"},
+    machine="a machine",
+)
+
+
+@dataclass
+class Workshop:
+    """Every port's fake, and the use case that the container makes of them."""
+
+    sources: Mapping[str, FakeDatasetSource] = field(
+        default_factory=lambda: {
+            "calls": FakeDatasetSource(CALLS, "calls"),
+            "chat": FakeDatasetSource(CHAT, "chat"),
+        }
+    )
+    provider: FakeModelProvider = field(default_factory=FakeModelProvider)
+    runs: FakeRunStore = field(default_factory=FakeRunStore)
+    observer: RecordingObserver = field(default_factory=RecordingObserver)
+    stop: FakeStop = field(default_factory=FakeStop)
+
+    def finetune(self, request: FinetuneRequest = REQUEST) -> RunManifest:
+        container = make_container()
+        fakes: dict[str, Any] = {
+            "model_provider": self.provider,
+            "sources": self.sources,
+            "policy_optimizer": FakePolicyOptimizer(),
+            "rewards": {"fake": FakeRewardModel()},
+            "run_store": self.runs,
+            "observer": self.observer,
+            "stop": self.stop,
+            "clock": FixedClock(),
+        }
+        for name, fake in fakes.items():
+            getattr(container, name).override(providers.Object(fake))
+        manifest: RunManifest = container.finetune()(request)
+        return manifest
+
+    @property
+    def run(self) -> FakeRunFolder:
+        [run] = self.runs.runs
+        return run
+
+    @property
+    def manifest(self) -> RunManifest:
+        return self.run.manifests[-1]
+
+    def in_phase(self, name: str, act: Callable[[], object]) -> None:
+        """Does something when that phase begins."""
+        self.observer.on_phase = lambda phase: act() if phase == name else None
+
+
+@pytest.fixture
+def workshop() -> Workshop:
+    return Workshop()
+
+
+# The story told whole
+
+
+def test_the_phases_come_in_order(workshop: Workshop) -> None:
+    workshop.finetune()
+    assert workshop.observer.phases == [
+        ("loading fake", None),
+        ("reading calls", None),
+        ("reading chat", None),
+        ("evaluating before", 4 + 2 + 3 + 1),
+        ("training", 6),
+        ("evaluating after", 4 + 2 + 3 + 1),
+        ("saving", None),
+    ]
+    assert workshop.observer.done == [0, 12, 8, 10, 6, 10, 0]
+
+
+def test_a_completed_run_tells_all_that_went_in_and_came_out(workshop: Workshop) -> None:
+    manifest = workshop.finetune()
+    assert manifest == workshop.manifest
+    assert (manifest.id, manifest.name, manifest.algorithm) == ("0000-demo", "demo", "sft")
+    assert (manifest.status, manifest.error) == (RunStatus.COMPLETED, None)
+    assert manifest.started == manifest.finished == FixedClock().now()
+    assert manifest.recipe_sha256 == sha256(b"algorithm: sft\n").hexdigest()
+    assert (manifest.seed, manifest.versions, manifest.machine) == (5, {"torch": "0"}, "a machine")
+    assert (manifest.steps, manifest.planned_steps, manifest.seconds) == (6, 6, 6.0)
+    assert manifest.model == workshop.provider.loaded[0].facts
+    assert manifest.final_loss == workshop.observer.steps[-1].loss
+
+
+def test_the_manifest_proves_the_shares(workshop: Workshop) -> None:
+    data = workshop.finetune().data
+    assert data is not None
+    calls, chat = data.sources
+    assert (calls.read, calls.kept, calls.held_out) == (12, 8, 4)
+    assert (calls.drawn, calls.realised, chat.drawn, chat.realised) == (18, 0.75, 6, 0.25)
+    assert (data.rows_planned, data.ended_by) == (24, "max_steps")
+
+
+def test_figures_are_taken_before_and_after_on_the_same_rows(workshop: Workshop) -> None:
+    manifest = workshop.finetune()
+    before, after = manifest.before, manifest.after
+    assert before is not None
+    assert after is not None
+    for name in ("calls", "chat"):
+        assert after.losses[name].loss < before.losses[name].loss
+        assert after.losses[name].tokens == before.losses[name].tokens
+    assert before.graded["calls"].rows == after.graded["calls"].rows == 3
+    policy = workshop.provider.loaded[0]
+    half = len(policy.asked) // 2
+    assert policy.asked[:half] == policy.asked[half:]
+
+
+def test_samples_are_kept_beside_the_manifest(workshop: Workshop) -> None:
+    manifest = workshop.finetune()
+    before, after = workshop.run.samples["before"], workshop.run.samples["after"]
+    assert [one.prompt for one in before] == [one.prompt for one in after]
+    assert before[0].completion != after[0].completion == after[0].expected
+    assert manifest.before is not None
+    assert manifest.before.samples == ()
+
+
+def test_weights_and_card_are_saved_with_the_last_figures(workshop: Workshop) -> None:
+    manifest = workshop.finetune()
+    weights = workshop.run.weights
+    assert weights is not None
+    assert manifest.weights == {name: sha256(content).hexdigest() for name, content in weights.items()}
+    assert set(weights) == {"README.md", "adapter_config.json", "adapter_model.safetensors", "tokenizer.json"}
+    assert b"| calls: loss | 2.0000 | 0.5000 |" in weights["README.md"]
+
+
+def test_a_line_of_metrics_is_written_for_every_step(workshop: Workshop) -> None:
+    workshop.finetune()
+    metrics = workshop.run.metrics
+    assert [line["step"] for line in metrics] == [1, 2, 3, 4, 5, 6]
+    keys = {*StepReport.__dataclass_fields__, "perplexity", "tokens_per_second"}
+    assert all(set(line) == keys for line in metrics)
+
+
+def test_the_manifest_says_running_until_all_is_done(workshop: Workshop) -> None:
+    workshop.finetune()
+    statuses = [manifest.status for manifest in workshop.run.manifests]
+    assert statuses == [RunStatus.RUNNING] * (len(statuses) - 1) + [RunStatus.COMPLETED]
+    assert workshop.run.closed
+    assert workshop.run.recipe == REQUEST.recipe
+
+
+def test_the_same_request_gives_the_same_run() -> None:
+    assert Workshop().finetune() == Workshop().finetune()
+
+
+def test_an_order_that_ends_shortens_the_run(workshop: Workshop) -> None:
+    request = replace(REQUEST, mixture=MixtureSpec(max_passes=1), max_steps=None)
+    manifest = workshop.finetune(request)
+    assert manifest.steps == manifest.planned_steps == 3
+    assert manifest.data is not None
+    assert manifest.data.ended_by == "max_passes of calls"
+
+
+def test_no_heavy_library_is_loaded() -> None:
+    heavy = {"torch", "transformers", "peft", "lightning", "datasets", "chromadb", "numpy", "pyarrow"}
+    story = (
+        "import sys; from tests.unit.application.test_finetune import Workshop; Workshop().finetune(); "
+        f"print(sorted({heavy} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", story], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# Nothing is created before model and data are known to be good
+
+
+@pytest.mark.parametrize("phase", ["loading fake", "reading calls", "reading chat"])
+def test_a_stop_in_the_preparation_leaves_nothing(workshop: Workshop, phase: str) -> None:
+    workshop.in_phase(phase, workshop.stop.ask)
+    with pytest.raises(Interrupted):
+        workshop.finetune()
+    assert workshop.runs.runs == []
+
+
+def test_a_source_that_fails_leaves_nothing(workshop: Workshop) -> None:
+    workshop.sources = {**workshop.sources, "chat": FakeDatasetSource([], "chat")}
+    with pytest.raises(DataError, match="D002"):
+        workshop.finetune()
+    assert workshop.runs.runs == []
+
+
+def test_a_model_that_fails_leaves_nothing_and_reads_nothing(workshop: Workshop) -> None:
+    with pytest.raises(ModelError, match="M001"):
+        workshop.finetune(replace(REQUEST, model=ModelSpec("missing")))
+    assert workshop.observer.phases == [("loading missing", None)]
+    assert workshop.runs.runs == []
+
+
+def test_a_mixture_without_rows_leaves_nothing(workshop: Workshop) -> None:
+    greedy = replace(REQUEST, sources=(SourceSpec("calls", holdout=50), SourceSpec("chat", holdout=2)))
+    with pytest.raises(DataError, match="D021"):
+        workshop.finetune(greedy)
+    assert workshop.runs.runs == []
+
+
+# Whatever ends a run, its manifest says so
+
+
+SIGNALS = [(2, 130), (15, 143)]
+
+
+@pytest.mark.parametrize(("number", "status"), SIGNALS)
+def test_a_stop_in_the_first_evaluation_marks_the_run(workshop: Workshop, number: int, status: int) -> None:
+    workshop.stop.signal_number = number
+    workshop.in_phase("evaluating before", workshop.stop.ask)
+    with pytest.raises(Interrupted) as caught:
+        workshop.finetune()
+    assert caught.value.status == status
+    assert workshop.manifest.status is RunStatus.INTERRUPTED
+    assert workshop.manifest.error == caught.value.what
+    assert workshop.manifest.finished
+    assert workshop.run.weights is None
+    assert workshop.run.closed
+
+
+@pytest.mark.parametrize(("number", "status"), SIGNALS)
+def test_a_stop_in_the_training_keeps_the_weights_of_the_steps_done(
+    workshop: Workshop, number: int, status: int
+) -> None:
+    workshop.stop.signal_number = number
+    workshop.in_phase("training", workshop.stop.ask)
+    with pytest.raises(Interrupted) as caught:
+        workshop.finetune()
+    manifest, weights = workshop.manifest, workshop.run.weights
+    assert (caught.value.status, manifest.status) == (status, RunStatus.INTERRUPTED)
+    assert (manifest.steps, manifest.planned_steps, len(workshop.run.metrics)) == (1, 6, 1)
+    assert weights is not None
+    assert weights["adapter_model.safetensors"] == b"5/1"
+    assert set(manifest.weights) == set(weights)
+    assert "stopped after step 1 of 6" in caught.value.what
+    assert str(workshop.run.path) in caught.value.what
+    assert manifest.data is not None
+    assert sum(one.drawn or 0 for one in manifest.data.sources) == 4
+    assert manifest.data.ended_by == {2: "SIGINT", 15: "SIGTERM"}[number]
+    assert manifest.after is None
+
+
+def test_a_stop_in_the_last_evaluation_keeps_the_weights_of_all_steps(workshop: Workshop) -> None:
+    workshop.in_phase("evaluating after", workshop.stop.ask)
+    with pytest.raises(Interrupted, match="stopped after step 6 of 6; its weights are in"):
+        workshop.finetune()
+    assert workshop.manifest.status is RunStatus.INTERRUPTED
+    assert workshop.run.weights is not None
+    assert set(workshop.manifest.weights) == set(workshop.run.weights)
+    assert workshop.manifest.before is not None
+    assert workshop.manifest.after is None
+
+
+def test_a_failure_in_the_last_evaluation_keeps_the_weights_too(workshop: Workshop) -> None:
+    def fail() -> None:
+        raise MemoryError("too little")
+
+    workshop.in_phase("evaluating after", fail)
+    with pytest.raises(MemoryError):
+        workshop.finetune()
+    assert (workshop.manifest.status, workshop.manifest.error) == (
+        RunStatus.FAILED,
+        "MemoryError: too little",
+    )
+    assert workshop.run.weights is not None
+
+
+def test_a_loss_that_is_not_finite_fails_the_run(workshop: Workshop) -> None:
+    with pytest.raises(ModelError, match="M020"):
+        workshop.finetune(replace(REQUEST, plan=replace(REQUEST.plan, learning_rate=1e30)))
+    assert workshop.manifest.status is RunStatus.FAILED
+    assert str(workshop.manifest.error).startswith("error[M020]")
+    assert len(workshop.run.metrics) == 1
+    assert workshop.run.weights is None
+
+
+def test_a_full_disk_fails_the_run_and_can_be_tried_again(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(folder: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    workshop.in_phase("saving", lambda: monkeypatch.setattr(workshop.provider.loaded[0], "save", no_room))
+    with pytest.raises(RetryableError) as caught:
+        workshop.finetune()
+    assert caught.value.exit_status == 75
+    assert (workshop.manifest.status, workshop.manifest.weights) == (RunStatus.FAILED, {})
+    assert workshop.run.weights is None
+    assert workshop.run.closed
+
+
+def test_a_bug_fails_the_run_and_is_not_hidden(workshop: Workshop) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("a bug")
+
+    workshop.in_phase("training", fail)
+    with pytest.raises(ZeroDivisionError):
+        workshop.finetune()
+    assert workshop.manifest.error == "ZeroDivisionError: a bug"
+    assert workshop.run.closed
+
+
+def test_where_not_even_the_manifest_can_be_written_the_first_failure_is_told(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(manifest: RunManifest) -> None:
+        raise RetryableError("T075", "the disk is full")
+
+    def fail() -> None:
+        monkeypatch.setattr(workshop.run, "write_manifest", full)
+        raise ModelError("M020", "not finite")
+
+    workshop.in_phase("training", fail)
+    with pytest.raises(ModelError, match="M020"):
+        workshop.finetune()
+    assert workshop.manifest.status is RunStatus.RUNNING
+    assert workshop.run.closed

@@ -1,0 +1,126 @@
+"""Prepared sources become steps, with a manifest that proves it."""
+
+from __future__ import annotations
+
+import signal
+from itertools import chain
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cesello.application.mix_sources import MixedData, mix, realised
+from cesello.application.prepare_source import Example, PreparedSource
+from cesello.domain.conversation import user
+from cesello.domain.errors import DataError
+from cesello.domain.mixture import MixtureSpec, StopRule
+from cesello.domain.schedule import TrainingPlan
+from cesello.domain.source import SourceSpec
+from cesello.domain.tokens import TokenRow, token_row
+
+
+def example(token: int, *, truncated: bool = False) -> Example:
+    return Example(user("x"), token_row([token, token, token], [False, True, True], truncated=truncated))
+
+
+def source(name: str, rows: int, weight: float = 1.0, first: int = 0) -> PreparedSource:
+    train = tuple(example(first + index, truncated=index == 0) for index in range(rows))
+    held_out = (example(first + 99),)
+    return PreparedSource(
+        SourceSpec(name, weight), f"file {name}", rows + 3, train, held_out, {"exact copy": 2}
+    )
+
+
+def mixed(
+    sources: list[PreparedSource],
+    max_steps: int | None,
+    *,
+    batch_size: int = 2,
+    accumulate: int = 3,
+    warmup: int = 0,
+    spec: MixtureSpec | None = None,
+) -> MixedData:
+    plan = TrainingPlan(max_steps or 0, batch_size, accumulate, warmup_steps=warmup)
+    return mix(sources, spec or MixtureSpec(), plan, max_steps)
+
+
+def rows_of(data: MixedData) -> list[TokenRow]:
+    return [row for step in data.batches for micro_batch in step for row in micro_batch]
+
+
+@given(st.integers(1, 6), st.integers(1, 3), st.integers(1, 3))
+def test_steps_have_micro_batches_of_the_planned_size(steps: int, batch_size: int, accumulate: int) -> None:
+    data = mixed([source("a", 20)], steps, batch_size=batch_size, accumulate=accumulate)
+    assert len(data.batches) == data.plan.max_steps == steps
+    assert all(len(step) == accumulate for step in data.batches)
+    assert all(len(micro_batch) == batch_size for micro_batch in chain(*data.batches))
+    assert data.manifest.rows_planned == len(data.draws) == steps * batch_size * accumulate
+    assert data.manifest.ended_by == "max_steps"
+
+
+def test_cutting_a_step_differently_leaves_its_rows_as_they_are() -> None:
+    sources = [source("a", 9), source("b", 5, first=100)]
+    whole = mixed(sources, 4, batch_size=6, accumulate=1)
+    assert rows_of(whole) == rows_of(mixed(sources, 4, batch_size=1, accumulate=6))
+    assert whole.manifest == mixed(sources, 4, batch_size=2, accumulate=3).manifest
+
+
+def test_the_rows_are_those_of_the_draws() -> None:
+    sources = [source("a", 4), source("b", 4, first=100)]
+    data = mixed(sources, 2)
+    assert rows_of(data) == [sources[draw.source].train[draw.row].tokens for draw in data.draws]
+    held = {one.held_out[0].tokens.ids[0] for one in sources}
+    assert not held & {row.ids[0] for row in rows_of(data)}
+
+
+def test_an_order_that_ends_early_shortens_the_plan() -> None:
+    data = mixed([source("a", 5)], 100, warmup=50, spec=MixtureSpec(max_passes=2))
+    assert [len(list(chain(*step))) for step in data.batches] == [6, 4]
+    assert (data.plan.max_steps, data.plan.warmup_steps) == (2, 2)
+    assert data.manifest.ended_by == "max_passes of a"
+
+
+@pytest.mark.parametrize("stop", [StopRule.FIRST_EXHAUSTED, StopRule.ALL_SEEN])
+def test_without_a_number_of_steps_the_rule_ends_the_order(stop: StopRule) -> None:
+    data = mixed([source("a", 3), source("b", 8)], None, spec=MixtureSpec(stop=stop))
+    assert data.manifest.ended_by == stop.value
+
+
+def test_the_manifest_counts_what_every_source_brings() -> None:
+    data = mixed([source("a", 6, 3.0), source("b", 4, 1.0)], 2)
+    a, b = data.manifest.sources
+    assert (a.name, a.origin, a.read, a.kept, a.held_out) == ("a", "file a", 9, 6, 1)
+    assert (a.dropped, a.truncated, a.tokens, a.trained_tokens) == ({"exact copy": 2}, 1, 18, 12)
+    assert (a.planned, b.planned) == (0.75, 0.25)
+    assert (a.realised, a.drawn, a.passes) == (None, None, None)
+
+
+def test_what_was_drawn_is_counted_after_the_training() -> None:
+    data = mixed([source("a", 6, 3.0), source("b", 4, 1.0)], 4)
+    a, b = realised(data, 4).sources
+    assert (a.drawn, b.drawn) == (18, 6)
+    assert (a.realised, a.passes, b.passes) == (0.75, 3.0, 1.5)
+    half = realised(data, 2, signal.SIGINT)
+    assert sum(one.drawn or 0 for one in half.sources) == 12
+    assert half.ended_by == "SIGINT"
+    none = realised(data, 0)
+    assert [(one.drawn, one.realised) for one in none.sources] == [(0, 0.0), (0, 0.0)]
+    assert none.ended_by == "max_steps"
+
+
+def test_the_digest_sees_held_out_rows_too() -> None:
+    one, other = source("a", 3), source("a", 3)
+    moved = PreparedSource(one.spec, one.origin, one.read, one.train, (example(5),), {})
+    assert mixed([one], 1).manifest.digest == mixed([other], 1).manifest.digest
+    assert mixed([one], 1).manifest.digest != mixed([moved], 1).manifest.digest
+
+
+def test_a_source_with_a_weight_and_no_rows_left_is_refused() -> None:
+    with pytest.raises(DataError, match=r'D021.*source "b".*holdout'):
+        mixed([source("a", 3), source("b", 0)], 1)
+
+
+def test_a_source_that_is_only_evaluated_needs_no_rows() -> None:
+    data = mixed([source("a", 3), source("b", 0, 0.0)], 1)
+    assert realised(data, 1).sources[1].passes == 0.0
+    assert data.manifest.sources[1].held_out == 1

@@ -1,0 +1,172 @@
+"""``cesello train``: its dry run on the recipes that are shipped, and the whole command on fakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dependency_injector import providers
+
+from cesello.entrypoints.cli.main import run
+from cesello.entrypoints.container import Container, make_container
+from tests.fakes.model import FakeModelProvider
+from tests.fakes.training import FakePolicyOptimizer
+from tests.repository import ROOT
+
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+ROWS = [{"instruction": f"question {number}", "response": "yes"} for number in range(12)]
+RECIPE = """\
+name: small
+model: {name: fake}
+data:
+  sources:
+    - {name: chat, kind: file, path: chat.jsonl, holdout: 4}
+training: {max_steps: 3, batch_size: 2}
+"""
+
+
+def heavy() -> set[str]:
+    names = {"torch", "transformers", "peft", "lightning", "datasets", "chromadb", "numpy"}
+    return names & set(sys.modules)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_dry_run_of_a_shipped_recipe_says_the_plan(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["train", str(recipe), "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.splitlines()[0].startswith("model      ")
+    assert out.endswith("The recipe is valid. Nothing was loaded, fetched or written.\n")
+
+
+def test_the_plan_tells_model_steps_and_shares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "small.yaml").write_text(
+        """
+model: {name: org/tiny}
+data:
+  sources:
+    - {name: code, kind: stdlib, weight: 3}
+    - {name: chat, kind: file, path: chat.jsonl, holdout: 4}
+training: {max_steps: 30, batch_size: 2, accumulate: 3, learning_rate: 1e-3}
+"""
+    )
+    run(["train", str(tmp_path / "small.yaml"), "--dry-run", "--set", "training.max_steps=7"])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["model", "org/tiny", "(quantizer", "none)"] in lines
+    assert ["training", "sft,", "7", "steps", "of", "6", "rows,", "learning", "rate", "0.001"] in lines
+    assert ["code", "stdlib", "75%", "24"] in lines
+    assert ["chat", "file", "25%", "4"] in lines
+
+
+def test_the_plan_of_a_quantised_model(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["train", str(ROOT / "recipes" / "mistral-7b-qlora.yaml"), "--dry-run"])
+    assert "(quantizer nf4, double quantisation)" in capsys.readouterr().out
+
+
+def test_a_plan_as_json_is_the_whole_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["train", str(ROOT / "recipes" / "quickstart.yaml"), "--dry-run", "--json"])
+    recipe = json.loads(capsys.readouterr().out)
+    assert recipe["name"] == "quickstart"
+    assert recipe["evaluation"]["generate"][0]["reward"] == "function_calling"
+    assert recipe["training"]["weight_decay"] == 0.01
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_dry_run_loads_no_model_library_and_writes_nothing(recipe: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; from cesello.entrypoints.cli.main import run; "
+        f"status = run(['train', {str(recipe)!r}, '--dry-run']); "
+        "from tests.unit.entrypoints.test_cli_train import heavy; sys.exit(status or ' '.join(heavy()) or 0)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+# The whole command on fakes
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A recipe whose container has a fake model and a fake optimiser; the rest is real."""
+
+    def with_fakes(config: Mapping[str, Any] | None = None) -> Container:
+        container = make_container(config)
+        container.model_provider.override(providers.Object(FakeModelProvider()))
+        container.policy_optimizer.override(providers.Object(FakePolicyOptimizer()))
+        return container
+
+    monkeypatch.setattr("cesello.entrypoints.requests.make_container", with_fakes)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "chat.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    return tmp_path / "small.yaml"
+
+
+def train(*arguments: str) -> int:
+    return run(["--debug", "train", "small.yaml", *arguments])  # --debug leaves the libraries alone
+
+
+@pytest.mark.usefixtures("recipe")
+def test_a_training_says_its_figures_and_what_to_do_next(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train() == 0
+    out, err = capsys.readouterr()
+    [folder] = Path("runs").iterdir()
+    words = [line.split() for line in out.splitlines()]
+    assert ["chat", "8", "6", "100.0%", "100.0%", "0.75"] in words
+    assert ["chat:", "loss", "2.000", "0.800"] in words
+    assert f"Weights: runs/{folder.name}/lora" in out
+    assert f"cesello generate --run {folder.name}" in out
+    assert "asked   question" in out
+    assert "before  base heard question" in out
+    assert "after   tuned heard question" in out
+    phases = [line for line in err.splitlines() if not line.startswith(" ")]
+    assert phases == [
+        "loading fake",
+        "reading chat",
+        "evaluating before (0/7)",
+        "training (0/3)",
+        "evaluating after (0/7)",
+        "saving",
+    ]
+    assert "  training 3/3" in err
+
+
+@pytest.mark.usefixtures("recipe")
+def test_a_training_as_json_prints_the_manifest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("--json", "--set", "training.max_steps=2") == 0
+    manifest = json.loads(capsys.readouterr().out)
+    assert (manifest["name"], manifest["status"], manifest["steps"]) == ("small", "completed", 2)
+    assert json.loads((Path("runs") / manifest["id"] / "manifest.json").read_text()) == manifest
+    assert "cesello" in manifest["versions"]
+
+
+@pytest.mark.usefixtures("recipe")
+def test_what_was_trained_is_listed_and_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    train()
+    capsys.readouterr()
+    assert run(["runs", "list"]) == 0
+    assert "small" in capsys.readouterr().out
+    assert run(["--debug", "generate", "hello"]) == 0
+    assert capsys.readouterr().out == "tuned heard hello\n"
+    assert run(["--debug", "generate", "hello", "--no-lora", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["lora"], answer["completion"]) == (False, "base heard hello")
+
+
+@pytest.mark.usefixtures("recipe")
+def test_a_broken_row_ends_the_command_before_anything_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("chat.jsonl").write_text('{"text": "a"}\n' * 16 + "{\n")
+    assert train() == 3
+    assert "error[D003] broken JSON" in capsys.readouterr().err
+    assert not Path("runs").exists()
