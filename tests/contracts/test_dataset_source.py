@@ -141,5 +141,5 @@ def test_a_broken_dataset_of_the_hub_is_an_error(
 def test_an_unknown_split_of_the_hub_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     write(tmp_path / "data" / "train.jsonl", ROWS)
-    with pytest.raises(DataError, match="D003.*check its name, config, split and revision"):
+    with pytest.raises(DataError, match=r"D003.*check its name, config, split and revision"):
         list(HubSource("s", str(tmp_path / "data"), split="validation").rows())

@@ -31,8 +31,8 @@ def test_an_answer_scores_more_than_another_text(reranker: Reranker) -> None:
 
 
 def test_scores_are_probabilities_of_any_text(reranker: Reranker) -> None:
-    for query in ("", "read a file", "word " * 5_000, "\udcff"):
-        scores = reranker.score(query, ["", "\0", "🙂", "word " * 5_000, "name \udcff"])
+    for query in ("", "word " * 1_000, "\udcff"):
+        scores = reranker.score(query, ["", "\0", "🙂", "word " * 1_000, "name \udcff"])
         assert len(scores) == 5
         assert all(0 <= score <= 1 for score in scores)
 

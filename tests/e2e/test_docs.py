@@ -49,7 +49,20 @@ class Instead:
     tested_by: str = ""
 
 
-INSTEAD: dict[str, Instead] = {}
+_QUICKSTART = "tests/e2e/test_quickstart.py"
+_ASKED = Instead(
+    "it needs a finished run", tested_by=f"{_QUICKSTART}::test_generate_answers_with_and_without_the_weights"
+)
+INSTEAD: dict[str, Instead] = {
+    "cesello train recipes/quickstart.yaml": Instead(
+        "it takes minutes", tested_by=f"{_QUICKSTART}::test_function_calls_are_learned"
+    ),
+    'cesello generate --run latest "What\'s the area of a circle with a radius of 4?"': _ASKED,
+    'cesello generate --run latest --no-lora "What\'s the area of a circle with a radius of 4?"': _ASKED,
+    "cesello runs show latest": Instead(
+        "it needs a finished run", tested_by=f"{_QUICKSTART}::test_runs_are_listed_and_shown"
+    ),
+}
 """By a command of a page. A row needs a test that runs the whole, or a dry run in the command's place."""
 
 OTHERS = {

@@ -67,15 +67,14 @@ class HubSource:
                 revision=self._revision,
                 streaming=self._streaming,
             )
-        except (
-            DatasetsError,
-            OSError,
-            ValueError,
-        ) as cause:
+        except StopIteration:
+            return  # the library looks for columns in the first row of files that have none
+        except (DatasetsError, OSError, ValueError) as cause:
+            first_line = (str(cause).splitlines() or [type(cause).__name__])[0]
             missing = isinstance(cause, (DatasetNotFoundError, FileNotFoundError))
             raise DataError(
                 "D001" if missing else "D003",
-                f"the dataset {self._repo} cannot be loaded: {str(cause).splitlines()[0]}",
+                f"the dataset {self._repo} cannot be loaded: {first_line}",
                 where=f'source "{self._name}"',
                 fix="check its name, config, split and revision, and that the hub can be reached",
             ) from cause

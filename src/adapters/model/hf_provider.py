@@ -13,6 +13,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_t
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
@@ -78,8 +79,11 @@ class HfModelProvider:
         try:
             tokenizer: Any = AutoTokenizer.from_pretrained(name, **place, trust_remote_code=False)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as cause:
-            if not _exists(name, place):
-                raise _not_found(name, cause) from cause
+            if not (Path(name) / "adapter_config.json").exists():
+                with _explained(name):  # a model that is missing or broken has no usable tokenizer either
+                    AutoConfig.from_pretrained(
+                        name, **revision, **self._files.arguments(name), trust_remote_code=False
+                    )
             raise ModelError(
                 "M003",
                 "a model has no usable tokenizer",
@@ -248,17 +252,6 @@ def _explained(name: str) -> Iterator[None]:
             expected="config.json and complete safetensors of a causal language model",
             fix="check the folder's files" if local else "check the name and revision",
         ) from cause
-
-
-def _exists(name: str, place: Mapping[str, Any]) -> bool:
-    """Whether the name is known, so that a missing tokenizer is told from a missing model."""
-    from transformers import AutoConfig
-
-    try:
-        AutoConfig.from_pretrained(name, **place, trust_remote_code=False)
-    except (OSError, ValueError, KeyError):
-        return (Path(name) / "adapter_config.json").exists()
-    return True
 
 
 def _not_found(name: str, cause: Exception) -> ModelError:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import warnings
 
+# By their own names: importing lightning sets the level of the loggers above its own anew.
 _CHATTY = (
     "bitsandbytes",
-    "lightning",
-    "lightning.pytorch",
-    "lightning.fabric",
+    "lightning.pytorch.utilities.rank_zero",
+    "lightning.fabric.utilities.rank_zero",
     "peft",
-    "sentence_transformers",
 )
 
 
