@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import datasets
 import pytest
+from datasets import config
 
 from cesello.adapters.data.file_source import FileSource
 from cesello.adapters.data.hub_source import HubSource
@@ -41,6 +41,13 @@ def write(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:
     return path
 
 
+def three(
+    make: Callable[[str], DatasetSource], *arguments: str, expected: Sequence[Mapping[str, str]] | None = ROWS
+) -> Sources:
+    whole, empty, missing = map(make, arguments)
+    return Sources(whole, empty, missing, expected)
+
+
 def fake(folder: Path) -> Sources:
     return Sources(
         FakeDatasetSource(ROWS, "s"), FakeDatasetSource([], "s"), FakeDatasetSource(None, "s"), ROWS
@@ -50,29 +57,33 @@ def fake(folder: Path) -> Sources:
 def files(folder: Path) -> Sources:
     write(folder / "whole.jsonl", ROWS)
     write(folder / "empty.jsonl", [])
-    return Sources(
-        *(FileSource("s", folder, f"{name}.jsonl") for name in ("whole", "empty", "missing")), ROWS
-    )
+    return three(lambda name: FileSource("s", folder, name), "whole.jsonl", "empty.jsonl", "missing.jsonl")
 
 
 def package(folder: Path) -> Sources:
     write(folder / "some-data" / "some_data" / "whole.json", ROWS)
     write(folder / "some-data" / "some_data" / "empty.json", [])
-    names = ("whole.json", "empty.json", "missing.json")
-    return Sources(*(PackageSource("s", "some-data", [name], None, folder) for name in names), ROWS)
+
+    def make(name: str) -> DatasetSource:
+        return PackageSource("s", "some-data", [name], None, folder)
+
+    return three(make, "whole.json", "empty.json", "missing.json")
 
 
 def stdlib(folder: Path) -> Sources:
     modules = ("textwrap", "this", "no_module_of_this_name")
-    return Sources(*(StdlibSource("s", [module]) for module in modules), None)
+    return three(lambda module: StdlibSource("s", [module]), *modules, expected=None)
 
 
 def hub(folder: Path, *, streaming: bool = False) -> Sources:
     """A dataset's folder takes the place of the hub: the same library call reads it, without a network."""
     write(folder / "whole" / "train.jsonl", ROWS)
     write(folder / "empty" / "train.jsonl", [])
-    names = ("whole", "empty", "missing")
-    return Sources(*(HubSource("s", str(folder / name), streaming=streaming) for name in names), ROWS)
+
+    def make(name: str) -> DatasetSource:
+        return HubSource("s", str(folder / name), streaming=streaming)
+
+    return three(make, "whole", "empty", "missing")
 
 
 def hub_streaming(folder: Path) -> Sources:
@@ -84,8 +95,8 @@ MAKERS = [fake, files, package, stdlib, hub, hub_streaming]
 
 @pytest.fixture(params=MAKERS, ids=lambda make: make.__name__)
 def sources(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sources:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(config, "HF_HUB_OFFLINE", True)
     made: Sources = request.param(tmp_path / "data")
     return made
 
@@ -131,7 +142,7 @@ def test_a_missing_source_is_an_error(sources: Sources) -> None:
 def test_a_broken_dataset_of_the_hub_is_an_error(
     streaming: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(config, "HF_DATASETS_CACHE", tmp_path / "cache")
     write(tmp_path / "broken" / "train.jsonl", ROWS)
     (tmp_path / "broken" / "train.jsonl").write_text('{"text": "a"}\n{"text": \n')
     with pytest.raises(DataError, match=r'D003.*source "s"'):
@@ -139,7 +150,7 @@ def test_a_broken_dataset_of_the_hub_is_an_error(
 
 
 def test_an_unknown_split_of_the_hub_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(config, "HF_DATASETS_CACHE", tmp_path / "cache")
     write(tmp_path / "data" / "train.jsonl", ROWS)
     with pytest.raises(DataError, match=r"D003.*check its name, config, split and revision"):
         list(HubSource("s", str(tmp_path / "data"), split="validation").rows())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 
 from cesello.adapters.memory.chroma_store import ChromaStore
 from cesello.adapters.memory.numpy_store import NumpyStore
+from cesello.domain.document import SourceFile, embedding_text
 from cesello.domain.errors import StoreError
 from cesello.domain.ports.memory import VectorStore
 from cesello.domain.retrieval import Hit, VectorEntry
-from tests.fakes.memory import FakeVectorStore
+from tests.fakes.memory import FakeChunker, FakeEmbedder, FakeVectorStore
 
 MAKERS: dict[str, Callable[[Path], VectorStore]] = {
     "fake": lambda folder: FakeVectorStore(),
@@ -219,6 +221,23 @@ def test_the_stores_agree_but_for_ties(vectors: list[list[float]], query: list[f
         assert len(set(ids(hits))) == len(hits)
 
 
+@pytest.mark.parametrize("make", IN_MEMORY.values(), ids=IN_MEMORY)
+@settings(max_examples=20)
+@given(st.lists(st.sampled_from(["read", "file", "sort", "list", "open", "socket", "\n"]), max_size=60))
+def test_a_chunk_is_found_with_its_own_text(make: Callable[[], VectorStore], written: list[str]) -> None:
+    chunks = FakeChunker(40).chunk(SourceFile("a.txt", " ".join(written).encode()))
+    embedder = FakeEmbedder()
+    vectors = embedder.embed([embedding_text(chunk) for chunk in chunks])
+    entries = [
+        VectorEntry(chunk.location, vector, {"path": chunk.path})
+        for chunk, vector in zip(chunks, vectors, strict=True)
+    ]
+    store = filled(make(), entries)
+    for entry in entries:
+        best = store.nearest(entry.vector, len(entries), {"path": "a.txt"})
+        assert entry.id in [hit.id for hit in best if hit.score > 1 - 1e-5]
+
+
 def filled(store: VectorStore, entries: list[VectorEntry]) -> VectorStore:
     store.upsert(entries)
     return store
@@ -231,6 +250,17 @@ def test_chroma_takes_more_entries_than_its_batch() -> None:
     assert len(store.nearest(EAST, 50)) == 50
     store.delete([str(n) for n in range(5_990)])
     assert len(store) == 10
+
+
+def test_chroma_finds_nearly_all_that_exact_search_finds() -> None:
+    draw = random.Random(3)
+    entries = [VectorEntry(str(n), [draw.gauss() for _ in range(48)]) for n in range(2_000)]
+    exact, approximate = filled(NumpyStore(), entries), filled(ChromaStore(None), entries)
+    found = 0
+    for _ in range(20):
+        query = [draw.gauss() for _ in range(48)]
+        found += len({*ids(exact.nearest(query))} & {*ids(approximate.nearest(query))})
+    assert found >= 0.97 * 20 * 20
 
 
 def test_chroma_touches_nothing_before_it_is_used(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Wrong input, a full disk, a signal: one sentence, an exit status, and nothing that looks whole but is not."""
+"""Wrong input, a full disk, a signal: one sentence, an exit status, nothing that looks whole but is not."""
 
 from __future__ import annotations
 

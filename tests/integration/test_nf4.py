@@ -96,7 +96,7 @@ def _gradient(policy: HfPolicy, row: TokenRow) -> torch.Tensor:
     """Of the first LoRA weights, which lie behind every quantised layer."""
     policy.model.train()
     policy.model.zero_grad()
-    summed_loss(policy.model, [row]).backward()  # type: ignore[no-untyped-call]
+    summed_loss(policy.model, [row]).backward()
     name = "layers.0.self_attn.q_proj.lora_B"
     weight = next(weight for full, weight in policy.model.named_parameters() if name in full)
     gradient: torch.Tensor = weight.grad.clone()

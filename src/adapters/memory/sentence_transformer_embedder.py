@@ -33,8 +33,13 @@ class SentenceTransformerEmbedder:
         self._name = name
         self._files = files
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
+        """See the port."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         """Name, hash of the weights, dimension, pooling, tokens that are read, and length of the vectors."""
         weights = sha256()
         for name, tensor in sorted(self._model.state_dict().items()):

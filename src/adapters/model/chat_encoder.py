@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 from transformers.utils.chat_template_utils import render_jinja_template
@@ -29,7 +29,7 @@ class ChatEncoder:
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self.tokenizer = tokenizer
+        self.tokenizer: Any = tokenizer
         self.origin = "model" if tokenizer.chat_template else "chatml"
         if not tokenizer.chat_template:
             tokenizer.chat_template = CHATML_TEMPLATE
@@ -37,7 +37,7 @@ class ChatEncoder:
         self._template = template
         self._knows_tools = "tools" in template
         self._marks_answers = re.search(r"\{%-?\s*generation\s*-?%\}", template) is not None
-        names = sorted(tokenizer.get_added_vocab(), key=len, reverse=True)
+        names = sorted(self.tokenizer.get_added_vocab(), key=len, reverse=True)
         self._special = re.compile("|".join(map(re.escape, names))) if names else None
 
     def encode(self, conversation: Conversation) -> TokenRow:
@@ -90,7 +90,7 @@ class ChatEncoder:
             tools=self._tools(conversation),
             chat_template=self._template,
             return_assistant_tokens_mask=True,
-            **cast(dict[str, Any], self.tokenizer.special_tokens_map),
+            **self.tokenizer.special_tokens_map,
         )
         ((text,), (spans,)) = rendered
         return text, [self._with_end_of_turn(text, span) for span in spans]
@@ -164,7 +164,7 @@ class ChatEncoder:
         position = 0
         for found in self._special.finditer(text):
             self._extend(ids, starts, text[position : found.start()], position, mark)
-            ids.append(int(self.tokenizer.convert_tokens_to_ids(found.group())))  # type: ignore[arg-type]
+            ids.append(int(self.tokenizer.convert_tokens_to_ids(found.group())))
             starts.append(found.start())
             position = found.end()
         self._extend(ids, starts, text[position:], position, mark)

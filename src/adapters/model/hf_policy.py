@@ -12,7 +12,6 @@ import torch
 from peft import PeftModel
 from transformers import (
     GenerationConfig,
-    PreTrainedTokenizerBase,
     StoppingCriteria,
     StoppingCriteriaList,
     TextIteratorStreamer,
@@ -34,7 +33,7 @@ class HfPolicy:
     def __init__(self, model: PeftModel, encoder: ChatEncoder, facts: PolicyFacts) -> None:
         self.model: Any = model
         self._encoder = encoder
-        self._tokenizer: PreTrainedTokenizerBase = encoder.tokenizer
+        self._tokenizer: Any = encoder.tokenizer
         self._facts = facts
         self._packs: bool | None = None
 
@@ -153,7 +152,7 @@ class _Ended(StoppingCriteria):
     def __init__(self, ended: Event) -> None:
         self._ended = ended
 
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
+    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         return torch.full((len(input_ids),), self._ended.is_set(), device=input_ids.device)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,9 +81,7 @@ class HfModelProvider:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as cause:
             if not (Path(name) / "adapter_config.json").exists():
                 with _explained(name):  # a model that is missing or broken has no usable tokenizer either
-                    AutoConfig.from_pretrained(
-                        name, **revision, **self._files.arguments(name), trust_remote_code=False
-                    )
+                    AutoConfig.from_pretrained(name, **place, trust_remote_code=False)
             raise ModelError(
                 "M003",
                 "a model has no usable tokenizer",
@@ -163,9 +161,10 @@ def _keep_differentiable(base: PreTrainedModel) -> None:
     On CPUs with AVX512-BF16 it does so for a kernel that has no gradient: every training step after that
     evaluation would be silently wrong.
     """
+    repacking = "support_avx512bf16_for_cpu"
     for module in base.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+        if hasattr(module, repacking):
+            setattr(module, repacking, False)
 
 
 def _linear_modules(base: PreTrainedModel) -> list[str]:

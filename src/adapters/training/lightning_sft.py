@@ -13,9 +13,10 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR, LinearLR, LRScheduler, SequentialLR
+from torch.optim.lr_scheduler import LambdaLR, LinearLR, SequentialLR
 from torch.utils.data import DataLoader
 
 from ...domain.errors import ModelError
@@ -53,8 +54,8 @@ class SftModule(lightning.LightningModule):
         """
         began = time.perf_counter()
         optimizer, schedule = self.optimizers(), self.lr_schedulers()
-        assert isinstance(optimizer, lightning.pytorch.core.optimizer.LightningOptimizer)
-        assert isinstance(schedule, LRScheduler)
+        assert isinstance(optimizer, LightningOptimizer)
+        assert isinstance(schedule, SequentialLR | LambdaLR)
         # Dropout depends on (seed, step) alone, so that a step can be run again from its number.
         torch.manual_seed(self._plan.seed * 1_000_003 + index)
         labels = sum(row.trained_tokens for rows in step_batch for row in rows)
@@ -127,7 +128,9 @@ class _Stopping(lightning.Callback):
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         trainer.should_stop = self._stop.requested is not None
 
 

@@ -31,37 +31,37 @@ BUG_STATUS = 70
 class LazyGroup(click.Group):
     """Knows its commands by name; a command's module is imported when the command is used."""
 
-    def list_commands(self, context: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f".{name}", __package__), name)
+        command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
         assert isinstance(command, click.Command)
         return command
 
     def resolve_command(
-        self, context: click.Context, args: list[str]
+        self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
-            return super().resolve_command(context, args)
+            return super().resolve_command(ctx, args)
         except click.UsageError as problem:
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, n=1)
             hint = f' · did you mean "{near[0]}"?' if near else f" · expected one of: {', '.join(COMMANDS)}"
-            raise click.UsageError(f'unknown command "{args[0]}"{hint}', context) from problem
+            raise click.UsageError(f'unknown command "{args[0]}"{hint}', ctx) from problem
 
-    def invoke(self, context: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(context)
+            return super().invoke(ctx)
         except BrokenPipeError:
             # The reader went away (`cesello runs list | head`); there is nobody left to tell.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
 
-    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 

@@ -99,7 +99,12 @@ class Workshop:
 
     def in_phase(self, name: str, act: Callable[[], object]) -> None:
         """Does something when that phase begins."""
-        self.observer.on_phase = lambda phase: act() if phase == name else None
+
+        def on_phase(phase: str) -> None:
+            if phase == name:
+                act()
+
+        self.observer.on_phase = on_phase
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -27,7 +27,7 @@ def numbered(count: int) -> list[Mapping[str, Any]]:
 
 
 def prepared(
-    rows: list[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
     rules: RowRules | None = None,
     *,
     observer: RecordingObserver | None = None,

@@ -137,5 +137,7 @@ def test_values_that_are_not_the_same(wanted: Any, given_: Any) -> None:
 
 
 def test_the_first_choice_leaves_out_what_may_be_left_out() -> None:
-    wanted = {"f": {"a": [{"x": [1, 2], "y": ["", 3]}], "b": ["", 1], "c": [["é"]]}}
+    wanted: dict[str, dict[str, list[Any]]] = {
+        "f": {"a": [{"x": [1, 2], "y": ["", 3]}], "b": ["", 1], "c": [["é"]]}
+    }
     assert first_choice(wanted) == ToolCall("f", '{"a": {"x": 1}, "c": ["é"]}')

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -35,14 +36,11 @@ def test_a_signal_is_remembered_until_a_safe_point(number: signal.Signals) -> No
 @pytest.mark.parametrize("number", NUMBERS)
 def test_signals_go_where_they_went_before_afterwards(number: signal.Signals) -> None:
     before = signal.getsignal(number)
-    stop = SignalStop()
-    try:
-        with listening(stop):
-            during = signal.getsignal(number)
-            raise ValueError("inside")
-    except ValueError:
-        pass
-    assert during is stop
+    stop, during = SignalStop(), []
+    with suppress(ValueError), listening(stop):
+        during.append(signal.getsignal(number))
+        raise ValueError("inside")
+    assert during == [stop]
     assert signal.getsignal(number) is before
 
 
