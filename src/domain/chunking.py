@@ -24,10 +24,7 @@ _SMALL = 1 / 3
 """Neighbours are joined up to this share of the maximum: what shares a chunk with much else is found less."""
 
 _DEEPEST = 500
-"""Levels to open; what is nested deeper is cut by lines.
-
-No program is, but a generated sum of a million terms has a million levels.
-"""
+"""What is nested deeper is cut by lines. No program is, but a sum of a million terms has a million levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,26 +110,23 @@ def _terminal(blocks: Sequence[Block], maximum: int) -> Iterator[_Piece]:
     at_head = False
     while levels:
         siblings, owner = levels[-1]
-        block = next(siblings, None)
-        if block is None:
+        for block in siblings:
+            own = block.definition
+            fits = block.end - block.start <= maximum
+            inside = block.opened() if block.opened and not fits and len(levels) < _DEEPEST else ()
+            if inside:
+                levels.append((iter(inside), own or owner))
+                at_head = at_head or own is not None
+                break
+            label = own or owner
+            header = owner.signature if owner and not own and not at_head else ""
+            labels = (label,) if label else ()
+            whole = fits and own is not None
+            yield _Piece(block.start, block.end, labels, whole, block.leads, header, group, len(levels))
+            at_head = False
+        else:
             levels.pop()
-            group += 1
-            continue
-        own = block.definition
-        fits = block.end - block.start <= maximum
-        closed = fits or block.opened is None or len(levels) >= _DEEPEST
-        inside = () if closed or not block.opened else block.opened()
-        if inside:
-            levels.append((iter(inside), own or owner))
-            group += 1
-            at_head = at_head or own is not None
-            continue
-        label = own or owner
-        header = owner.signature if owner and not own and not at_head else ""
-        labels = (label,) if label else ()
-        whole = fits and own is not None
-        yield _Piece(block.start, block.end, labels, whole, block.leads, header, group, len(levels))
-        at_head = False
+        group += 1
 
 
 def _pieces(text: str, blocks: Sequence[Block], maximum: int) -> list[_Piece]:
@@ -254,12 +248,7 @@ def _join(first: _Piece, second: _Piece) -> None:
 
 
 def _chunks(
-    source: SourceFile,
-    text: str,
-    codec: str,
-    pieces: Iterable[_Piece],
-    language: str,
-    kind: str,
+    source: SourceFile, text: str, codec: str, pieces: Iterable[_Piece], language: str, kind: str
 ) -> Iterator[Chunk]:
     returns = "\r" in text
     start, line = 0, 1

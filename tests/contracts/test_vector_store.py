@@ -229,7 +229,7 @@ def test_a_chunk_is_found_with_its_own_text(make: Callable[[], VectorStore], wri
     embedder = FakeEmbedder()
     vectors = embedder.embed([embedding_text(chunk) for chunk in chunks])
     entries = [
-        VectorEntry(chunk.location, vector, {"path": chunk.path})
+        VectorEntry(f"{chunk.path}:{chunk.start}", vector, {"path": chunk.path})
         for chunk, vector in zip(chunks, vectors, strict=True)
     ]
     store = filled(make(), entries)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+
+from cesello.entrypoints.cli.main import run
 
 COMMAND = Path(sys.executable).with_name("cesello")
 
@@ -29,6 +33,18 @@ def cesello(
         check=False,
         preexec_fn=before,
     )
+
+
+def cesello_here(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The same within this process, where the libraries are loaded already: seconds become tenths."""
+    out, errors, before = io.StringIO(), io.StringIO(), Path.cwd()
+    os.chdir(cwd)
+    try:
+        with redirect_stdout(out), redirect_stderr(errors):
+            status = run([*map(str, arguments)])
+    finally:
+        os.chdir(before)
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), errors.getvalue())
 
 
 def environment(home: Path | None = None) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.command import cesello
+from tests.e2e.command import cesello, cesello_here
 from tests.repository import ROOT
 
 RECIPE = ROOT / "recipes" / "quickstart.yaml"
@@ -136,28 +136,30 @@ def test_plain_peft_loads_the_weights(quickstart: Quickstart, kit_home: Path) ->
 
 def test_the_kept_recipe_is_the_recipe(quickstart: Quickstart) -> None:
     kept = quickstart.run / "recipe.yaml"
-    done = cesello("train", kept, "--dry-run", "--json", cwd=quickstart.folder)
-    first = cesello("train", RECIPE, "--dry-run", "--json", cwd=quickstart.folder)
+    done = cesello_here("train", kept, "--dry-run", "--json", cwd=quickstart.folder)
+    first = cesello_here("train", RECIPE, "--dry-run", "--json", cwd=quickstart.folder)
     ours, theirs = json.loads(done.stdout), json.loads(first.stdout)
     assert {**ours, "root": None} == {**theirs, "root": None}
 
 
 def test_runs_are_listed_and_shown(quickstart: Quickstart) -> None:
-    listed = json.loads(cesello("runs", "list", "--json", cwd=quickstart.folder).stdout)
+    listed = json.loads(cesello_here("runs", "list", "--json", cwd=quickstart.folder).stdout)
     assert [(run["id"], run["status"]) for run in listed] == [(quickstart.run.name, "completed")]
-    shown = cesello("runs", "show", "latest", cwd=quickstart.folder).stdout
+    shown = cesello_here("runs", "show", "latest", cwd=quickstart.folder).stdout
     assert quickstart.run.name in shown
     assert "functions: exact call (of 24)" in shown
     assert (
-        json.loads(cesello("runs", "show", "quickstart", "--json", cwd=quickstart.folder).stdout)["status"]
+        json.loads(cesello_here("runs", "show", "quickstart", "--json", cwd=quickstart.folder).stdout)[
+            "status"
+        ]
         == "completed"
     )
 
 
 def test_generate_answers_with_and_without_the_weights(quickstart: Quickstart) -> None:
     question = ("generate", "--run", "latest", "--max-new-tokens", "24", "--json", "Come stai oggi?")
-    tuned = cesello(*question, cwd=quickstart.folder)
-    base = cesello(*question, "--no-lora", cwd=quickstart.folder)
+    tuned = cesello_here(*question, cwd=quickstart.folder)
+    base = cesello_here(*question, "--no-lora", cwd=quickstart.folder)
     assert tuned.returncode == base.returncode == 0, tuned.stderr + base.stderr
     answers = [json.loads(done.stdout)["completion"] for done in (tuned, base)]
     assert all(answers)

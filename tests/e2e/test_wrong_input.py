@@ -12,13 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import COMMAND, cesello, environment
+from tests.e2e.command import COMMAND, cesello, cesello_here, environment
 from tests.tiny_model import make_tiny_model
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is not here is not looked for on a network either."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
 
 
 @pytest.fixture
@@ -56,7 +64,7 @@ def nothing_looks_whole(project: Path) -> bool:
 
 
 def test_the_good_recipe_trains(project: Path) -> None:
-    done = cesello("train", "recipe.yaml", "--json", cwd=project)
+    done = cesello_here("train", "recipe.yaml", "--json", cwd=project)
     assert done.returncode == 0, done.stderr
     manifest = json.loads(done.stdout)
     assert manifest["status"] == "completed"
@@ -66,7 +74,7 @@ def test_the_good_recipe_trains(project: Path) -> None:
 def test_the_same_recipe_and_seed_give_the_same_weights(project: Path) -> None:
     digests = []
     for _ in range(2):
-        done = cesello("train", "recipe.yaml", "--json", cwd=project)
+        done = cesello_here("train", "recipe.yaml", "--json", cwd=project)
         digests.append(json.loads(done.stdout)["weights"]["adapter_model.safetensors"])
     assert digests[0] == digests[1]
 
@@ -87,7 +95,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_a_wrong_recipe_is_explained(project: Path, case: str) -> None:
     change, status, code, place = CASES[case]
-    done = cesello("train", "recipe.yaml", "--set", change, cwd=project)
+    done = cesello_here("train", "recipe.yaml", "--set", change, cwd=project)
     assert done.returncode == status, done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith(f"error[{code}] ")
@@ -98,7 +106,7 @@ def test_a_wrong_recipe_is_explained(project: Path, case: str) -> None:
 
 def test_an_empty_file_is_named(project: Path) -> None:
     (project / "rows.jsonl").write_text("")
-    done = cesello("train", "recipe.yaml", cwd=project)
+    done = cesello_here("train", "recipe.yaml", cwd=project)
     assert done.returncode == 3
     assert 'error[D002] a source is empty at source "rows" (rows.jsonl)' in done.stderr
     assert not (project / "runs").exists()
@@ -108,7 +116,7 @@ def test_a_broken_line_is_named(project: Path) -> None:
     lines = (project / "rows.jsonl").read_text().splitlines()
     lines[16] = '{"prompt": "say 17", '
     (project / "rows.jsonl").write_text("\n".join(lines))
-    done = cesello("train", "recipe.yaml", cwd=project)
+    done = cesello_here("train", "recipe.yaml", cwd=project)
     assert done.returncode == 3
     assert "at rows.jsonl:17" in done.stderr
 
@@ -116,7 +124,7 @@ def test_a_broken_line_is_named(project: Path) -> None:
 def test_a_model_without_a_tokenizer_is_refused(project: Path) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (project / "tiny" / name).unlink()
-    done = cesello("train", "recipe.yaml", cwd=project)
+    done = cesello_here("train", "recipe.yaml", cwd=project)
     assert done.returncode == 4, done.stderr
     assert "error[M003] a model has no usable tokenizer" in done.stderr
     assert not (project / "runs").exists()
@@ -125,7 +133,7 @@ def test_a_model_without_a_tokenizer_is_refused(project: Path) -> None:
 def test_truncated_weights_are_refused(project: Path) -> None:
     weights = project / "tiny" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    done = cesello("train", "recipe.yaml", cwd=project)
+    done = cesello_here("train", "recipe.yaml", cwd=project)
     assert done.returncode == 4, done.stderr
     assert "error[M002] a model cannot be loaded" in done.stderr
     assert not (project / "runs").exists()
@@ -142,7 +150,7 @@ def test_a_full_disk_while_saving_leaves_no_weights(project: Path) -> None:
     assert nothing_looks_whole(project)
     (run,) = (path for path in (project / "runs").iterdir())
     assert not (run / "lora").exists()
-    assert "failed" in cesello("runs", "list", cwd=project).stdout
+    assert "failed" in cesello_here("runs", "list", cwd=project).stdout
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -173,10 +181,10 @@ def test_a_killed_run_is_listed_as_failed(project: Path) -> None:
         cwd=project, env=environment(), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, text=True,
     ) as process:  # fmt: skip
         _wait_for_step(project, process)
-        assert "running" in cesello("runs", "list", cwd=project).stdout
+        assert "running" in cesello_here("runs", "list", cwd=project).stdout
         process.kill()
-    assert "failed" in cesello("runs", "list", cwd=project).stdout
-    answer = cesello("generate", "--run", "latest", "hello", cwd=project)
+    assert "failed" in cesello_here("runs", "list", cwd=project).stdout
+    answer = cesello_here("generate", "--run", "latest", "hello", cwd=project)
     assert answer.returncode == 4
     assert "error[M007] the run holds no LoRA weights" in answer.stderr
 

@@ -35,7 +35,7 @@ class Grammar:
         wrappers: what stands around a definition, with the field the definition is under.
         leads: what belongs to whatever stands below it.
         bodies: what only holds the statements of its parent.
-        opaque: what has no syntax inside that is worth a cut.
+        opaque: what is as well cut by lines, because no definition can be inside.
         docstring: the characters of a body that say what it does, as first and last byte, if there are any.
     """
 
@@ -67,7 +67,7 @@ _PYTHON = Grammar(
     wrappers={"decorated_definition": "definition"},
     leads=frozenset({"comment", "decorator"}),
     bodies=frozenset({"block"}),
-    opaque=frozenset({"comment", "string", "concatenated_string"}),
+    opaque=frozenset({"comment", "string", "concatenated_string", "dictionary", "list", "set", "tuple"}),
     docstring=_python_docstring,
 )
 

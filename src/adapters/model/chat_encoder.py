@@ -30,6 +30,9 @@ class ChatEncoder:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer: Any = tokenizer
+        if isinstance(tokenizer.chat_template, dict):
+            templates = tokenizer.chat_template
+            tokenizer.chat_template = templates.get("default", next(iter(templates.values())))
         self.origin = "model" if tokenizer.chat_template else "chatml"
         if not tokenizer.chat_template:
             tokenizer.chat_template = CHATML_TEMPLATE

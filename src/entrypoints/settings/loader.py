@@ -49,6 +49,10 @@ class LoadedRecipe:
         values = self.recipe.model_dump(mode="json")
         for keys, text in self.written.items():
             _put(values, keys, text)
+        if self.recipe.data.mixture.temperature is not None:
+            # Weights and a temperature contradict each other, even where the weights are only defaults.
+            for source in values["data"]["sources"]:
+                del source["weight"]
         values["root"] = str(self.root).replace("${", "$${")
         return write_yaml(values)
 

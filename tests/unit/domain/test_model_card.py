@@ -37,7 +37,7 @@ def test_a_card_has_the_metadata_that_hubs_read() -> None:
 
 def test_a_card_tells_data_figures_and_provenance() -> None:
     card = model_card(MANIFEST)
-    assert "sft, 3 of 5 steps (run `1-demo`, seed 7)" in card
+    assert all(fact in card for fact in ("sft", "3 of 5 steps", "seed 7", "`fake`"))
     assert "| chat\\|it | file a.jsonl | 7 | 2 | 25.0% | 50.0% |" in card
     assert "| chat: loss | 2.0000 | 1.5000 |" in card
     assert "| calls: valid of 4 | 0 | 3 |" in card
