@@ -52,6 +52,7 @@ def main() -> None:
         },
         "figures": columns,
     }
+    (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / "mixing.json").write_text(json.dumps(result, indent=2) + "\n")
     print(f"{'figure':<24}" + "".join(f"{name:>10}" for name in columns))
     for figure in columns["before"]:

@@ -92,6 +92,7 @@ class Finetune:
         policy = self._load(request)
         prepared = [self._prepared(spec, policy, request) for spec in request.sources]
         mixed = mix(prepared, request.mixture, request.plan, request.max_steps)
+        self._say_if_shorter(mixed, request.max_steps)
         self._stop.check()
         run = self._runs.create(request.name, request.recipe)
         try:
@@ -113,6 +114,13 @@ class Finetune:
     def _prepared(self, spec: SourceSpec, policy: Policy, request: FinetuneRequest) -> PreparedSource:
         self._observer.phase(f"reading {spec.name}")
         return self._prepare(self._sources[spec.name], spec, policy.encode, request.rules)
+
+    def _say_if_shorter(self, mixed: MixedData, wanted: int | None) -> None:
+        if wanted is not None and mixed.plan.max_steps < wanted:
+            self._observer.note(
+                f"{mixed.plan.max_steps} of {wanted} steps: the rows end by {mixed.manifest.ended_by}; "
+                "more rows or a higher data.mixture.max_passes give more"
+            )
 
     def _started(
         self, run: RunFolder, request: FinetuneRequest, policy: Policy, mixed: MixedData

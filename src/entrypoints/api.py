@@ -55,7 +55,7 @@ def ask_model(
     from ..domain.generation import Sampling
     from .requests import generate_request, recipe_container
 
-    loaded = load_recipe(Path(run) / "recipe.yaml")
+    loaded = load_recipe(Path(run) / "recipe.yaml", ["root=."])
     container = recipe_container(loaded)
     request = generate_request(
         loaded, container.run_store().find(str(run)), prompt, Sampling(max_new_tokens), lora

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 
 from ..application.finetune import FinetuneRequest
@@ -43,7 +45,7 @@ def finetune_request(loaded: LoadedRecipe) -> FinetuneRequest:
     """What ``Finetune`` is asked by a recipe."""
     recipe = loaded.recipe
     return FinetuneRequest(
-        name=recipe.name or loaded.path.stem,
+        name=recipe.name or _slug(loaded.path.stem),
         recipe=loaded.as_yaml(),
         model=model_spec(loaded),
         lora=LoraSpec(**recipe.lora.model_dump()),
@@ -72,10 +74,10 @@ def finetune_request(loaded: LoadedRecipe) -> FinetuneRequest:
 def generate_request(
     loaded: LoadedRecipe, run: RunSummary, prompt: str, sampling: Sampling, lora: bool
 ) -> GenerateRequest:
-    """What ``Generate`` is asked about a run, whose recipe tells the model and the system prompt."""
+    """What ``Generate`` is asked about a run; its manifest names the model, its recipe the system prompt."""
     return GenerateRequest(
         run=run,
-        model=model_spec(loaded),
+        model=replace(model_spec(loaded), name=run.model or loaded.recipe.model.name),
         prompt=prompt,
         system_prompt=loaded.recipe.data.system_prompt or "",
         sampling=sampling,
@@ -99,6 +101,11 @@ def library_versions() -> Mapping[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _slug(text: str) -> str:
+    """A file's name as a run may be called: small letters, digits and hyphens, at most 64."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:64].strip("-") or "run"
 
 
 def _source_spec(source: Source) -> SourceSpec:

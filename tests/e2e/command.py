@@ -36,7 +36,10 @@ def cesello(
 
 
 def cesello_here(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The same within this process, where the libraries are loaded already: seconds become tenths."""
+    """The same within this process, where the libraries are loaded already: seconds become tenths.
+
+    The hub cannot be switched off here once its library is loaded: a test names no model of it.
+    """
     out, errors, before = io.StringIO(), io.StringIO(), Path.cwd()
     os.chdir(cwd)
     try:

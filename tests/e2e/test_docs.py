@@ -177,6 +177,10 @@ def is_a_test(node: str) -> bool:
     return name.split("::")[-1].partition("[")[0] in functions
 
 
+def test_no_page_has_a_gap() -> None:
+    assert not [name_of(page) for page in PAGES if "@@" in page.read_text()]
+
+
 PAGE = r"""
 Text with `code`.
 

@@ -21,14 +21,6 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
-@pytest.fixture(autouse=True)
-def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that is not here is not looked for on a network either."""
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-
-
 @pytest.fixture
 def project(tmp_path: Path, tiny_model: Path) -> Path:
     """A folder with a tiny model, forty rows and a recipe that trains in seconds."""
@@ -81,7 +73,7 @@ def test_the_same_recipe_and_seed_give_the_same_weights(project: Path) -> None:
 
 CASES = {
     "missing source": ("data.sources.rows.path=other.jsonl", 3, "D001", "other.jsonl"),
-    "missing model": ("model.name=nobody/nothing", 4, "M001", "nobody/nothing"),
+    "missing model": ("model.name=./nothing", 4, "M001", "nothing"),
     "wrong target module": ("lora.target_modules=[w_proj]", 4, "M010", "q_proj, k_proj, v_proj, o_proj"),
     "no row fits": (
         "data={max_tokens: 3, overlong: drop, sources: [{name: rows, kind: file, path: rows.jsonl}]}",
@@ -102,6 +94,44 @@ def test_a_wrong_recipe_is_explained(project: Path, case: str) -> None:
     assert place in last
     assert "Traceback" not in done.stderr
     assert not (project / "runs").exists()
+
+
+def test_weights_that_are_pickled_or_bring_code_are_refused(project: Path) -> None:
+    assert cesello_here("train", "recipe.yaml", cwd=project).returncode == 0
+    (run,) = (project / "runs").iterdir()
+    config = run / "lora" / "adapter_config.json"
+    plain = config.read_text()
+    config.write_text(json.dumps(json.loads(plain) | {"auto_mapping": {"parent_library": "os"}}))
+    refused = cesello_here("generate", "--run", run, "say 1", cwd=project)
+    assert refused.returncode == 4
+    assert "error[M008] LoRA weights are not safe to load" in refused.stderr
+    assert "auto_mapping" in refused.stderr
+    config.write_text(plain)
+    (run / "lora" / "adapter_model.safetensors").unlink()
+    (run / "lora" / "adapter_model.bin").write_bytes(b"PK a pickle, which nobody opens")
+    refused = cesello_here("generate", "--run", run, "say 1", cwd=project)
+    assert refused.returncode == 4
+    assert "no adapter_model.safetensors" in refused.stderr
+
+
+def test_a_run_answers_without_the_project_it_was_made_in(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert cesello_here("train", "recipe.yaml", cwd=project).returncode == 0
+    (run,) = (project / "runs").iterdir()
+    moved = tmp_path_factory.mktemp("elsewhere") / "my run"
+    shutil.move(run, moved)
+    for name in ("recipe.yaml", "rows.jsonl"):
+        (project / name).unlink()
+    done = cesello_here("generate", "--run", moved, "--max-new-tokens", "4", "say 1", cwd=moved.parent)
+    assert done.returncode == 0, done.stderr
+
+
+def test_fewer_steps_than_asked_for_are_told(project: Path) -> None:
+    changes = ("--set", "training.max_steps=400", "--set", "data.mixture.max_passes=1")
+    done = cesello_here("train", "recipe.yaml", *changes, cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert "18 of 400 steps: the rows end by max_passes of rows" in done.stderr
 
 
 def test_an_empty_file_is_named(project: Path) -> None:

@@ -68,7 +68,7 @@ class HfModelProvider:
         return self._policy(model, tuned, tokenizer)
 
     def reopen(self, model: ModelSpec, weights: Path) -> HfPolicy:
-        _check_base(model, weights)
+        _check_weights(model, weights)
         tokenizer = self._tokenizer(str(weights), model)
         with _explained(str(weights)):
             tuned = PeftModel.from_pretrained(self._base(model), str(weights))
@@ -197,10 +197,16 @@ def _dtype(wanted: str, device: str) -> str:
     return "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32"
 
 
-def _check_base(model: ModelSpec, weights: Path) -> None:
+_RUNS_CODE = ("auto_mapping", "megatron_config", "tokenizer_kwargs")
+"""Keys of ``adapter_config.json`` through which PEFT imports or configures more than weights."""
+
+
+def _check_weights(model: ModelSpec, weights: Path) -> None:
+    """Refuses what PEFT would load but should not: pickles, configured imports, weights of another model."""
     path = weights / "adapter_config.json"
     try:
-        base = json.loads(path.read_text(encoding="utf-8")).get("base_model_name_or_path")
+        config = json.loads(path.read_text(encoding="utf-8"))
+        base = config.get("base_model_name_or_path")
     except (OSError, ValueError, AttributeError) as cause:
         raise ModelError(
             "M002",
@@ -209,6 +215,16 @@ def _check_base(model: ModelSpec, weights: Path) -> None:
             got=_first_line(cause),
             fix="name another run",
         ) from cause
+    unsafe = [key for key in _RUNS_CODE if config.get(key)]
+    if unsafe or not (weights / "adapter_model.safetensors").is_file():
+        raise ModelError(
+            "M008",
+            "LoRA weights are not safe to load",
+            where=str(weights),
+            got=f"the keys {', '.join(unsafe)}" if unsafe else "no adapter_model.safetensors",
+            expected="safetensors and a plain adapter_config.json",
+            fix="save them again with cesello or with PEFT's save_pretrained",
+        )
     if base != model.name:
         raise ModelError(
             "M004",
@@ -254,6 +270,10 @@ def _explained(name: str) -> Iterator[None]:
 
 
 def _not_found(name: str, cause: Exception) -> ModelError:
+    if Path(name).is_absolute():
+        return ModelError(
+            "M001", "the folder of a model does not exist", where=name, fix="correct model.name"
+        )
     return ModelError(
         "M001",
         f'the model "{name}" is not here and cannot be fetched',

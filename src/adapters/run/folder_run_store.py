@@ -202,10 +202,16 @@ def _writing(where: Path) -> Iterator[None]:
         raise
 
 
+_SHOWN = {"algorithm", "finished", "seconds", "seed"}
+"""Keys that every manifest of a run has, besides those of its summary."""
+
+
 def _summary(path: Path) -> RunSummary | None:
     """What a folder tells of its run; None where it holds no readable manifest."""
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        if not isinstance(manifest["id"], str) or not manifest.keys() >= _SHOWN:
+            return None
         return RunSummary(
             id=manifest["id"],
             name=manifest["name"],

@@ -68,7 +68,8 @@ class ModelProvider(Protocol):
         """The base model with LoRA weights that were saved before.
 
         Raises:
-            ModelError: M004 when the weights belong to another base model, and those of ``load``.
+            ModelError: M004 when the weights belong to another base model, M008 when they are not safetensors
+                or bring code, and those of ``load``.
         """
         ...
 

@@ -45,7 +45,7 @@ def generate(
     from .quiet import quieten
 
     run = folder_run_store(folder).find(run_name)
-    loaded = load_recipe(Path(run.path) / "recipe.yaml")
+    loaded = load_recipe(Path(run.path) / "recipe.yaml", ["root=."])
     sampling = Sampling(max_new_tokens, temperature, top_p, seed)
     request = generate_request(loaded, run, prompt, sampling, lora)
     container = recipe_container(loaded)

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from ...domain.errors import CeselloError, Interrupted
+from ...domain.errors import CeselloError, Interrupted, StorageError
 from .output import printable
 
 COMMANDS = {
@@ -118,6 +118,11 @@ def run(arguments: list[str]) -> int:
         return _failed(f"error[C000] {problem.format_message()}", problem.exit_code, debug)
     except (click.Abort, KeyboardInterrupt):
         return _failed("stopped", 130, debug)
+    except OSError as failure:
+        sentence = (
+            f"error[I001] cannot read or write: {failure} · check the file, its permissions and the disk"
+        )
+        return _failed(sentence, StorageError.exit_status, debug)
     except Exception as bug:
         sentence = (
             f"error[B001] a fault in cesello: {type(bug).__name__}: {bug} · see the traceback with --debug"

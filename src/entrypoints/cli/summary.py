@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,14 +34,14 @@ def say_result(manifest: RunManifest, path: Path) -> None:
             right=(1, 2, 3, 4, 5),
         )
         click.echo()
-    if manifest.before and manifest.after:
+    if manifest.before and manifest.after and manifest.before.losses:
         echo_table(
             ["held-out rows", "before", "after"], figures(manifest.before, manifest.after), right=(1, 2)
         )
         click.echo()
     _say_sample(path)
     click.echo(f"{manifest.steps} steps in {manifest.seconds:.0f} s. Weights: {path / 'lora'}")
-    click.echo(f'Ask it:  cesello generate --run {manifest.id} "..."')
+    click.echo(f'Ask it:  cesello generate --run {shlex.quote(str(path))} "..."')
 
 
 def figures(before: Evaluation, after: Evaluation) -> Iterator[tuple[str, str, str]]:

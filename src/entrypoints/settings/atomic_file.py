@@ -19,7 +19,7 @@ def write_atomically(path: Path, text: str, mode: int = PUBLIC) -> None:
     Raises:
         StorageError: I010 when it cannot be written; what was there before is still there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_durably(temporary, text.encode(), mode)
