@@ -126,7 +126,7 @@ def test_a_training_says_its_figures_and_what_to_do_next(capsys: pytest.CaptureF
     assert ["chat", "8", "6", "100.0%", "100.0%", "0.75"] in words
     assert ["chat:", "loss", "2.000", "0.800"] in words
     assert f"Weights: runs/{folder.name}/lora" in out
-    assert f"cesello generate --run {folder.name}" in out
+    assert f"cesello generate --run runs/{folder.name}" in out
     assert "asked   question" in out
     assert "before  base heard question" in out
     assert "after   tuned heard question" in out
