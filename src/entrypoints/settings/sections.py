@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, TypeAlias, get_args
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from .document import Keys
 from .recipe import Recipe
@@ -27,7 +28,17 @@ def _names_a_member(above: Location) -> bool:
 
 def section_at(location: Location) -> type[BaseModel]:
     """The model of the section there; ``location`` keeps its tags, which tell a source's kind."""
-    candidates = [Recipe]
+    return _models_at(location)[0]
+
+
+def field_at(location: Location) -> FieldInfo | None:
+    """The field there, or None within a list or a map of a person's own keys, such as ``columns``."""
+    models = _models_at(location[:-1]) if isinstance(location[-1], str) else []
+    return models[0].model_fields.get(str(location[-1])) if models else None
+
+
+def _models_at(location: Location) -> list[type[BaseModel]]:
+    candidates: list[type[BaseModel]] = [Recipe]
     for part in location:
         if isinstance(part, int):
             continue
@@ -37,7 +48,7 @@ def section_at(location: Location) -> type[BaseModel]:
             ]
         else:
             candidates = list(models_in(candidates[0].model_fields[part].annotation))
-    return candidates[0]
+    return candidates
 
 
 def models_in(annotation: Any) -> Iterator[type[Any]]:

@@ -13,7 +13,7 @@ from ...domain.errors import UsageError
 from .document import Document, Keys, Where
 from .problems import listed, nearest, pick, quoted, shown
 from .recipe import LATER_ALGORITHMS, Recipe
-from .sections import homes, models_in, section_at, without_tags
+from .sections import field_at, homes, models_in, section_at, without_tags
 from .yaml_text import inline_yaml, plain_value
 
 _WHOLE, _NUMBER, _TEXT, _BOOLEAN = "a whole number", "a number", "text", "true or false"
@@ -147,9 +147,7 @@ def _wrong_form(detail: ErrorDetails, keys: Keys, document: Document) -> UsageEr
         "string_pattern_mismatch": lambda context: f"text that matches {context['pattern']}",
     }
     expected = forms[detail["type"]](detail.get("ctx", {}))
-    field = (
-        section_at(detail["loc"][:-1]).model_fields.get(str(keys[-1])) if isinstance(keys[-1], str) else None
-    )
+    field = field_at(detail["loc"])
     example = f", for example {field.examples[0]}" if field and field.examples else ""
     return _problem(
         "C010",

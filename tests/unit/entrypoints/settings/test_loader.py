@@ -157,6 +157,11 @@ def test_the_resolved_recipe_loads_as_the_same_from_elsewhere(recipe: Path, tmp_
     assert again.as_yaml() == loaded.as_yaml()
 
 
+def test_an_empty_column_is_named(recipe: Path) -> None:
+    with pytest.raises(InvalidRecipe, match=r"columns\.prompt has the wrong form"):
+        load_recipe(recipe, ["data.sources.chat.columns={prompt: ''}"])
+
+
 def test_a_resolved_recipe_with_a_temperature_loads_again(recipe: Path, tmp_path: Path) -> None:
     loaded = load_recipe(recipe, ["data.mixture.temperature=0.5"])
     again = _reload(loaded, tmp_path / "run" / "recipe.yaml")
