@@ -10,7 +10,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 TORCH ?= $(if $(shell command -v nvidia-smi),cuda,cpu)
 
 BIN := $(VENV)/bin
-LOCKS := requirements/lock.txt requirements/lock-cpu.txt requirements/lock-cuda.txt
+LOCKS := requirements/lock.txt requirements/lock-cpu.txt requirements/lock-cuda.txt \
+  requirements/lock-built.txt
 INSTALL = $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
 LOCKED = $(INSTALL) --no-deps --require-hashes --only-binary :all:
 PYTEST = $(BIN)/python -m pytest -q
@@ -34,6 +35,7 @@ $(VENV)/.locked: pyproject.toml $(LOCKS)
 	@$(LOCKED) -r requirements/lock-$(TORCH).txt 2> $(VENV)/torch.log || { \
 	  echo "no $(TORCH) build of torch fits here ($(VENV)/torch.log): installing the package index's"; \
 	  $(LOCKED) -r requirements/lock-cuda.txt; }
+	@$(INSTALL) --no-deps --require-hashes --no-build-isolation -r requirements/lock-built.txt
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $@
@@ -64,9 +66,16 @@ test: check kit ## the gates, then the contract, integration and end-to-end test
 test-all: check kit ## as `make test`, with the slow tests
 	$(PYTEST) -m "slow or not slow" tests/contracts tests/integration tests/e2e
 
+.PHONY: peers
+peers: build/peers/.ready ## what benchmarks are measured against, apart from everything else
+
+build/peers/.ready: requirements/bench.txt | venv
+	@$(LOCKED) --upgrade --target build/peers -r requirements/bench.txt
+	@touch $@
+
 .PHONY: bench
-bench: kit ## measure every figure of the README again
-	for program in benchmarks/*.py; do $(BIN)/python "$$program"; done
+bench: kit peers ## measure every figure of the README again
+	for program in benchmarks/*.py; do PYTHONPATH=. $(BIN)/python "$$program"; done
 
 .PHONY: lock
 lock: ## write requirements/ anew (ARGS=--upgrade for newer versions)

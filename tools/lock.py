@@ -3,6 +3,7 @@
     lock.txt        everything but torch, development tools included
     lock-cuda.txt   torch as the package index has it, and the CUDA libraries its Linux build needs
     lock-cpu.txt    torch's CPU build, where pip is told of a place that offers it
+    lock-built.txt  packages that exist as source alone; they are built on installation
 
 Two files for torch, because pip would take the index's build (3 GB with its libraries) as soon as the
 hashes of both stood in one. Pins that still satisfy pyproject.toml stay; ``--upgrade`` looks for newer.
@@ -21,7 +22,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "requirements"
-LOCK, CUDA, CPU = (FOLDER / name for name in ("lock.txt", "lock-cuda.txt", "lock-cpu.txt"))
+LOCK, CUDA, CPU, BUILT = (
+    FOLDER / name for name in ("lock.txt", "lock-cuda.txt", "lock-cpu.txt", "lock-built.txt")
+)
+
+SOURCE_ALONE = {"cellpylib", "pycosat", "zss"}
+"""What reasoning-gym needs and nobody offers as a wheel."""
 
 CUDA_LIBRARY = re.compile(r"(cuda|nvidia)-|triton$")
 NAME_AND_VERSION = re.compile(r"(?P<name>[a-z0-9.-]+)==(?P<version>\S+)")
@@ -30,14 +36,16 @@ ONLY_ON_LINUX = '; platform_system == "Linux"'
 HEADERS = {
     LOCK: "Every package but torch, for CPython 3.11. Written by `make lock`.",
     CUDA: "torch as the package index has it: on Linux with CUDA. Written by `make lock`.",
+    BUILT: "Packages that are built on installation. Written by `make lock`.",
     CPU: "torch's own CPU build, for Linux on x86-64. Written by `make lock`.",
 }
 
 
 def main(options: list[str]) -> None:
-    """Resolve pyproject.toml and write the three files."""
+    """Resolve pyproject.toml and write the files."""
     pins = _resolve(options)
     version = pins["torch"][0].removeprefix("torch==").split()[0]
+    _write(BUILT, (pins.pop(name) for name in sorted(SOURCE_ALONE)))
     _write(LOCK, (lines for name, lines in pins.items() if not _belongs_to_torch(name)))
     _write(CUDA, (_for_linux(lines) for name, lines in pins.items() if _belongs_to_torch(name)))
     _write(CPU, [[f"torch=={version}+cpu \\", f"    --hash=sha256:{_cpu_build(version)}"]])
@@ -58,10 +66,11 @@ def _resolve(options: list[str]) -> dict[str, list[str]]:
     """Ask pip-compile; the answer depends on the package index alone, not on this machine's pip."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "lock.txt"
-        output.write_text("".join(path.read_text() for path in (LOCK, CUDA) if path.exists()))
+        output.write_text("".join(path.read_text() for path in (LOCK, CUDA, BUILT) if path.exists()))
         quiet_about = ("index-url", "trusted-host", "find-links")
         subprocess.run(
-            [sys.executable, "-m", "piptools", "compile", "--quiet", "--extra=dev", "--generate-hashes"]
+            [sys.executable, "-m", "piptools", "compile", "--quiet", "--generate-hashes"]
+            + ["--extra=dev", "--extra=reasoning"]
             + ["--allow-unsafe", "--strip-extras", "--no-header", "--annotation-style=line"]
             + [f"--no-emit-{what}" for what in quiet_about]
             + [*options, f"--output-file={output}", "pyproject.toml"],

@@ -8,13 +8,14 @@ from typing import TypeVar
 from ..domain.chatml import tools_as_text
 from ..domain.conversation import Conversation
 from ..domain.evaluation import EvaluationSpec, GradedSpec
+from ..domain.example import Example
 from ..domain.generation import Completion, LossTotal, Sampling
 from ..domain.ports.model import Policy
 from ..domain.ports.reward import RewardModel
 from ..domain.ports.run import Observer, Stop
 from ..domain.reward import RewardResult, part_totals
 from ..domain.run import Evaluation, GradedSet, Sample, SourceLoss
-from .prepare_source import Example, PreparedSource
+from .prepare_source import PreparedSource
 
 _Item = TypeVar("_Item")
 
@@ -35,7 +36,7 @@ class Evaluate:
         when: str,
     ) -> Evaluation:
         """Losses of every source that holds rows out, and the graded sets of the spec."""
-        held = {source.spec.name: source.held_out[: spec.rows] for source in sources if source.held_out}
+        held = {source.spec.name: source.held_out(spec.rows) for source in sources if source.held}
         graded = {one.source: one for one in spec.graded if one.source in held}
         answered = {
             name: _asked(rows)[: max(spec.samples, graded[name].rows if name in graded else 0)]

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 
 from ..domain.errors import CeselloError, Interrupted
 from ..domain.evaluation import EvaluationSpec
-from ..domain.mixture import MixtureSpec
 from ..domain.model_card import model_card
-from ..domain.model_spec import LoraSpec, ModelSpec
-from ..domain.ports.data import DatasetSource
+from ..domain.model_spec import LoraSpec
 from ..domain.ports.model import ModelProvider, Policy
 from ..domain.ports.reward import RewardModel
 from ..domain.ports.run import Clock, Observer, RunFolder, RunStore, Stop
 from ..domain.ports.training import PolicyOptimizer
 from ..domain.run import RunManifest, RunStatus
-from ..domain.schedule import StepReport, TrainingOutcome, TrainingPlan
-from ..domain.source import SourceSpec
+from ..domain.schedule import StepReport, TrainingOutcome
 from .evaluate import Evaluate
-from .mix_sources import MixedData, mix, realised
-from .prepare_source import PreparedSource, PrepareSource, RowRules
+from .mix_sources import MixedData, realised
+from .prepare_data import DataRequest, PrepareData, PreparedData
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +29,14 @@ class FinetuneRequest:
 
     Attributes:
         recipe: the resolved recipe's text, kept with the run.
-        max_steps: None trains until the mixture ends.
+        data: the model's name, the sources, and the plan.
         versions: of the libraries at work; ``machine`` in words.
     """
 
     name: str
     recipe: str
-    model: ModelSpec
+    data: DataRequest
     lora: LoraSpec
-    sources: Sequence[SourceSpec]
-    mixture: MixtureSpec
-    plan: TrainingPlan
-    max_steps: int | None
-    rules: RowRules = field(default_factory=RowRules)
     evaluation: EvaluationSpec = field(default_factory=EvaluationSpec)
     algorithm: str = "sft"
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -54,14 +47,14 @@ class Finetune:
     """The main job.
 
     Args:
-        sources: the dataset of every source of the request, by name.
+        prepare: makes the data ready.
         rewards: what grades answers, by name.
     """
 
     def __init__(
         self,
         provider: ModelProvider,
-        sources: Mapping[str, DatasetSource],
+        prepare: PrepareData,
         optimizer: PolicyOptimizer,
         rewards: Mapping[str, RewardModel],
         runs: RunStore,
@@ -70,13 +63,12 @@ class Finetune:
         clock: Clock,
     ) -> None:
         self._provider = provider
-        self._sources = sources
+        self._prepare = prepare
         self._optimizer = optimizer
         self._runs = runs
         self._observer = observer
         self._stop = stop
         self._clock = clock
-        self._prepare = PrepareSource(observer, stop)
         self._evaluate = Evaluate(rewards, observer, stop)
 
     def __call__(self, request: FinetuneRequest) -> RunManifest:
@@ -89,38 +81,27 @@ class Finetune:
             DataError, ModelError: before anything is written. RetryableError, StorageError: the run is marked
                 failed. Interrupted: the run is marked so and keeps the weights of the steps done.
         """
-        policy = self._load(request)
-        prepared = [self._prepared(spec, policy, request) for spec in request.sources]
-        mixed = mix(prepared, request.mixture, request.plan, request.max_steps)
-        self._say_if_shorter(mixed, request.max_steps)
+        load = cache(lambda: self._load(request))
+        data = self._prepare(request.data, load)
+        policy = load()
         self._stop.check()
         run = self._runs.create(request.name, request.recipe)
         try:
-            manifest = self._started(run, request, policy, mixed)
+            manifest = self._started(run, request, policy, data.mixed)
             with self._recorded(run, manifest) as record:
-                return self._tune(run, record, policy, prepared, mixed, request)
+                return self._tune(run, record, policy, data, request)
         finally:
             run.close()
 
     def _load(self, request: FinetuneRequest) -> Policy:
-        self._observer.phase(f"loading {request.model.name}")
+        data = request.data
+        self._observer.phase(f"loading {data.model.name}")
         return self._provider.load(
-            request.model,
+            data.model,
             request.lora,
-            seed=request.plan.seed,
-            gradient_checkpointing=request.plan.gradient_checkpointing,
+            seed=data.plan.seed,
+            gradient_checkpointing=data.plan.gradient_checkpointing,
         )
-
-    def _prepared(self, spec: SourceSpec, policy: Policy, request: FinetuneRequest) -> PreparedSource:
-        self._observer.phase(f"reading {spec.name}")
-        return self._prepare(self._sources[spec.name], spec, policy.encode, request.rules)
-
-    def _say_if_shorter(self, mixed: MixedData, wanted: int | None) -> None:
-        if wanted is not None and mixed.plan.max_steps < wanted:
-            self._observer.note(
-                f"{mixed.plan.max_steps} of {wanted} steps: the rows end by {mixed.manifest.ended_by}; "
-                "more rows or a higher data.mixture.max_passes give more"
-            )
 
     def _started(
         self, run: RunFolder, request: FinetuneRequest, policy: Policy, mixed: MixedData
@@ -132,7 +113,7 @@ class Finetune:
             status=RunStatus.RUNNING,
             started=self._clock.now(),
             recipe_sha256=hashlib.sha256(request.recipe.encode()).hexdigest(),
-            seed=request.plan.seed,
+            seed=request.data.plan.seed,
             versions=request.versions,
             machine=request.machine,
             planned_steps=mixed.plan.max_steps,
@@ -147,11 +128,11 @@ class Finetune:
         run: RunFolder,
         record: _Record,
         policy: Policy,
-        prepared: Sequence[PreparedSource],
-        mixed: MixedData,
+        data: PreparedData,
         request: FinetuneRequest,
     ) -> RunManifest:
-        before = self._evaluate(policy, prepared, request.evaluation, "before")
+        mixed = data.mixed
+        before = self._evaluate(policy, data.sources, request.evaluation, "before")
         run.write_samples("before", before.samples)
         record.update(before=replace(before, samples=()))
         outcome = self._train(run, policy, mixed)
@@ -164,7 +145,7 @@ class Finetune:
         stopped_by = outcome.stopped_by
         try:
             if stopped_by is None:
-                after = self._evaluate(policy, prepared, request.evaluation, "after")
+                after = self._evaluate(policy, data.sources, request.evaluation, "after")
                 run.write_samples("after", after.samples)
                 record.update(after=replace(after, samples=()))
         except Interrupted as end:

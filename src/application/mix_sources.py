@@ -2,32 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import count, islice, pairwise
 from signal import Signals
+from typing import overload
 
+from ..domain.batching import Batching, BatchSpec, micro_batches
 from ..domain.errors import DataError
-from ..domain.mixture import (
-    Draw,
-    Mixture,
-    MixtureManifest,
-    MixtureSource,
-    MixtureSpec,
-    SourceManifest,
-    StopRule,
-)
+from ..domain.mixture import Draw, Mixture, MixtureSource, MixtureSpec, StopRule
+from ..domain.mixture_manifest import MixtureManifest, SourceManifest
 from ..domain.schedule import StepBatch, TrainingPlan
-from ..domain.tokens import TokenRow, fingerprint
+from ..domain.tokens import TokenRow
 from .prepare_source import PreparedSource
+
+_FEW = 8
+"""Micro-batches that are filled from one last window."""
+
+
+class Steps(Sequence[StepBatch]):
+    """The steps of a training; a step's rows are read when it is asked for.
+
+    Shapes: D rows drawn, M micro-batches of all steps.
+
+    Attributes:
+        sources: of every row, shape [D]: which source it is from.
+        rows: shape [D]: its position among the source's training rows.
+    """
+
+    def __init__(self, prepared: Sequence[PreparedSource], accumulate: int) -> None:
+        self.prepared = prepared
+        self._accumulate = accumulate
+        self.sources = array("H")
+        self.rows = array("I")
+        self._ends = array("Q", [0])
+
+    def append(self, draws: Sequence[tuple[int, int]]) -> None:
+        """Adds a micro-batch of (source, row)."""
+        for source, row in draws:
+            self.sources.append(source)
+            self.rows.append(row)
+        self._ends.append(len(self.rows))
+
+    @property
+    def micro_batches(self) -> int:
+        return len(self._ends) - 1
+
+    def __len__(self) -> int:
+        return -(-self.micro_batches // self._accumulate)
+
+    @overload
+    def __getitem__(self, index: int) -> StepBatch: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[StepBatch]: ...
+    def __getitem__(self, index: int | slice) -> StepBatch | list[StepBatch]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        first = range(len(self))[index] * self._accumulate
+        ends = self._ends[first : first + self._accumulate + 1]
+        return [[self._row(at) for at in range(begin, end)] for begin, end in pairwise(ends)]
+
+    def rows_until(self, step: int) -> int:
+        """How many rows the first ``step`` steps hold."""
+        return self._ends[min(step * self._accumulate, self.micro_batches)]
+
+    def _row(self, at: int) -> TokenRow:
+        source = self.prepared[self.sources[at]]
+        return source.examples.tokens(source.train[self.rows[at]])
 
 
 @dataclass(frozen=True, slots=True)
 class MixedData:
-    """The steps of a training and the plan they follow; ``draws`` tells which source gave which row."""
+    """The steps of a training and the plan they follow."""
 
-    batches: tuple[StepBatch, ...]
-    draws: tuple[Draw, ...]
+    batches: Steps
     plan: TrainingPlan
     manifest: MixtureManifest
 
@@ -37,6 +88,7 @@ def mix(
     spec: MixtureSpec,
     plan: TrainingPlan,
     max_steps: int | None,
+    batching: BatchSpec | None = None,
 ) -> MixedData:
     """Draws rows until ``max_steps`` are full or the order ends.
 
@@ -45,76 +97,142 @@ def mix(
     """
     sources = tuple(MixtureSource(one.spec.name, one.spec.weight, len(one.train)) for one in prepared)
     mixture = Mixture(spec, sources)
-    wanted = None if max_steps is None else max_steps * plan.rows_per_step
-    draws = tuple(islice(mixture.order(), wanted))
-    rows = [prepared[draw.source].train[draw.row].tokens for draw in draws]
-    batches = tuple(_steps(rows, plan))
-    if not batches:
+    batching = replace(batching or BatchSpec(), batch_size=plan.batch_size)
+    steps = _steps(mixture, prepared, batching, plan.accumulate, max_steps)
+    if not steps:
         raise DataError(
             "D022",
             "the mixture gives no row",
             fix="give the sources rows or raise max_passes",
         )
-    plan = replace(plan, max_steps=len(batches), warmup_steps=min(plan.warmup_steps, len(batches)))
-    prints = [fingerprint(example.tokens for example in (*one.held_out, *one.train)) for one in prepared]
+    plan = replace(plan, max_steps=len(steps), warmup_steps=min(plan.warmup_steps, len(steps)))
+    prints = [_fingerprint(one) for one in prepared]
     manifest = MixtureManifest(
-        digest=mixture.digest(prints),
+        digest=_digest(mixture, prints, batching, max_steps and max_steps * plan.accumulate),
         seed=spec.seed,
-        rows_planned=len(draws),
+        batching=batching.method.value,
+        rows_planned=len(steps.rows),
         sources=tuple(
             _source_manifest(one, print_, share)
             for one, print_, share in zip(prepared, prints, mixture.planned(), strict=True)
         ),
-        ended_by=_ended_by(mixture, draws, wanted),
+        ended_by=_ended_by(mixture, steps, max_steps),
     )
-    return MixedData(batches, draws, plan, manifest)
+    return MixedData(steps, plan, manifest)
 
 
 def realised(mixed: MixedData, steps: int, stopped_by: int | None = None) -> MixtureManifest:
     """The manifest completed with what ``steps`` steps have really drawn, and the signal that ended them."""
-    draws = mixed.draws[: steps * mixed.plan.rows_per_step]
-    counts = [sum(draw.source == index for draw in draws) for index in range(len(mixed.manifest.sources))]
+    drawn = _drawn(mixed.batches, steps)
+    total = sum(count for count, _ in drawn)
     sources = tuple(
         replace(
             source,
             drawn=count,
-            realised=count / len(draws) if draws else 0.0,
+            drawn_tokens=tokens,
+            realised=count / total if total else 0.0,
             passes=count / source.kept if source.kept else 0.0,
         )
-        for source, count in zip(mixed.manifest.sources, counts, strict=True)
+        for source, (count, tokens) in zip(mixed.manifest.sources, drawn, strict=True)
     )
     ended_by = mixed.manifest.ended_by if stopped_by is None else Signals(stopped_by).name
     return replace(mixed.manifest, sources=sources, ended_by=ended_by)
 
 
-def _steps(rows: Sequence[TokenRow], plan: TrainingPlan) -> list[StepBatch]:
-    size, step = plan.batch_size, plan.rows_per_step
-    chunks = [rows[start : start + step] for start in range(0, len(rows), step)]
-    return [[chunk[start : start + size] for start in range(0, len(chunk), size)] for chunk in chunks]
+def _steps(
+    mixture: Mixture,
+    prepared: Sequence[PreparedSource],
+    batching: BatchSpec,
+    accumulate: int,
+    max_steps: int | None,
+) -> Steps:
+    """Windows of the order, cut into micro-batches until there are enough of them."""
+    steps = Steps(prepared, accumulate)
+    wanted = None if max_steps is None else max_steps * accumulate
+    order = mixture.order()
+    for number in count():
+        missing = None if wanted is None else wanted - steps.micro_batches
+        window = list(_window(order, prepared, batching, missing))
+        if not window or missing == 0:
+            break
+        lengths = [_length(prepared, draw) for draw in window]
+        for positions in islice(micro_batches(lengths, batching, number), missing):
+            steps.append([window[position] for position in positions])
+    return steps
+
+
+def _window(
+    order: Iterator[Draw], prepared: Sequence[PreparedSource], batching: BatchSpec, missing: int | None
+) -> Iterator[tuple[int, int]]:
+    """The next rows that may change places: no more than fill the micro-batches that are still missing.
+
+    Rows of the same length come from the same source more often than not. To take some micro-batches of a
+    larger window would take its sources out of proportion.
+    """
+    packs = batching.method is Batching.PACKED
+    room = None if missing is None else missing * batching.batch_size * (batching.max_tokens if packs else 1)
+    if packs and room is not None and missing is not None and missing > _FEW:
+        room = room * 9 // 10  # no pack is quite full: rows for a tenth of them are drawn once that is known
+    taken = 0
+    for source, row, _ in islice(order, batching.window):
+        if room is not None and taken >= room:
+            return
+        taken += _length(prepared, (source, row)) if packs else 1
+        yield source, row
+
+
+def _length(prepared: Sequence[PreparedSource], draw: tuple[int, int]) -> int:
+    source, row = draw
+    return prepared[source].examples.lengths[prepared[source].train[row]]
+
+
+def _drawn(steps: Steps, count: int) -> list[tuple[int, int]]:
+    """Rows and tokens that the first ``count`` steps take from every source."""
+    rows, tokens = Counter[int](), Counter[int]()
+    for at in range(steps.rows_until(count)):
+        source = steps.sources[at]
+        rows[source] += 1
+        tokens[source] += _length(steps.prepared, (source, steps.rows[at]))
+    return [(rows[source], tokens[source]) for source in range(len(steps.prepared))]
+
+
+def _fingerprint(one: PreparedSource) -> str:
+    """Of all tokens and of which of them are trained on."""
+    digest = hashlib.sha256(one.examples.fingerprint.encode())
+    digest.update(array("I", one.train).tobytes())
+    return digest.hexdigest()
+
+
+def _digest(mixture: Mixture, prints: Sequence[str], batching: BatchSpec, wanted: int | None) -> str:
+    """The mixture's, and what moves its rows about."""
+    digest = mixture.digest(prints)
+    if batching.method is Batching.ROWS:
+        return digest
+    return hashlib.sha256(f"{digest} {batching} {wanted}".encode()).hexdigest()
 
 
 def _source_manifest(one: PreparedSource, print_: str, share: float) -> SourceManifest:
-    rows = [example.tokens for example in one.train]
+    examples = one.examples
     return SourceManifest(
         name=one.spec.name,
         origin=one.origin,
         fingerprint=print_,
         read=one.read,
-        kept=len(rows),
-        held_out=len(one.held_out),
+        kept=len(one.train),
+        held_out=len(one.held),
         dropped=one.dropped,
-        truncated=sum(row.truncated for row in rows),
-        tokens=sum(map(len, rows)),
-        trained_tokens=sum(row.trained_tokens for row in rows),
+        truncated=sum(examples.truncated[index] for index in one.train),
+        split=one.split,
+        tokens=sum(examples.lengths[index] for index in one.train),
+        trained_tokens=sum(examples.trained_tokens[index] for index in one.train),
         planned=share,
     )
 
 
-def _ended_by(mixture: Mixture, draws: Sequence[Draw], wanted: int | None) -> str:
-    if len(draws) == wanted:
+def _ended_by(mixture: Mixture, steps: Steps, wanted: int | None) -> str:
+    if len(steps) == wanted:
         return StopRule.MAX_STEPS.value
-    for index, source in enumerate(mixture.sources):
-        drawn = sum(draw.source == index for draw in draws)
+    for (drawn, _), source in zip(_drawn(steps, len(steps)), mixture.sources, strict=True):
         if drawn and drawn == source.rows * mixture.spec.max_passes:
             return f"max_passes of {source.name}"
     return mixture.spec.stop.value

@@ -1,41 +1,38 @@
-"""Turn a source's rows into token rows to train on and rows to hold out."""
+"""Turn a source's rows into examples on the disk: some to train on, some to hold out."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
-from ..domain.conversation import Conversation
+from ..domain.conversation import Conversation, Message, Role
 from ..domain.errors import DataError
-from ..domain.mixture import permutation
-from ..domain.ports.data import DatasetSource
+from ..domain.example import Example
+from ..domain.generation import Completion, Sampling
+from ..domain.permutation import permutation
+from ..domain.ports.data import DatasetSource, Examples, ExampleStore, ExampleWriter
+from ..domain.ports.model import Encoder
 from ..domain.ports.run import Observer, Stop
-from ..domain.row_shapes import to_conversation
-from ..domain.source import SourceRow, SourceSpec
-from ..domain.tokens import TokenRow, truncate
+from ..domain.source import SourceSpec
+from ..domain.tokens import TokenRow, split, truncate
+from .read_source import OnProblem, ReadRows, ReadSource
 
-Encode = Callable[[Conversation], TokenRow]
+PREPARATION = 1
+"""Part of every key: raised whenever the same source begins to give other examples."""
 
+Row = tuple[str, Conversation]
+"""A conversation and its place."""
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A conversation and its tokens."""
+_TOKENISED_TOGETHER = 256
+_ANSWERED_TOGETHER = 8
 
-    conversation: Conversation
-    tokens: TokenRow
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedSource:
-    """What a source gives to a run; ``dropped`` counts the rows that are not used, by reason."""
-
-    spec: SourceSpec
-    origin: str
-    read: int
-    train: tuple[Example, ...]
-    held_out: tuple[Example, ...]
-    dropped: dict[str, int] = field(default_factory=dict)
+Ask = Callable[[Sequence[Conversation], Sampling], Sequence[Completion]]
+"""Asks the untouched base model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,104 +40,249 @@ class RowRules:
     """What every source's rows must keep to.
 
     Attributes:
-        overlong: ``truncate`` or ``drop`` rows above ``max_tokens``.
+        overlong: ``truncate``, ``drop`` or ``split`` rows above ``max_tokens``.
+        keep_copies: train on exact copies within a source too.
     """
 
     seed: int = 0
     system_prompt: str = ""
     max_tokens: int = 1024
     overlong: str = "truncate"
+    keep_copies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSource:
+    """What a source gives to a run.
+
+    Attributes:
+        train, held: positions in ``examples``.
+        dropped: rows that are not used, by reason; ``split`` rows gave several examples each.
+    """
+
+    spec: SourceSpec
+    origin: str
+    examples: Examples
+    read: int
+    train: Sequence[int]
+    held: Sequence[int]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    split: int = 0
+
+    def held_out(self, limit: int | None = None) -> list[Example]:
+        """The rows to evaluate on."""
+        return [self.examples.example(index) for index in self.held[:limit]]
 
 
 class PrepareSource:
-    """Reads, shapes, filters, tokenises and splits one source."""
+    """Reads, tokenises and splits one source, or finds it as it was left."""
 
-    def __init__(self, observer: Observer, stop: Stop) -> None:
+    def __init__(self, store: ExampleStore, observer: Observer, stop: Stop) -> None:
+        self._store = store
         self._observer = observer
         self._stop = stop
+        self._read = ReadSource(observer, stop)
 
     def __call__(
-        self, source: DatasetSource, spec: SourceSpec, encode: Encode, rules: RowRules
+        self,
+        source: DatasetSource,
+        spec: SourceSpec,
+        encoder: Encoder,
+        rules: RowRules,
+        *,
+        ask: Ask | None = None,
+        answered_by: str = "",
+        on_problem: OnProblem | None = None,
     ) -> PreparedSource:
-        """The same rows and seed give the same split, whatever the machine.
+        """The same rows and seed give the same examples, whatever the machine.
+
+        Args:
+            ask: who answers the prompts of a replayed source; ``answered_by`` is its identity.
+            on_problem: is told of every wrong row, which is then left out; without it the first one raises.
 
         Raises:
             DataError: those of the source and of its rows' shapes; D014 when no row is left, D015 when a
                 row has nothing that is trained.
         """
-        rows = list(self._conversations(source, spec))
-        dropped: Counter[str] = Counter()
-        order = permutation(len(rows), f"{rules.seed}/{spec.name}/split")
-        examples: list[Example] = []
-        seen: set[str] = set()
-        for index in order:
-            self._stop.check()
-            self._observer.advance()
-            row, conversation = rows[index]
-            reason = _reason_to_drop(conversation, spec, seen)
-            if reason is None and len(examples) == spec.max_samples:
-                reason = "over max_samples"
-            if reason is None:
-                example = _example(row, conversation.with_system(rules.system_prompt), encode, rules)
-                if example:
-                    examples.append(example)
-                    continue
-                reason = f"over {rules.max_tokens} tokens"
-            dropped[reason] += 1
-        _check_some(examples, spec, dropped)
-        held = min(spec.holdout, len(examples))
+        key = None if on_problem else _key(source, spec, encoder, rules, answered_by)
+        examples = self._store.find(key) if key else None
+        if examples is None:
+            examples = self._built(key, source, spec, encoder, rules, ask, on_problem or _raise)
+        held = examples.facts["held_out"]
         return PreparedSource(
             spec,
             source.origin,
-            len(rows),
-            tuple(examples[held:]),
-            tuple(examples[:held]),
-            dict(dropped),
+            examples,
+            examples.facts["read"],
+            range(held, len(examples)),
+            range(held),
+            examples.facts["dropped"],
+            examples.facts["split"],
         )
 
-    def _conversations(
-        self, source: DatasetSource, spec: SourceSpec
-    ) -> Iterator[tuple[SourceRow, Conversation]]:
-        for row in source.rows():
+    def _built(
+        self,
+        key: str | None,
+        source: DatasetSource,
+        spec: SourceSpec,
+        encoder: Encoder,
+        rules: RowRules,
+        ask: Ask | None,
+        on_problem: OnProblem,
+    ) -> Examples:
+        self._observer.phase(f"reading {spec.name}")
+        with closing(self._store.spool()) as spool:
+            rows = self._read(source, spec, spool, keep_copies=rules.keep_copies, on_problem=on_problem)
+            writer = self._store.create(key)
+            try:
+                making = _Making(spec, encoder, rules, ask, on_problem, writer, rows.dropped)
+                self._make(making, rows)
+                return writer.commit(making.facts(rows.read))
+            except BaseException:
+                writer.discard()
+                raise
+
+    def _make(self, making: _Making, rows: ReadRows) -> None:
+        """Takes rows in a seeded order until there are ``max_samples``, or no more."""
+        spec, spool = making.spec, rows.spool
+        order = permutation(len(spool), f"{making.rules.seed}/{spec.name}/split")
+        wanted = len(order) if spec.max_samples is None else min(spec.max_samples, len(order))
+        verb = "answering" if making.ask else "tokenising"
+        self._observer.phase(f"{verb} {spec.name}", wanted)
+        together = _ANSWERED_TOGETHER if making.ask else _TOKENISED_TOGETHER
+        position = 0
+        while position < len(order) and making.kept < wanted:
             self._stop.check()
-            yield row, to_conversation(row, spec.shape, spec.columns)
+            size = min(together, wanted - making.kept)
+            before = making.kept
+            making.add([spool[index] for index in order[position : position + size]])
+            position += size
+            self._observer.advance(making.kept - before)
+        if position < len(order):
+            making.dropped["over max_samples"] += len(order) - position
+        if not making.kept:
+            making.on_problem(_nothing_left(making))
 
 
-def _reason_to_drop(conversation: Conversation, spec: SourceSpec, seen: set[str]) -> str | None:
-    characters = sum(len(turn.content) for turn in conversation.messages)
-    if spec.min_characters is not None and characters < spec.min_characters:
-        return f"under {spec.min_characters} characters"
-    if spec.max_characters is not None and characters > spec.max_characters:
-        return f"over {spec.max_characters} characters"
-    identity = repr((conversation.messages, conversation.tools))
-    if identity in seen:
-        # A copy among the held-out rows would be trained on and evaluated on.
-        return "exact copy"
-    seen.add(identity)
-    return None
+@dataclass(slots=True)
+class _Making:
+    """Examples of one source while they are made: the first of them are held out."""
 
+    spec: SourceSpec
+    encoder: Encoder
+    rules: RowRules
+    ask: Ask | None
+    on_problem: OnProblem
+    writer: ExampleWriter
+    dropped: Counter[str]
+    kept: int = 0
+    held_out: int = 0
+    split: int = 0
 
-def _example(row: SourceRow, conversation: Conversation, encode: Encode, rules: RowRules) -> Example | None:
-    tokens = encode(conversation)
-    if not tokens.trained_tokens:
-        raise DataError(
-            "D015",
-            "a row has no token that is trained",
-            where=row.place,
-            fix="give it an answer of the assistant, or mark a turn with trained: true",
+    def add(self, rows: Sequence[Row]) -> None:
+        """Encodes rows and writes what they give."""
+        rows = [(place, turns.with_system(self.rules.system_prompt)) for place, turns in rows]
+        rows = self._answered(rows) if self.ask else rows
+        for (place, conversation), tokens in zip(rows, self._encoded(rows), strict=True):
+            if tokens is None:
+                self.dropped["malformed"] += 1
+                continue
+            parts = self._fitted(tokens)
+            if not parts:
+                self.dropped[f"over {self.rules.max_tokens} tokens"] += 1
+                continue
+            for part in parts:
+                self.writer.append(Example(place, conversation, part))
+            self.kept += 1
+            self.held_out += self.held_out < self.spec.holdout
+            self.split += len(parts) > 1
+
+    def facts(self, read: int) -> dict[str, Any]:
+        """What is remembered with the examples."""
+        return {"read": read, "dropped": dict(self.dropped), "held_out": self.held_out, "split": self.split}
+
+    def _encoded(self, rows: Sequence[Row]) -> list[TokenRow | None]:
+        """The tokens of every row; None for one that is wrong."""
+        try:
+            encoded = self.encoder.encode([conversation for _, conversation in rows])
+        except DataError as problem:
+            if len(rows) > 1:  # one of them is wrong: which?
+                return [tokens for row in rows for tokens in self._encoded([row])]
+            problem.where = rows[0][0]
+            self.on_problem(problem)
+            return [None]
+        return [self._checked(place, tokens) for (place, _), tokens in zip(rows, encoded, strict=True)]
+
+    def _checked(self, place: str, tokens: TokenRow) -> TokenRow | None:
+        if tokens.trained_tokens:
+            return tokens
+        self.on_problem(
+            DataError(
+                "D015",
+                "a row has no token that is trained",
+                where=place,
+                fix="give it an answer of the assistant, or mark a turn with trained: true",
+            )
         )
-    if len(tokens) > rules.max_tokens and rules.overlong == "drop":
         return None
-    cut = truncate(tokens, rules.max_tokens)
-    return Example(conversation, cut) if cut.trained_tokens else None
+
+    def _fitted(self, tokens: TokenRow) -> list[TokenRow]:
+        """The row as one example or several, none of them too long; empty where it is dropped."""
+        limit = self.rules.max_tokens
+        if len(tokens) <= limit:
+            return [tokens]
+        if self.rules.overlong == "drop":
+            return []
+        # A held-out row stays one example: its other parts would be trained on.
+        if self.rules.overlong == "split" and self.held_out >= self.spec.holdout:
+            return split(tokens, limit)
+        cut = truncate(tokens, limit)
+        return [cut] if cut.trained_tokens else []
+
+    def _answered(self, rows: Sequence[Row]) -> list[Row]:
+        """Every prompt with the base model's own answer to it."""
+        assert self.ask is not None
+        assert self.spec.replay is not None
+        replay = self.spec.replay
+        prompts = [conversation.prompt() for _, conversation in rows]
+        sampling = Sampling(replay.max_new_tokens, replay.temperature, seed=self.rules.seed)
+        answered: list[Row] = []
+        for (place, _), prompt, completion in zip(rows, prompts, self.ask(prompts, sampling), strict=True):
+            if completion.finished and completion.text.strip():
+                turn = Message(Role.ASSISTANT, completion.text.strip())
+                answered.append((place, replace(prompt, messages=(*prompt.messages, turn))))
+            else:
+                # An answer that was cut off would teach to stop in the middle.
+                self.dropped["answer not finished" if completion.text.strip() else "empty answer"] += 1
+        return answered
 
 
-def _check_some(examples: list[Example], spec: SourceSpec, dropped: Counter[str]) -> None:
-    if not examples:
-        raise DataError(
-            "D014",
-            "no row of a source can be used",
-            where=f'source "{spec.name}"',
-            got=", ".join(f"{count} {reason}" for reason, count in dropped.items()),
-            fix="raise data.max_tokens or widen the source's filters",
-        )
+def _key(
+    source: DatasetSource, spec: SourceSpec, encoder: Encoder, rules: RowRules, answered_by: str
+) -> str | None:
+    """What the examples depend on, and nothing else; None when that cannot be told."""
+    if source.identity is None:
+        return None
+    parts = {
+        "version": PREPARATION,
+        "source": source.identity,
+        "spec": asdict(replace(spec, weight=1.0)),
+        "rules": asdict(rules),
+        "encoder": encoder.identity,
+        "answered_by": answered_by if spec.replay else "",
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _nothing_left(making: _Making) -> DataError:
+    return DataError(
+        "D014",
+        "no row of a source can be used",
+        where=f'source "{making.spec.name}"',
+        got=", ".join(f"{count} {reason}" for reason, count in making.dropped.items()),
+        fix="raise data.max_tokens or widen the source's filters",
+    )
+
+
+def _raise(problem: DataError) -> None:
+    raise problem

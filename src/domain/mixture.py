@@ -1,28 +1,32 @@
-"""Several sources in one order: shares that follow the plan at every prefix, not only in expectation.
+"""Several sources in one order, a pure function of (seed, position).
 
-Which source gives draw n is the chairman assignment problem: with k sources of weights w_i, keep every
-count x_i within 1 of n * w_i for all n. Tijdeman's rule (R. Tijdeman, "The chairman assignment problem",
-Discrete Mathematics 32, 1980) does it with the bound 1 - 1/(2k - 2), which is the best there is.
-Within a source each pass is a fresh permutation, so no row comes twice before all have come once.
-
-Everything here is integer arithmetic and a pure function of (seed, position): the same digest gives the
-same order on any machine.
+Which source gives the next row is ``source_order``'s: after any n rows each source is within 1 of its share.
+Within a source each pass is a fresh permutation, so no row comes twice before all have come once. The same
+digest gives the same order on any machine.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from itertools import islice, repeat
 from math import gcd, lcm
+from typing import TypeAlias
 
 from .errors import DataError
+from .permutation import permutation
+from .source_order import source_counts, source_order
 
-ORDER_VERSION = 1
-_MASK = (1 << 64) - 1
+ORDER_VERSION = 2
+"""Part of the digest: raised whenever the same inputs begin to give another order."""
+
+
+_STEPS = 1 << 16
+"""A cycle of so many draws fits the memory, and no rounding of a share can be seen."""
 
 
 class StopRule(StrEnum):
@@ -57,13 +61,8 @@ class MixtureSource:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """One row of the order."""
-
-    source: int
-    row: int
-    pass_index: int
+Draw: TypeAlias = tuple[int, int, int]
+"""One row of the order: the source, the row of it, and how often that row came before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,31 +85,50 @@ class Mixture:
         total = sum(self.shares)
         return tuple(share / total for share in self.shares)
 
-    def order(self, start: int = 0) -> Iterator[Draw]:
-        """The draws from position ``start`` on; ends where ``max_passes`` or the stop rule says."""
-        drawn = source_counts(self.shares, start)
-        if any(
-            count > source.rows * self.spec.max_passes
-            for count, source in zip(drawn, self.sources, strict=True)
-        ):
-            return  # it ended before ``start``
-        permutations: dict[int, tuple[int, Sequence[int]]] = {}
-        for source in source_order(self.shares, start):
-            if self._ends(drawn, source):
-                return
-            rows = self.sources[source].rows
-            pass_index, offset = divmod(drawn[source], rows)
-            if permutations.get(source, (-1,))[0] != pass_index:
-                key = f"{self.spec.seed}/{self.sources[source].name}/{pass_index}"
-                permutations[source] = (pass_index, permutation(rows, key))
-            drawn[source] += 1
-            yield Draw(source, permutations[source][1][offset], pass_index)
+    def order(self, start: int = 0, *, rank: int = 0, ranks: int = 1) -> Iterator[Draw]:
+        """The draws from position ``start`` on; ends where ``max_passes`` or the stop rule says.
 
-    def _ends(self, drawn: Sequence[int], source: int) -> bool:
-        """Whether the order is over before ``source`` gives its next row."""
-        if drawn[source] >= self.sources[source].rows * self.spec.max_passes:
-            return True
-        left = [s.rows - d for s, d, share in zip(self.sources, drawn, self.shares, strict=True) if share]
+        Args:
+            rank: of ``ranks`` workers, which take the draws in turn: together they see the whole order, and
+                no draw twice.
+        """
+        return islice(self._order(start), rank, None, ranks)
+
+    def _order(self, start: int) -> Iterator[Draw]:
+        drawn = source_counts(self.shares, start)
+        unseen = [source.rows - count for source, count in zip(self.sources, drawn, strict=True)]
+        if self._has_ended(drawn, unseen):
+            return
+        streams = [self._draws(index, count) for index, count in enumerate(drawn)]
+        for source in source_order(self.shares, start):
+            draw = next(streams[source], None)
+            if draw is None:
+                return  # max_passes
+            yield draw
+            unseen[source] -= 1
+            if not unseen[source] and self._rule_ends(unseen):
+                return
+
+    def _draws(self, source: int, start: int) -> Iterator[Draw]:
+        """The draws of one source from its own position ``start`` on."""
+        name, rows = self.sources[source].name, self.sources[source].rows
+        if not rows:
+            return
+        first, offset = divmod(start, rows)
+        for pass_index in range(first, self.spec.max_passes):
+            order = permutation(rows, f"{self.spec.seed}/{name}/{pass_index}")
+            yield from zip(repeat(source), islice(order, offset, None), repeat(pass_index))
+            offset = 0
+
+    def _has_ended(self, drawn: Sequence[int], unseen: Sequence[int]) -> bool:
+        """Whether the order is over before the position at which so much is drawn."""
+        limit = self.spec.max_passes
+        return self._rule_ends(unseen) or any(
+            count > source.rows * limit for count, source in zip(drawn, self.sources, strict=True)
+        )
+
+    def _rule_ends(self, unseen: Sequence[int]) -> bool:
+        left = [count for count, share in zip(unseen, self.shares, strict=True) if share]
         if self.spec.stop is StopRule.FIRST_EXHAUSTED:
             return min(left) <= 0
         return self.spec.stop is StopRule.ALL_SEEN and max(left) <= 0
@@ -135,7 +153,7 @@ def integer_shares(spec: MixtureSpec, sources: Sequence[MixtureSource]) -> tuple
     if spec.temperature is None:
         exact = [Fraction(str(source.weight)) for source in sources]
     else:
-        exact = [Fraction(source.rows**spec.temperature).limit_denominator(10**6) for source in sources]
+        exact = _by_rows(sources, spec.temperature)
     if not any(exact):
         raise DataError(
             "D020",
@@ -157,101 +175,11 @@ def integer_shares(spec: MixtureSpec, sources: Sequence[MixtureSource]) -> tuple
     return tuple(count // divisor for count in counts)
 
 
-def source_order(shares: Sequence[int], start: int = 0) -> Iterator[int]:
-    """Indices of sources, endless; after any n of them each count is within 1 of n * share / total.
-
-    The order repeats after sum(shares) draws, where all counts are exact, so it can start anywhere.
-    """
-    total = sum(shares)
-    active = [index for index, share in enumerate(shares) if share]
-    if len(active) == 1:
-        while True:
-            yield active[0]
-    # Tijdeman's rule, multiplied through by total * (2k - 2) so that all numbers are integers.
-    bound = 2 * len(active) - 2
-    lead = dict.fromkeys(active, 0)  # total * (n * w - x), for every source
-    position, skip = 0, start % total
-    while True:
-        best, best_slack = -1, 0
-        for index in active:
-            lead[index] += shares[index]
-            slack = total * (bound - 1) - bound * lead[index]
-            if bound * lead[index] >= total and (
-                best < 0 or slack * shares[best] < best_slack * shares[index]
-            ):
-                best, best_slack = index, slack
-        lead[best] -= total
-        position += 1
-        if position > skip:
-            yield best
-
-
-def source_counts(shares: Sequence[int], position: int) -> list[int]:
-    """How often each source has been drawn before ``position``."""
-    total = sum(shares)
-    rounds, rest = divmod(position, total)
-    counts = [rounds * share for share in shares]
-    for _, source in zip(range(rest), source_order(shares), strict=False):
-        counts[source] += 1
-    return counts
-
-
-def permutation(rows: int, key: str) -> Sequence[int]:
-    """A permutation of range(rows) that depends on ``key`` alone, the same in every version of Python.
-
-    Rows are sorted by a 64-bit mix of (key, row): Steele, Lea and Flood, "Fast splittable pseudorandom
-    number generators" (2014), the finaliser of SplitMix64.
-    """
-    seed = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big")
-    return sorted(range(rows), key=lambda row: (_mix(seed + row * 0x9E3779B97F4A7C15), row))
-
-
-def _mix(value: int) -> int:
-    value &= _MASK
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
-    return value ^ (value >> 31)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceManifest:
-    """What one source brings to a run.
-
-    Attributes:
-        read: rows the source gave; ``kept`` of them are trained on, ``held_out`` evaluated on.
-        dropped: why the others are not used, and how many.
-        tokens: of the kept rows; ``trained_tokens`` of them count in the loss.
-        planned, realised: shares of the rows drawn, in [0, 1]; realised is None before training.
-        passes: how often its rows have come, on average.
-    """
-
-    name: str
-    origin: str
-    fingerprint: str
-    read: int
-    kept: int
-    held_out: int
-    dropped: Mapping[str, int]
-    truncated: int
-    tokens: int
-    trained_tokens: int
-    planned: float
-    realised: float | None = None
-    drawn: int | None = None
-    passes: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MixtureManifest:
-    """The plan of a mixture before training, and what came of it after.
-
-    Attributes:
-        digest: the same digest, the same order.
-        ended_by: what ended the order: ``max_steps``, the stop rule, ``max_passes of NAME``, or a signal.
-    """
-
-    digest: str
-    seed: int
-    rows_planned: int
-    sources: tuple[SourceManifest, ...]
-    ended_by: str | None = None
+def _by_rows(sources: Sequence[MixtureSource], temperature: float) -> list[Fraction]:
+    """rows ** temperature, in steps of 1 / 2**16 of the whole where no smaller integers say it exactly."""
+    powers = [Fraction(source.rows**temperature).limit_denominator(10**6) for source in sources]
+    whole = sum(powers)
+    parts = [power / whole if whole else power for power in powers]
+    if lcm(*(part.denominator for part in parts)) <= _STEPS:
+        return parts
+    return [Fraction(max(1, round(part * _STEPS)) if part else 0) for part in parts]

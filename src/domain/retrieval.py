@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -76,6 +77,9 @@ def unit_vector(vector: Embedding, dimension: int | None = None) -> tuple[float,
             expected="finite numbers",
             fix="embed the text again; if it stays so, report it with the name of the embedder",
         )
+    if 0 < length < sys.float_info.min:
+        # So short that it has hardly a digit left: a power of two gives it some, and changes no direction.
+        return unit_vector([math.ldexp(part, 600) for part in vector])
     return tuple(part / length for part in vector) if length else tuple(map(float, vector))
 
 

@@ -6,6 +6,9 @@ instruction         instruction, input?, response | output
 prompt_completion   prompt, completion               (text or lists of messages)
 text                text                             (plain text, all of it trained)
 glaive, xlam, bfcl  function calling, see ``function_rows``
+prompt              prompt                           (a question alone, for a model to answer)
+
+A ``reference`` (a mapping, for a reward) beside messages, prompt and completion is kept.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from .conversation import Conversation, Message, Role, ToolCall
+from .conversation import Conversation, Message, Role, ToolCall, ToolSpec, tools_named
 from .errors import DataError
 from .function_rows import bfcl, glaive, tool_specs, xlam
 from .source import SourceRow
@@ -34,6 +38,9 @@ _ROLES = {
 }
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_WRITTEN_CALL = re.compile(r"<tool_call>|<functioncall>")
+"""Some data writes calls into the text of an answer instead of beside it."""
 
 
 def to_conversation(row: SourceRow, shape: str, columns: Mapping[str, str]) -> Conversation:
@@ -69,6 +76,8 @@ def to_conversation(row: SourceRow, shape: str, columns: Mapping[str, str]) -> C
         )
     try:
         conversation = convert(values)
+        if flaw := _flaw(conversation):
+            raise ValueError(flaw)
     except (
         ValueError,
         TypeError,
@@ -83,7 +92,6 @@ def to_conversation(row: SourceRow, shape: str, columns: Mapping[str, str]) -> C
             where=row.place,
             fix="mend the row or leave it out",
         ) from cause
-    _check(conversation, row.place)
     return conversation
 
 
@@ -111,37 +119,69 @@ def _standard_columns(row: SourceRow, columns: Mapping[str, str]) -> dict[str, A
     return values
 
 
-def _check(conversation: Conversation, place: str) -> None:
-    if reason := _flaw(conversation.messages):
-        raise DataError(
-            "D012",
-            f"a row is malformed: {reason}",
-            where=place,
-            fix="mend the row or leave it out",
-        )
-
-
-def _flaw(turns: Sequence[Message]) -> str | None:
-    """What is wrong with the turns of a row, whatever its shape."""
+def _flaw(conversation: Conversation) -> str | None:
+    """What is wrong with a row, whatever its shape."""
+    turns = conversation.messages
     if not turns:
         return "it has no turns"
     if sum(turn.role is Role.SYSTEM for turn in turns) > 1:
         return "two system turns, expected one, the first"
     for number, turn in enumerate(turns, start=1):
-        texts = [turn.content, *(text for call in turn.tool_calls for text in (call.name, call.arguments))]
-        # Not every shape says what its columns hold, and a row can hold anything.
-        if not all(isinstance(text, str) for text in texts):
-            return f"turn {number} is not text"
-        if any(map(_LONE_SURROGATE.search, texts)):
-            return f"turn {number} holds half a character (a lone surrogate)"
-        if not turn.content.strip() and not turn.tool_calls:
-            return f"turn {number} is empty"
+        flaw = _text_flaw(turn) or _calls_flaw(turn, conversation.tools) or _result_flaw(turns[:number])
+        if flaw:
+            return f"turn {number} {flaw}"
+    specs = (json.dumps(tool.as_openai(), ensure_ascii=False, default=str) for tool in conversation.tools)
+    return (
+        "a tool holds half a character (a lone surrogate)"
+        if any(map(_LONE_SURROGATE.search, specs))
+        else None
+    )
+
+
+def _text_flaw(turn: Message) -> str | None:
+    texts = [turn.content, *(text for call in turn.tool_calls for text in (call.name, call.arguments))]
+    # Not every shape says what its columns hold, and a row can hold anything.
+    if not all(isinstance(text, str) for text in texts):
+        return "is not text"
+    if any(map(_LONE_SURROGATE.search, texts)):
+        return "holds half a character (a lone surrogate)"
+    if found := next(filter(None, map(_CONTROL.search, texts)), None):
+        return f"holds a control character (U+{ord(found[0]):04X})"
+    if not turn.content.strip() and not turn.tool_calls:
+        return "is empty"
+    return None
+
+
+def _calls_flaw(turn: Message, tools: Sequence[ToolSpec]) -> str | None:
+    for call in turn.tool_calls:
+        if tools and not tools_named(tools, call.name):
+            return (
+                f'calls "{call.name}", which is none of its tools: {", ".join(tool.name for tool in tools)}'
+            )
+        try:
+            call.decoded()
+        except ValueError as cause:
+            return f'has a call of "{call.name}" that cannot be read: {cause}'
+    return None
+
+
+def _result_flaw(turns: Sequence[Message]) -> str | None:
+    """Whether the last turn is a tool's result that no call before it asked for."""
+    result, before = turns[-1], turns[:-1]
+    if result.role is not Role.TOOL:
+        return None
+    calls = [call for turn in before for call in turn.tool_calls]
+    ids = {call.id for call in calls if call.id is not None}
+    if result.tool_call_id is not None and ids and result.tool_call_id not in ids:
+        return f'is the result of a call "{result.tool_call_id}" that was not made'
+    if not calls and not any(_WRITTEN_CALL.search(turn.content) for turn in before):
+        return "is the result of a tool that was not called"
     return None
 
 
 def _messages(values: Mapping[str, Any]) -> Conversation:
-    turns = tuple(_message(turn) for turn in _listed(values["messages"], "messages"))
-    return Conversation(turns, tool_specs(values.get("tools")))
+    turns = _turns(_listed(values["messages"], "messages"))
+    return Conversation(turns, tool_specs(values.get("tools")), _reference(values))
 
 
 def _conversations(values: Mapping[str, Any]) -> Conversation:
@@ -154,10 +194,7 @@ def _conversations(values: Mapping[str, Any]) -> Conversation:
         for turn in turns
     ]
     system = [{"role": "system", "content": values["system"]}] if values.get("system") else []
-    return Conversation(
-        tuple(_message(turn) for turn in [*system, *pairs]),
-        tool_specs(values.get("tools")),
-    )
+    return Conversation(_turns([*system, *pairs]), tool_specs(values.get("tools")))
 
 
 def _instruction(values: Mapping[str, Any]) -> Conversation:
@@ -170,15 +207,25 @@ def _instruction(values: Mapping[str, Any]) -> Conversation:
     return Conversation((Message(Role.USER, question), Message(Role.ASSISTANT, str(answer))))
 
 
+def _prompt(values: Mapping[str, Any]) -> Conversation:
+    turns = _said(values["prompt"], Role.USER)
+    return Conversation(turns, tool_specs(values.get("tools")), _reference(values))
+
+
 def _prompt_completion(values: Mapping[str, Any]) -> Conversation:
-    prompt, completion = values["prompt"], values["completion"]
-    before = [Message(Role.USER, prompt)] if isinstance(prompt, str) else [_message(turn) for turn in prompt]
-    after = (
-        [Message(Role.ASSISTANT, completion)]
-        if isinstance(completion, str)
-        else [_message(turn) for turn in completion]
-    )
-    return Conversation((*before, *after), tool_specs(values.get("tools")))
+    asked = _prompt(values)
+    answered = _said(values["completion"], Role.ASSISTANT, first=len(asked.messages) + 1)
+    return replace(asked, messages=asked.messages + answered)
+
+
+def _said(value: Any, role: Role, first: int = 1) -> tuple[Message, ...]:
+    """A text of that role, or a list of turns, the first of them of that number."""
+    return (Message(role, value),) if isinstance(value, str) else _turns(value, first)
+
+
+def _reference(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = values.get("reference")
+    return reference if isinstance(reference, Mapping) else {}
 
 
 def _text(values: Mapping[str, Any]) -> Conversation:
@@ -193,6 +240,17 @@ def _listed(value: Any, name: str) -> Sequence[Mapping[str, Any]]:
     return value
 
 
+def _turns(turns: Sequence[Mapping[str, Any]], first: int = 1) -> tuple[Message, ...]:
+    made = []
+    for number, turn in enumerate(turns, start=first):
+        try:
+            made.append(_message(turn))
+        except (ValueError, TypeError, LookupError, AttributeError) as cause:
+            reason = f"{type(cause).__name__}: {cause}" if isinstance(cause, LookupError) else str(cause)
+            raise ValueError(f"turn {number}: {reason}") from cause
+    return tuple(made)
+
+
 def _message(turn: Mapping[str, Any]) -> Message:
     role = _ROLES.get(str(turn.get("role")))
     if role is None:
@@ -204,6 +262,8 @@ def _message(turn: Mapping[str, Any]) -> Message:
     if content is not None and not isinstance(content, str):
         raise TypeError(f"the content of a turn of {role} is {type(content).__name__}, not text")
     trained = turn.get("trained", turn.get("train"))
+    if trained is not None and trained not in (True, False):
+        raise ValueError(f'trained is "{trained}", expected true or false')
     return Message(
         role,
         content or "",
@@ -218,9 +278,7 @@ def _tool_call(call: Mapping[str, Any]) -> ToolCall:
     function = call.get("function", call)
     arguments = function["arguments"]
     text = arguments if isinstance(arguments, str) else json.dumps(_pruned(arguments), ensure_ascii=False)
-    result = ToolCall(function["name"], text, call.get("id"))
-    result.decoded()
-    return result
+    return ToolCall(function["name"], text, call.get("id"))
 
 
 def _pruned(value: Any) -> Any:
@@ -241,4 +299,5 @@ SHAPES: dict[str, tuple[tuple[str, ...], Converter]] = {
     "instruction": (("instruction",), _instruction),
     "prompt_completion": (("prompt", "completion"), _prompt_completion),
     "text": (("text",), _text),
+    "prompt": (("prompt",), _prompt),
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from .mixture import MixtureManifest
+from .mixture_manifest import MixtureManifest
 from .model_spec import PolicyFacts
 from .schedule import perplexity
 

@@ -26,6 +26,7 @@ class TrainingPlan:
         learning_rate: the peak, reached after ``warmup_steps``; a cosine falls from it to
             ``final_learning_rate`` times the peak.
         gradient_clip: largest norm of the gradient.
+        padded: rows of a forward pass are padded to one width instead of laid end to end.
     """
 
     max_steps: int
@@ -37,6 +38,7 @@ class TrainingPlan:
     final_learning_rate: float = 0.0
     gradient_clip: float = 1.0
     gradient_checkpointing: bool = False
+    padded: bool = False
     seed: int = 0
 
     @property

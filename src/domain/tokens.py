@@ -47,6 +47,18 @@ def truncate(row: TokenRow, max_tokens: int) -> TokenRow:
     return token_row(row.ids[keep], list(map(bool, row.trained[keep])), truncated=True)
 
 
+def split(row: TokenRow, max_tokens: int) -> list[TokenRow]:
+    """The row in parts of at most ``max_tokens``; those without anything trained are left out."""
+    if len(row) <= max_tokens:
+        return [row]
+    cuts = range(0, len(row), max_tokens)
+    parts = [
+        token_row(row.ids[at : at + max_tokens], list(map(bool, row.trained[at : at + max_tokens])))
+        for at in cuts
+    ]
+    return [part for part in parts if part.trained_tokens]
+
+
 def fingerprint(rows: Iterable[TokenRow]) -> str:
     """A sha256 over tokens and masks, in order: the identity of a tokenised source."""
     digest = hashlib.sha256()

@@ -13,8 +13,12 @@ from typing import Any
 
 from dependency_injector import containers, providers
 
+from ..application.check_data import CheckData
 from ..application.finetune import Finetune
 from ..application.generate import Generate
+from ..application.plan_data import PlanData
+from ..application.prepare_data import PrepareData
+from ..application.preview_data import PreviewData
 from . import wiring
 from .home import home
 from .kit_wiring import build_model_files
@@ -52,6 +56,8 @@ class Container(containers.DeclarativeContainer):
     )
     model_provider = providers.Singleton(wiring.hf_provider, quantizer, model_files)
     sources = providers.Factory(wiring.dataset_sources, config.data.sources, config.root, home)
+    example_store = providers.Singleton(wiring.disk_example_store, home)
+    near_copies = providers.Singleton(wiring.minhash_copies)
     policy_optimizer = providers.Selector(config.algorithm, sft=providers.Singleton(wiring.lightning_sft))
     rewards = providers.Dict(function_calling=providers.Singleton(wiring.function_calling_reward))
     run_store = providers.Singleton(wiring.folder_run_store, config.output)
@@ -69,8 +75,18 @@ class Container(containers.DeclarativeContainer):
     stop = providers.Singleton(wiring.NeverStop)
     clock = providers.Singleton(wiring.SystemClock)
 
+    prepare_data = providers.Factory(
+        PrepareData, model_provider, sources, example_store, near_copies, observer, stop
+    )
+    plan_data = providers.Factory(PlanData, model_provider, prepare_data, observer)
+    preview_data = providers.Factory(
+        PreviewData, model_provider, sources, example_store, near_copies, observer, stop
+    )
+    check_data = providers.Factory(
+        CheckData, model_provider, sources, example_store, near_copies, observer, stop
+    )
     finetune = providers.Factory(
-        Finetune, model_provider, sources, policy_optimizer, rewards, run_store, observer, stop, clock
+        Finetune, model_provider, prepare_data, policy_optimizer, rewards, run_store, observer, stop, clock
     )
     generate = providers.Factory(Generate, model_provider, stop)
 

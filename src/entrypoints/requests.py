@@ -9,19 +9,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
 
+from ..application.drop_copies import Copies, CopyRules
 from ..application.finetune import FinetuneRequest
 from ..application.generate import GenerateRequest
+from ..application.prepare_data import DataRequest
 from ..application.prepare_source import RowRules
+from ..domain.batching import Batching, BatchSpec
 from ..domain.evaluation import EvaluationSpec, GradedSpec
 from ..domain.generation import Sampling
 from ..domain.mixture import MixtureSpec, StopRule
 from ..domain.model_spec import LoraSpec, ModelSpec
+from ..domain.row_slice import RowSlice
 from ..domain.run import RunSummary
 from ..domain.schedule import TrainingPlan
-from ..domain.source import SourceSpec
+from ..domain.source import Replay, SourceSpec
 from .container import Container, make_container
 from .settings import LoadedRecipe
-from .settings.data_settings import Source
+from .settings.data_settings import ReplaySource, Source
 from .settings.recipe import Recipe, is_local
 
 LIBRARIES = (
@@ -47,8 +51,20 @@ def finetune_request(loaded: LoadedRecipe) -> FinetuneRequest:
     return FinetuneRequest(
         name=recipe.name or _slug(loaded.path.stem),
         recipe=loaded.as_yaml(),
-        model=model_spec(loaded),
+        data=data_request(loaded),
         lora=LoraSpec(**recipe.lora.model_dump()),
+        evaluation=_evaluation_spec(recipe),
+        algorithm=recipe.algorithm,
+        versions=library_versions(),
+        machine=f"{platform.system()} {platform.machine()}",
+    )
+
+
+def data_request(loaded: LoadedRecipe) -> DataRequest:
+    """What ``PrepareData`` is asked by a recipe."""
+    recipe = loaded.recipe
+    return DataRequest(
+        model=model_spec(loaded),
         sources=tuple(_source_spec(source) for source in recipe.data.sources),
         mixture=MixtureSpec(
             seed=recipe.seed,
@@ -63,11 +79,16 @@ def finetune_request(loaded: LoadedRecipe) -> FinetuneRequest:
             system_prompt=recipe.data.system_prompt or "",
             max_tokens=recipe.data.max_tokens,
             overlong=recipe.data.overlong,
+            keep_copies=recipe.data.copies.drop == "none",
         ),
-        evaluation=_evaluation_spec(recipe),
-        algorithm=recipe.algorithm,
-        versions=library_versions(),
-        machine=f"{platform.system()} {platform.machine()}",
+        copies=CopyRules(Copies(recipe.data.copies.drop), recipe.data.copies.similarity),
+        batching=BatchSpec(
+            method=Batching(recipe.training.batching),
+            batch_size=recipe.training.batch_size,
+            max_tokens=recipe.data.max_tokens,
+            window=recipe.training.window,
+            seed=recipe.seed,
+        ),
     )
 
 
@@ -109,13 +130,18 @@ def _slug(text: str) -> str:
 
 
 def _source_spec(source: Source) -> SourceSpec:
-    common = {name: getattr(source, name) for name in SourceSpec.__dataclass_fields__}
-    return SourceSpec(**common)
+    common = {
+        name: getattr(source, name) for name in SourceSpec.__dataclass_fields__ if hasattr(source, name)
+    }
+    replay = Replay(source.max_new_tokens, source.temperature) if isinstance(source, ReplaySource) else None
+    part = RowSlice.parse(source.slice) if source.slice else None
+    return SourceSpec(**common | {"slice": part, "replay": replay})
 
 
 def _training_plan(recipe: Recipe) -> TrainingPlan:
-    values = recipe.training.model_dump(exclude={"max_steps", "device"})
-    return TrainingPlan(max_steps=recipe.training.max_steps or 0, seed=recipe.seed, **values)
+    values = recipe.training.model_dump(exclude={"max_steps", "device", "batching", "window"})
+    padded = recipe.training.batching == "grouped"
+    return TrainingPlan(recipe.training.max_steps or 0, seed=recipe.seed, padded=padded, **values)
 
 
 def _evaluation_spec(recipe: Recipe) -> EvaluationSpec:

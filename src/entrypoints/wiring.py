@@ -6,12 +6,12 @@ with the port it returns, so that the type checker proves that the adapter fits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..domain.ports.data import DatasetSource
+from ..domain.ports.data import DatasetSource, ExampleStore, NearCopies
 from ..domain.ports.hub import ModelFiles
 from ..domain.ports.memory import Chunker, Embedder, Reranker, VectorStore
 from ..domain.ports.model import ModelProvider, Quantizer
@@ -93,24 +93,64 @@ def package_source(source: Mapping[str, Any], home: Path) -> DatasetSource:
     return PackageSource(source["name"], source["package"], source["files"], join, home / "kit")
 
 
-def stdlib_source(source: Mapping[str, Any]) -> DatasetSource:
-    """Functions of the standard library."""
+def stdlib_source(source: Mapping[str, Any], root: Path) -> DatasetSource:
+    """Functions of the standard library, of a package or of a folder."""
+    from ..adapters.data.python_code import CodeFolder, InstalledPackage, StandardLibrary
     from ..adapters.data.stdlib_source import StdlibSource
 
-    return StdlibSource(source["name"], source["modules"])
+    if source.get("folder") is not None:
+        return StdlibSource(source["name"], CodeFolder(root, source["folder"]))
+    if source.get("package") is not None:
+        return StdlibSource(source["name"], InstalledPackage(source["package"]))
+    return StdlibSource(source["name"], StandardLibrary(source["modules"]))
+
+
+def reasoning_gym_source(source: Mapping[str, Any]) -> DatasetSource:
+    """Generated tasks."""
+    from ..adapters.data.reasoning_gym_source import ReasoningGymSource
+
+    return ReasoningGymSource(source["name"], source["tasks"], source["size"], source["seed"])
+
+
+def python_source(source: Mapping[str, Any], root: Path) -> DatasetSource:
+    """What somebody's own function gives."""
+    from ..adapters.data.python_source import FunctionUnderRoot, OfferedFunction, PythonSource
+
+    arguments = source.get("arguments", {})
+    if source.get("function") is not None:
+        return PythonSource(source["name"], FunctionUnderRoot(root, source["function"]), arguments)
+    return PythonSource(source["name"], OfferedFunction(source["entry_point"]), arguments)
 
 
 def dataset_sources(
     sources: Sequence[Mapping[str, Any]], root: str | Path, home: Path
 ) -> dict[str, DatasetSource]:
     """The dataset of every source of a recipe, by name."""
-    builders = {
+    builders: dict[str, Callable[[Mapping[str, Any]], DatasetSource]] = {
         "hub": hub_source,
         "file": lambda source: file_source(source, Path(root)),
         "package": lambda source: package_source(source, home),
-        "stdlib": stdlib_source,
+        "stdlib": lambda source: stdlib_source(source, Path(root)),
+        "reasoning_gym": reasoning_gym_source,
+        "python": lambda source: python_source(source, Path(root)),
+        # Prompts in files; the model that answers them is no matter of the source.
+        "replay": lambda source: file_source(source, Path(root)),
     }
     return {source["name"]: builders[source["kind"]](source) for source in sources}
+
+
+def disk_example_store(home: Path) -> ExampleStore:
+    """Prepared rows, in files."""
+    from ..adapters.data.disk_example_store import DiskExampleStore
+
+    return DiskExampleStore(home / "examples")
+
+
+def minhash_copies() -> NearCopies:
+    """Near copies by MinHash."""
+    from ..adapters.data.minhash_copies import MinHashCopies
+
+    return MinHashCopies()
 
 
 def chroma_store(folder: str | None) -> VectorStore:

@@ -138,7 +138,7 @@ def test_an_empty_file_is_named(project: Path) -> None:
     (project / "rows.jsonl").write_text("")
     done = cesello_here("train", "recipe.yaml", cwd=project)
     assert done.returncode == 3
-    assert 'error[D002] a source is empty at source "rows" (rows.jsonl)' in done.stderr
+    assert 'error[D002] a source is empty at source "rows" (file rows.jsonl)' in done.stderr
     assert not (project / "runs").exists()
 
 

@@ -26,6 +26,39 @@ def token(word: str) -> int:
 
 
 @dataclass
+class FakeEncoder:
+    """One token a word.
+
+    Attributes:
+        identity: what it calls itself.
+        encoded: the sizes of the batches it was given, in order.
+    """
+
+    identity: str = "fake"
+    encoded: list[int] = field(default_factory=list)
+    _words: dict[int, str] = field(default_factory=dict)
+
+    def encode(self, conversations: Sequence[Conversation]) -> list[TokenRow]:
+        self.encoded.append(len(conversations))
+        return [self._encode(conversation) for conversation in conversations]
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        return [f"{self._words.get(one, one)} " for one in ids]
+
+    def _encode(self, conversation: Conversation) -> TokenRow:
+        ids: list[int] = []
+        labels: list[bool] = []
+        for turn in tools_as_text(conversation).messages:
+            words = [*turn.content.split(), END]
+            self._words |= {token(word): word for word in (turn.role.value, *words)}
+            ids += [token(turn.role), *map(token, words)]
+            labels += [False, *([turn.is_trained] * len(words))]
+        if conversation.is_plain_text:
+            ids, labels = ids[1:], labels[1:]
+        return token_row(ids, labels)
+
+
+@dataclass
 class FakePolicy:
     """Knows nothing at first; once trained it makes the calls of a prompt's reference.
 
@@ -46,15 +79,7 @@ class FakePolicy:
         return 4.0 / (2 + self.trained)
 
     def encode(self, conversation: Conversation) -> TokenRow:
-        ids: list[int] = []
-        labels: list[bool] = []
-        for turn in tools_as_text(conversation).messages:
-            words = [*turn.content.split(), END]
-            ids += [token(turn.role), *map(token, words)]
-            labels += [False, *([turn.is_trained] * len(words))]
-        if conversation.is_plain_text:
-            ids, labels = ids[1:], labels[1:]
-        return token_row(ids, labels)
+        return FakeEncoder().encode([conversation])[0]
 
     def score(self, rows: Sequence[TokenRow]) -> LossTotal:
         tokens = sum(row.trained_tokens for row in rows)
@@ -105,6 +130,10 @@ class FakeModelProvider:
         chosen = target_modules(lora, "llama", MODULES)
         return self._policy(model, chosen, seed, 0)
 
+    def encoder(self, model: ModelSpec) -> FakeEncoder:
+        _check_here(model)
+        return FakeEncoder(f"fake:{model.name}")
+
     def reopen(self, model: ModelSpec, weights: Path) -> FakePolicy:
         path = weights / "adapter_config.json"
         if not path.exists():
@@ -117,11 +146,15 @@ class FakeModelProvider:
         return self._policy(model, ("q_proj",), config["seed"], config["trained"])
 
     def _policy(self, model: ModelSpec, chosen: tuple[str, ...], seed: int, trained: int) -> FakePolicy:
-        if Path(model.name).name.startswith("missing"):
-            raise ModelError("M001", f'the model "{model.name}" is not here', fix="correct model.name")
+        _check_here(model)
         facts = replace(FACTS, name=model.name, target_modules=chosen)
         self.loaded.append(FakePolicy(facts, seed, trained))
         return self.loaded[-1]
+
+
+def _check_here(model: ModelSpec) -> None:
+    if Path(model.name).name.startswith("missing"):
+        raise ModelError("M001", f'the model "{model.name}" is not here', fix="correct model.name")
 
 
 FACTS = PolicyFacts(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import datasets
 from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
 from ...domain.errors import DataError
-from ...domain.source import SourceRow
+from ...domain.source import SourceRow, identity_of
+
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 class HubSource:
@@ -45,18 +49,17 @@ class HubSource:
     def origin(self) -> str:
         return f"hub {self._repo}@{self._revision or 'main'} {self._split}"
 
+    @property
+    def identity(self) -> str | None:
+        """Dataset, configuration and split at a commit; a branch moves, and so do folders of this machine."""
+        if not _COMMIT.fullmatch(self._revision or "") or Path(self._repo).exists():
+            return None
+        return identity_of("hub", self._repo, self._revision, self._config, self._split)
+
     def rows(self) -> Iterator[SourceRow]:
         """Every row of the split; see the port for the errors."""
-        number = 0
         for number, values in enumerate(self._values(), start=1):
             yield SourceRow(f"{self._repo} {self._split} row {number}", dict(values))
-        if not number:
-            raise DataError(
-                "D002",
-                "a source is empty",
-                where=f'source "{self._name}"',
-                fix="name another split",
-            )
 
     def _values(self) -> Iterator[Any]:
         try:

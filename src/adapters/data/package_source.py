@@ -8,8 +8,9 @@ from importlib import metadata
 from pathlib import Path
 
 from ...domain.errors import DataError
-from ...domain.source import SourceRow
-from .file_source import read_rows
+from ...domain.source import SourceRow, identity_of
+from .file_rows import read_rows
+from .file_walk import stamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,32 +52,44 @@ class PackageSource:
     def origin(self) -> str:
         return f"package {self._package}: {', '.join(self._files)}"
 
+    @property
+    def identity(self) -> str:
+        """Path, size and time of the last change of its files, and how they are joined."""
+        join = self._join and (self._join.folder, self._join.key)
+        names = [name for file in self._files for name in (file, self._beside(file)) if name]
+        return identity_of("package", self._package, stamps(map(self._path, names)), join)
+
     def rows(self) -> Iterator[SourceRow]:
         """Every row of the files, in their order; see the port for the errors."""
-        found = False
         for file in self._files:
-            for row in self._joined(file):
-                found = True
-                yield row
-        if not found:
-            raise DataError(
-                "D002",
-                "a source is empty",
-                where=f'source "{self._name}"',
-                fix="name other files",
-            )
+            yield from self._joined(file)
 
     def _joined(self, file: str) -> Iterator[SourceRow]:
         rows = self._read(file)
-        if self._join is None:
+        other = self._beside(file)
+        if self._join is None or other is None:
             yield from rows
             return
-        other = f"{self._join.folder}/{Path(file).name}"
-        key = self._join.key
-        answers = {row.values.get(key): row.values for row in self._read(other)}
+        answers = {self._key(row): row.values for row in self._read(other)}
         for row in rows:
-            if row.values.get(key) in answers:
-                yield SourceRow(row.place, {**row.values, **answers[row.values[key]]})
+            if (key := self._key(row)) in answers:
+                yield SourceRow(row.place, {**row.values, **answers[key]})
+
+    def _key(self, row: SourceRow) -> str | int | float | None:
+        key = row.values.get(self._join.key) if self._join else None
+        if key is None or isinstance(key, (str, int, float)):
+            return key
+        raise DataError(
+            "D003",
+            f"rows cannot be joined by {type(key).__name__}s",
+            where=row.place,
+            expected="text or a number",
+            fix="name another key for the join",
+        )
+
+    def _beside(self, file: str) -> str | None:
+        """The file that is joined to this one."""
+        return f"{self._join.folder}/{Path(file).name}" if self._join else None
 
     def _read(self, file: str) -> Iterator[SourceRow]:
         return read_rows(self._path(file), f"{self._package}/{file}")

@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
 from typing import Any
 
+from tokenizers.decoders import DecodeStream
 from transformers import PreTrainedTokenizerBase
-from transformers.utils.chat_template_utils import render_jinja_template
 
-from ...domain.chatml import CHATML_TEMPLATE, tools_as_text
-from ...domain.conversation import Conversation, Message, Role
+from ...domain.chatml import CHATML_TEMPLATE
+from ...domain.conversation import Conversation
 from ...domain.errors import DataError
 from ...domain.tokens import TokenRow, token_row
+from .answer_spans import AnswerSpans
+from .chat_template import ChatTemplate, Span, tools
+from .control_tokens import BLOCKS, ControlTokens, Guarded
 
-Span = tuple[int, int]
-_PRIVATE_USE = range(0xE000, 0xF8FF)
+_VERSION = 2
+"""To be raised with every change of this code that gives other tokens or labels than before."""
+
+_AT_ONCE = 64
+"""Conversations that a thread tokenises at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A conversation as it is tokenised.
+
+    Attributes:
+        spans: the characters that are trained, in order.
+        marks: characters of the text that stand for others.
+        ended: whether the end-of-sequence token is to follow, trained.
+    """
+
+    text: str
+    spans: Sequence[Span]
+    marks: Mapping[str, str]
+    ended: bool = False
 
 
 class ChatEncoder:
     """Renders and tokenises conversations.
 
     A tokenizer without a chat template gets ChatML. Where its template knows no tools, tool specs and calls
-    are written out as text. Text of a conversation never becomes a special token: a special token's name
-    inside it is broken by a mark before rendering and mended after the template's own tokens were found.
+    are written out as text. A token is trained if it begins inside what is trained.
+
+    Args:
+        tokenizer: one that runs on the tokenizers library.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -36,230 +62,159 @@ class ChatEncoder:
         self.origin = "model" if tokenizer.chat_template else "chatml"
         if not tokenizer.chat_template:
             tokenizer.chat_template = CHATML_TEMPLATE
-        template = str(tokenizer.chat_template)
-        self._template = template
-        self._knows_tools = "tools" in template
-        self._marks_answers = re.search(r"\{%-?\s*generation\s*-?%\}", template) is not None
-        names = sorted(self.tokenizer.get_added_vocab(), key=len, reverse=True)
-        self._special = re.compile("|".join(map(re.escape, names))) if names else None
+        source = str(tokenizer.chat_template)
+        self._backend: Any = self.tokenizer.backend_tokenizer
+        self._template = ChatTemplate(source, self.tokenizer.special_tokens_map)
+        self._control = ControlTokens(tokenizer, source)
+        self._answers = AnswerSpans(self._template, self._control.special)
+        self._identity: str | None = None
+        self._spelled = {character: self._as_text(character) for character in self._control.firsts}
 
-    def encode(self, conversation: Conversation) -> TokenRow:
-        """The whole conversation, with a label on every token that is trained."""
-        if conversation.is_plain_text:
-            return self._encode_text(conversation.messages[0].content)
-        conversation, mark = self._guarded(self._lowered(conversation))
-        text, spans = self._rendered(conversation)
-        ids, starts = self._tokens(text, mark)
-        trained = [False] * len(ids)
-        for begin, end in spans:
-            for index in range(bisect_left(starts, begin), bisect_left(starts, end)):
-                trained[index] = True
-        return token_row(ids, trained)
+    @property
+    def identity(self) -> str:
+        if self._identity is None:
+            self._leave_whole()
+            special = sorted(self.tokenizer.special_tokens_map.items())
+            parts = (_VERSION, self._template.source, special, self._backend.to_str())
+            self._identity = sha256(repr(parts).encode()).hexdigest()
+        return self._identity
+
+    def encode(self, conversations: Sequence[Conversation]) -> list[TokenRow]:
+        self._leave_whole()
+        parts = _parts((self._rendered(one) for one in conversations), _AT_ONCE)
+        if len(conversations) <= _AT_ONCE:
+            rows = [row for part in parts for row in self._rows(part)]
+        else:
+            # While threads tokenise, which needs no interpreter, this one renders what comes next.
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                rows = [row for part in pool.map(self._rows, parts) for row in part]
+        return [
+            self._first_row(self._rendered(one, block) for block in BLOCKS) if row is None else row
+            for one, row in zip(conversations, rows, strict=True)
+        ]
 
     def prompt(self, conversation: Conversation) -> list[int]:
         """The tokens after which the assistant answers, shape [T]."""
-        conversation, mark = self._guarded(self._lowered(conversation))
-        return self._tokens(self._render(conversation.messages, conversation, answer_next=True), mark)[0]
+        self._leave_whole()
+        return self._first_row(self._asked(conversation, block) for block in BLOCKS).ids.tolist()
 
-    def _lowered(self, conversation: Conversation) -> Conversation:
-        return conversation if self._knows_tools else tools_as_text(conversation)
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        stream = DecodeStream(skip_special_tokens=False)
+        pieces = [stream.step(self._backend, int(token)) or "" for token in ids]
+        if pieces:
+            whole = str(self._backend.decode(list(map(int, ids)), skip_special_tokens=False))
+            pieces[-1] += whole[sum(map(len, pieces)) :]
+        return pieces
 
-    def _encode_text(self, text: str) -> TokenRow:
-        """Plain text, as for continued pretraining: all of it trained, ended by the end-of-sequence token."""
-        ids = self._plain_ids(text)[0] + [int(self.tokenizer.eos_token_id)]
-        return token_row(ids, [True] * len(ids))
+    # Conversation to text
 
-    # Rendering
+    def _rendered(self, conversation: Conversation, block: int = BLOCKS[0]) -> _Text:
+        if conversation.is_plain_text:
+            turn = {"role": "assistant", "content": conversation.messages[0].content}
+            guarded = self._control.guarded([turn], None, block)
+            text = str(guarded.turns[0]["content"])
+            return _Text(text, [(0, len(text))], guarded.marks, ended=True)
+        conversation = self._template.adapted(conversation)
+        trained = [turn.is_trained for turn in conversation.messages]
+        guarded = self._guarded(conversation, block)
+        return _Text(*self._answers.rendered(guarded.turns, guarded.tools, trained), guarded.marks)
 
-    def _rendered(self, conversation: Conversation) -> tuple[str, list[Span]]:
-        """The text of the conversation and the character spans that are trained."""
-        turns = conversation.messages
-        if self._marks_answers and all(turn.trained is None for turn in turns):
-            return self._rendered_by_marks(conversation)
-        text = self._render(turns, conversation)
-        spans: list[Span] = []
-        position = 0
-        for index, turn in enumerate(turns):
-            begin, end = self._turn_span(text, conversation, index, position)
-            position = end
-            if turn.is_trained:
-                spans.append((begin, end))
-        return text, spans
+    def _asked(self, conversation: Conversation, block: int) -> _Text:
+        guarded = self._guarded(self._template.adapted(conversation), block)
+        text = self._template.render(guarded.turns, guarded.tools, answer_next=True)
+        return _Text(text, (), guarded.marks)
 
-    def _rendered_by_marks(self, conversation: Conversation) -> tuple[str, list[Span]]:
-        """The same from a template that marks answers itself, with ``{% generation %}``."""
-        rendered: Any = render_jinja_template(
-            [[_as_template_turn(turn) for turn in conversation.messages]],
-            tools=self._tools(conversation),
-            chat_template=self._template,
-            return_assistant_tokens_mask=True,
-            **self.tokenizer.special_tokens_map,
-        )
-        ((text,), (spans,)) = rendered
-        return text, [self._with_end_of_turn(text, span) for span in spans]
+    def _guarded(self, conversation: Conversation, block: int) -> Guarded:
+        return self._control.guarded(self._template.turns(conversation), tools(conversation), block)
 
-    def _turn_span(self, text: str, conversation: Conversation, index: int, position: int) -> Span:
-        """What the turn at ``index`` adds after the header of its role, its end-of-turn token included."""
-        turns = conversation.messages
-        if index and turns[index].role is Role.ASSISTANT:
-            before = self._render(turns[:index], conversation, answer_next=True)
-            after = self._render(turns[: index + 1], conversation).rstrip()
-            if text.startswith(before) and text.startswith(after) and len(before) < len(after):
-                return len(before), len(after)
-        # Templates that rewrite earlier turns (dropped reasoning, for example) have no such prefixes.
-        begin = text.find(turns[index].content.strip(), position)
-        if begin < 0:
-            if not turns[index].is_trained:
-                return position, position
-            raise DataError(
-                "D013",
-                f"the chat template leaves out what turn {index + 1} says, so it cannot be trained",
-                fix="set trained: false for that turn or use another chat template",
-            )
-        return self._with_end_of_turn(text, (begin, begin + len(turns[index].content.strip())))
+    # Text to tokens
 
-    def _with_end_of_turn(self, text: str, span: Span) -> Span:
-        begin, end = span
-        following = self._special.match(text, end) if self._special else None
-        return (begin, following.end()) if following else (begin, begin + len(text[begin:end].rstrip()))
+    def _leave_whole(self) -> None:
+        """Tokenizers come with, or are left with, a length to cut or fill rows to."""
+        if self._backend.truncation or self._backend.padding:
+            self._backend.no_truncation()
+            self._backend.no_padding()
 
-    def _render(
-        self,
-        turns: Sequence[Message],
-        conversation: Conversation,
-        *,
-        answer_next: bool = False,
-    ) -> str:
-        return str(
-            self.tokenizer.apply_chat_template(
-                [_as_template_turn(turn) for turn in turns],
-                tools=self._tools(conversation),
-                tokenize=False,
-                add_generation_prompt=answer_next,
-            )
+    def _rows(self, texts: Sequence[_Text]) -> list[TokenRow | None]:
+        """A row of each text, or None where a mark in it did not get tokens of its own."""
+        encodings = self._backend.encode_batch([one.text for one in texts], add_special_tokens=False)
+        return [self._row(one, encoding) for one, encoding in zip(texts, encodings, strict=True)]
+
+    def _row(self, text: _Text, encoding: Any) -> TokenRow | None:
+        ids: list[int] = encoding.ids
+        trained = [False] * len(ids)
+        for begin, end in text.spans:
+            first = _first_token(encoding, begin, len(text.text))
+            behind = _first_token(encoding, end, len(text.text))
+            trained[first:behind] = [True] * (behind - first)
+        for place in _places(text):
+            found = _tokens_of(encoding, place)
+            if found is None:
+                return None
+            spelled = self._spelled[text.marks[text.text[place]]]
+            trained[found] = [trained[found.start]] * len(spelled)
+            ids[found] = spelled
+        if text.ended:
+            ids.append(int(self.tokenizer.eos_token_id))
+            trained.append(True)
+        return token_row(ids, trained)
+
+    def _first_row(self, texts: Iterable[_Text]) -> TokenRow:
+        """The row of the first text whose marks all get tokens of their own."""
+        for text in texts:
+            [row] = self._rows([text])
+            if row is not None:
+                return row
+        raise DataError(
+            "D017",
+            "the name of a special token cannot be kept as text by this tokenizer",
+            fix="leave out conversations that name the model's special tokens",
         )
 
-    def _tools(self, conversation: Conversation) -> Any:
-        return [tool.as_openai() for tool in conversation.tools] or None
-
-    # Special tokens inside the data
-
-    def _guarded(self, conversation: Conversation) -> tuple[Conversation, str]:
-        """The conversation with a mark inside every name of a special token, and the mark, or no mark."""
-        special = self._special
-        texts = "".join(_texts(conversation))
-        if special is None or not special.search(texts):
-            return conversation, ""
-        mark = next(chr(code) for code in _PRIVATE_USE if chr(code) not in texts)
-
-        def guard(text: str) -> str:
-            return special.sub(lambda found: found.group()[0] + mark + found.group()[1:], text)
-
-        return _mapped(conversation, guard), mark
-
-    def _tokens(self, text: str, mark: str) -> tuple[list[int], list[int]]:
-        """Token ids and where each begins in ``text``, both of shape [T]."""
-        if not mark or self._special is None:
-            encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-            return encoded["input_ids"], [begin for begin, _ in encoded["offset_mapping"]]
-        ids: list[int] = []
-        starts: list[int] = []
-        position = 0
-        for found in self._special.finditer(text):
-            self._extend(ids, starts, text[position : found.start()], position, mark)
-            ids.append(int(self.tokenizer.convert_tokens_to_ids(found.group())))
-            starts.append(found.start())
-            position = found.end()
-        self._extend(ids, starts, text[position:], position, mark)
-        return ids, starts
-
-    def _extend(self, ids: list[int], starts: list[int], text: str, position: int, mark: str) -> None:
-        places = [place for place, character in enumerate(text) if character != mark]
-        new_ids, new_starts = self._plain_ids(text.replace(mark, ""))
-        ids += new_ids
-        starts += [position + places[start] for start in new_starts]
-
-    def _plain_ids(self, text: str) -> tuple[list[int], list[int]]:
-        if not text:
-            return [], []
-        encoded = self.tokenizer(
-            text,
-            add_special_tokens=False,
-            return_offsets_mapping=True,
-            split_special_tokens=True,
-        )
-        return encoded["input_ids"], [begin for begin, _ in encoded["offset_mapping"]]
+    def _as_text(self, character: str) -> list[int]:
+        """The tokens of a character inside a text, even where it is the name of a special token."""
+        known = self._backend.token_to_id(character)
+        if known is not None and known not in self._backend.get_added_tokens_decoder():
+            return [known]
+        before = self._backend.encode_special_tokens
+        self._backend.encode_special_tokens = True
+        ids: list[int] = self._backend.encode(character, add_special_tokens=False).ids
+        self._backend.encode_special_tokens = before
+        return ids
 
 
-def _as_template_turn(turn: Message) -> dict[str, Any]:
-    """The form chat templates read; arguments are decoded, since templates encode them themselves."""
-    result: dict[str, Any] = {"role": turn.role.value, "content": turn.content}
-    if turn.tool_calls:
-        result["tool_calls"] = [
-            {
-                "type": "function",
-                "id": call.id,
-                "function": {"name": call.name, "arguments": call.decoded()},
-            }
-            for call in turn.tool_calls
-        ]
-    if turn.tool_call_id is not None:
-        result["tool_call_id"] = turn.tool_call_id
-    if turn.name is not None:
-        result["name"] = turn.name
-    return result
+def _places(text: _Text) -> list[int]:
+    """Where the marks of a text stand, the last one first."""
+    if not text.marks:
+        return []
+    return [place for place in reversed(range(len(text.text))) if text.text[place] in text.marks]
 
 
-def _texts(conversation: Conversation) -> Iterator[str]:
-    for turn in conversation.messages:
-        yield turn.content
-        for call in turn.tool_calls:
-            yield call.name
-            yield call.arguments
-    for tool in conversation.tools:
-        yield from _strings(tool.as_openai())
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _strings(key)
-            yield from _strings(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _strings(item)
-
-
-def _mapped(conversation: Conversation, change: Any) -> Conversation:
-    """The conversation with every text of it changed."""
-
-    def walk(value: Any) -> Any:
-        if isinstance(value, str):
-            return change(value)
-        if isinstance(value, Mapping):
-            return {walk(key): walk(item) for key, item in value.items()}
-        return [walk(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-    turns = tuple(
-        replace(
-            turn,
-            content=change(turn.content),
-            tool_calls=tuple(
-                replace(call, name=change(call.name), arguments=change(call.arguments))
-                for call in turn.tool_calls
-            ),
-        )
-        for turn in conversation.messages
+def _first_token(encoding: Any, place: int, size: int) -> int:
+    """The first token that begins at ``place`` or later in a text of ``size`` characters."""
+    token = next(
+        (found for at in range(place, size) if (found := encoding.char_to_token(at)) is not None), None
     )
-    tools = tuple(
-        replace(
-            tool,
-            name=change(tool.name),
-            description=change(tool.description),
-            parameters=walk(tool.parameters),
-        )
-        for tool in conversation.tools
-    )
-    return replace(conversation, messages=turns, tools=tools)
+    if token is None:
+        return len(encoding)
+    while token < len(encoding) and encoding.token_to_chars(token)[0] < place:
+        token += 1
+    return int(token)
+
+
+def _tokens_of(encoding: Any, place: int) -> slice | None:
+    """The tokens of the character at ``place`` if they are its alone."""
+    first = encoding.char_to_token(place)
+    if first is None:
+        return None
+    behind = first
+    while behind < len(encoding) and encoding.token_to_chars(behind) == (place, place + 1):
+        behind += 1
+    alone = behind > first and encoding.char_to_token(place + 1) in (behind, None)
+    return slice(first, behind) if alone else None
+
+
+def _parts(texts: Iterable[_Text], size: int) -> Iterator[list[_Text]]:
+    iterator = iter(texts)
+    while part := list(islice(iterator, size)):
+        yield part

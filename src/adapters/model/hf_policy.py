@@ -49,7 +49,7 @@ class HfPolicy:
         return self._packs
 
     def encode(self, conversation: Conversation) -> TokenRow:
-        return self._encoder.encode(conversation)
+        return self._encoder.encode([conversation])[0]
 
     def score(self, rows: Sequence[TokenRow]) -> LossTotal:
         with _evaluating(self.model):

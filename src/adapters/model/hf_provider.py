@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from ...domain.ports.hub import ModelFiles
 from ...domain.ports.model import Quantizer
 from .chat_encoder import ChatEncoder
 from .hf_policy import HfPolicy
+from .hub_cache import hub_files
 
 
 class HfModelProvider:
@@ -51,8 +52,9 @@ class HfModelProvider:
         seed: int,
         gradient_checkpointing: bool = False,
     ) -> HfPolicy:
-        tokenizer = self._tokenizer(model.name, model)
-        base = self._prepared(self._base(model), gradient_checkpointing)
+        place = self._place(model)
+        tokenizer = self._tokenizer(model.name, place)
+        base = self._prepared(self._base(model, place), gradient_checkpointing)
         chosen = target_modules(lora, base.config.model_type, _linear_modules(base))
         config = LoraConfig(
             r=lora.r,
@@ -67,15 +69,18 @@ class HfModelProvider:
             tuned = get_peft_model(base, config)
         return self._policy(model, tuned, tokenizer)
 
+    def encoder(self, model: ModelSpec) -> ChatEncoder:
+        return ChatEncoder(self._tokenizer(model.name, self._place(model)))
+
     def reopen(self, model: ModelSpec, weights: Path) -> HfPolicy:
         _check_weights(model, weights)
-        tokenizer = self._tokenizer(str(weights), model)
+        place = self._place(model)
+        tokenizer = self._tokenizer(str(weights), {})
         with _explained(str(weights)):
-            tuned = PeftModel.from_pretrained(self._base(model), str(weights))
+            tuned = PeftModel.from_pretrained(self._base(model, place), str(weights))
         return self._policy(model, tuned, tokenizer)
 
-    def _tokenizer(self, name: str, model: ModelSpec) -> PreTrainedTokenizerBase:
-        place = self._place(model) if name == model.name else {}
+    def _tokenizer(self, name: str, place: Mapping[str, Any]) -> PreTrainedTokenizerBase:
         try:
             tokenizer: Any = AutoTokenizer.from_pretrained(name, **place, trust_remote_code=False)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as cause:
@@ -90,6 +95,14 @@ class HfModelProvider:
                 expected="tokenizer.json or the tokenizer files of its family",
                 fix="put the tokenizer's files beside the weights",
             ) from cause
+        if not tokenizer.is_fast:
+            raise ModelError(
+                "M003",
+                "a tokenizer does not tell where in a text its tokens stand, so answers cannot be told apart",
+                where=name,
+                expected="a tokenizer.json",
+                fix="save it once with the tokenizers library's fast form of it",
+            )
         if tokenizer.eos_token_id is None:
             raise ModelError(
                 "M003",
@@ -99,25 +112,31 @@ class HfModelProvider:
             )
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
+        tokenizer.init_kwargs.pop("local_files_only", None)  # saved, it would tell how this machine found it
         return tokenizer  # type: ignore[no-any-return]
 
     def _place(self, model: ModelSpec) -> dict[str, Any]:
         """Where the model's files are; the kit knows no revision of the hub, so a pinned one is the hub's."""
-        return {"revision": model.revision} if model.revision else dict(self._files.arguments(model.name))
+        place = {"revision": model.revision} if model.revision else dict(self._files.arguments(model.name))
+        files = () if "local_files_only" in place else _files(model)
+        if files is None:
+            return place | {"local_files_only": True}
+        _check_safe(model.name, files)
+        return place
 
-    def _base(self, model: ModelSpec) -> PreTrainedModel:
+    def _base(self, model: ModelSpec, place: Mapping[str, Any]) -> PreTrainedModel:
         device = _device(model.device)
         dtype = _dtype(model.dtype, device)
         options = self._quantizer.load_options(device, dtype)
         with _explained(model.name):
             base: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
                 model.name,
-                **self._place(model),
+                **place,
                 **options,
                 dtype=getattr(torch, dtype),
                 attn_implementation=model.attention,
                 # transformers looks for LoRA weights beside the base model, in a place of its own choice.
-                adapter_kwargs=self._place(model),
+                adapter_kwargs=dict(place),
                 use_safetensors=True,
                 trust_remote_code=False,
             )
@@ -195,6 +214,32 @@ def _dtype(wanted: str, device: str) -> str:
     if wanted != "auto":
         return wanted
     return "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+
+
+_PICKLED = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
+"""Endings of pickles."""
+
+
+def _files(model: ModelSpec) -> tuple[str, ...] | None:
+    """Names of the model's files; None when its hub cannot be reached."""
+    folder = Path(model.name)
+    if folder.is_dir():
+        return tuple(path.name for path in folder.iterdir())
+    return () if folder.is_absolute() else hub_files(model.name, model.revision)
+
+
+def _check_safe(name: str, files: Sequence[str]) -> None:
+    """Refuses pickles alone; transformers would let a service of the hub convert them."""
+    pickled = sorted(file for file in files if file.endswith(_PICKLED))
+    if pickled and not any(file.endswith(".safetensors") for file in files):
+        raise ModelError(
+            "M002",
+            "a model's weights are pickles, whose reading can run code",
+            where=name,
+            got=", ".join(pickled[:3]),
+            expected="safetensors",
+            fix="take a model or a revision whose weights are safetensors",
+        )
 
 
 _RUNS_CODE = ("auto_mapping", "megatron_config", "tokenizer_kwargs")

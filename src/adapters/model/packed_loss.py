@@ -1,8 +1,8 @@
-"""Cross-entropy of several rows in one forward pass without padding.
+"""Cross-entropy of several rows in one forward pass, end to end or padded to one width.
 
-Rows are laid end to end in one sequence whose position ids restart at every row; without an attention mask
+End to end, rows are one sequence whose position ids restart at every row; without an attention mask
 transformers then builds the mask that keeps each row to itself. The vocabulary is projected at label
-positions only. Shapes: R rows, T tokens of all rows together, L labels, V vocabulary.
+positions only. Shapes: R rows, T tokens (of all rows together, or of the longest), L labels, V vocabulary.
 """
 
 from __future__ import annotations
@@ -21,11 +21,9 @@ def summed_loss(model: Any, rows: Sequence[TokenRow], *, packed: bool = True) ->
 
     Args:
         model: a causal language model of transformers, wrapped by PEFT or not.
-        packed: False runs the rows one after the other, for architectures that cannot keep them apart.
+        packed: False pads the rows to one width, for architectures that cannot keep them apart.
     """
-    if packed:
-        return _packed_loss(model, rows)
-    return torch.stack([_packed_loss(model, [row]) for row in rows]).sum()
+    return _packed_loss(model, rows) if packed or len(rows) == 1 else _padded_loss(model, rows)
 
 
 def _packed_loss(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
@@ -37,6 +35,23 @@ def _packed_loss(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
     restart = {"position_ids": positions_T[None]} if len(rows) > 1 else {}
     output = model(input_ids=ids_T[None], **restart, logits_to_keep=labels_L - 1, use_cache=False)
     return cross_entropy(output.logits[0].float(), ids_T[labels_L], reduction="sum")
+
+
+def _padded_loss(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
+    ids_RT = _padded([torch.frombuffer(row.ids, dtype=torch.int32).long() for row in rows], model)
+    mask_RT = _padded([torch.ones(len(row), dtype=torch.long) for row in rows], model)
+    trained_RT = _padded([torch.frombuffer(bytearray(row.trained), dtype=torch.bool) for row in rows], model)
+    columns_L = trained_RT.any(0).nonzero().squeeze(1)  # where any row has a label
+    logits_RLV = model(
+        input_ids=ids_RT, attention_mask=mask_RT, logits_to_keep=columns_L - 1, use_cache=False
+    ).logits
+    labels_RL = trained_RT[:, columns_L]
+    return cross_entropy(logits_RLV[labels_RL].float(), ids_RT[:, columns_L][labels_RL], reduction="sum")
+
+
+def _padded(parts: list[torch.Tensor], model: Any) -> torch.Tensor:
+    """One line a row, shape [R, T], with zeros on the right, which no token before them can see."""
+    return torch.nn.utils.rnn.pad_sequence(parts, batch_first=True).to(model.device)
 
 
 @torch.no_grad()

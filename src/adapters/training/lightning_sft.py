@@ -41,7 +41,7 @@ class SftModule(lightning.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.model = policy.model
-        self._packs = policy.packs
+        self._packs = not plan.padded and policy.packs
         self._plan = plan
         self._on_step = on_step
 

@@ -12,6 +12,34 @@ from ..model_spec import LoraSpec, ModelSpec, PolicyFacts
 from ..tokens import TokenRow
 
 
+class Encoder(Protocol):
+    """Turns conversations into what a model reads; it needs the tokenizer alone, no weights."""
+
+    @property
+    def identity(self) -> str:
+        """A sha256 over tokenizer, chat template and way of encoding: same identity, same tokens."""
+        ...
+
+    def encode(self, conversations: Sequence[Conversation]) -> list[TokenRow]:
+        """Each conversation whole, with its labels, in the order given.
+
+        Text of a conversation never becomes a special token.
+
+        Raises:
+            DataError: D013 when the chat template leaves out what should be trained, D016 when it refuses the
+                conversation.
+        """
+        ...
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The text of each token, for display, of the length of ``ids``.
+
+        Of several tokens that make one character together all but the last give an empty text, so that the
+        joined pieces are the whole text.
+        """
+        ...
+
+
 class Policy(Protocol):
     """A model with its tokenizer and the LoRA weights being tuned."""
 
@@ -61,6 +89,14 @@ class ModelProvider(Protocol):
 
         Raises:
             ModelError: M001 not found, M002 unreadable, M003 no tokenizer, M010, M011 target modules.
+        """
+        ...
+
+    def encoder(self, model: ModelSpec) -> Encoder:
+        """What the policy of ``load`` encodes with, loaded without any weights.
+
+        Raises:
+            ModelError: M001 not found, M002 unreadable, M003 no tokenizer.
         """
         ...
 

@@ -16,6 +16,7 @@ from .output import printable
 
 COMMANDS = {
     "init": "Write a commented recipe to start from.",
+    "data": "Look at the rows of a recipe before training on them.",
     "train": "Train a model as a recipe says.",
     "generate": "Ask the model of a run.",
     "runs": "List the runs and look at one.",
@@ -89,7 +90,11 @@ def _set_environment(debug: bool) -> None:
         "OMP_WAIT_POLICY": "PASSIVE",
     }
     if not debug:
-        settings |= {"TRANSFORMERS_VERBOSITY": "error", "DATASETS_VERBOSITY": "error"}
+        settings |= {
+            "TRANSFORMERS_VERBOSITY": "error",
+            "DATASETS_VERBOSITY": "critical",
+            "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+        }
     for name, value in settings.items():
         os.environ.setdefault(name, value)
 

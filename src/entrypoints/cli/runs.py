@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import click
 
 from .output import echo_json, echo_table
+from .summary import say_figures
 
 _FOLDER = click.option("--runs", "folder", default="runs", show_default=True, help="The folder of the runs.")
 _JSON = click.option("as_json", "--json", is_flag=True, help="Print JSON.")
@@ -73,21 +71,4 @@ def show_run(run: str, folder: str, as_json: bool) -> None:
             ("folder", found.path),
         ],
     )
-    rows = list(_figures(manifest))
-    if rows:
-        click.echo()
-        echo_table(["held-out rows", "before", "after"], rows, right=(1, 2))
-
-
-def _figures(manifest: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    before, after = manifest.get("before") or {}, manifest.get("after") or {}
-    rows = []
-    for name, loss in before.get("losses", {}).items():
-        then = after.get("losses", {}).get(name)
-        rows.append((f"{name}: loss", f"{loss['loss']:.3f}", f"{then['loss']:.3f}" if then else "-"))
-    for name, graded in before.get("graded", {}).items():
-        then = after.get("graded", {}).get(name)
-        for part, value in graded["parts"].items():
-            title = f"{name}: {part.replace('_', ' ')} (of {graded['rows']})"
-            rows.append((title, f"{value:.0f}", f"{then['parts'].get(part, 0):.0f}" if then else "-"))
-    return rows
+    say_figures(manifest)

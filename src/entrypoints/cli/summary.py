@@ -1,59 +1,84 @@
-"""What a finished run says: figures before and after, one answer, and what to do next."""
+"""What a run says: its mixture, figures before and after, one answer, and what to do next."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ...domain.run import Evaluation, RunManifest
+from ...domain.run import RunManifest
+from ...domain.schedule import perplexity
 from .output import echo_table, printable
 
 
 def say_result(manifest: RunManifest, path: Path) -> None:
-    """Prints the figures of a run."""
+    """Prints the figures of a run that has just ended, and how to ask it."""
+    say_figures(asdict(manifest))
     click.echo()
-    if manifest.data:
-        echo_table(
-            ["source", "rows", "drawn", "planned", "realised", "passes"],
-            [
-                (
-                    s.name,
-                    s.kept,
-                    s.drawn,
-                    f"{s.planned:.1%}",
-                    f"{s.realised or 0:.1%}",
-                    f"{s.passes or 0:.2f}",
-                )
-                for s in manifest.data.sources
-            ],
-            right=(1, 2, 3, 4, 5),
-        )
-        click.echo()
-    if manifest.before and manifest.after and manifest.before.losses:
-        echo_table(
-            ["held-out rows", "before", "after"], figures(manifest.before, manifest.after), right=(1, 2)
-        )
-        click.echo()
     _say_sample(path)
     click.echo(f"{manifest.steps} steps in {manifest.seconds:.0f} s. Weights: {path / 'lora'}")
     click.echo(f'Ask it:  cesello generate --run {shlex.quote(str(path))} "..."')
 
 
-def figures(before: Evaluation, after: Evaluation) -> Iterator[tuple[str, str, str]]:
-    """A line for every figure taken before and after."""
-    for name, loss in before.losses.items():
-        then = after.losses[name]
-        yield f"{name}: loss", f"{loss.loss:.3f}", f"{then.loss:.3f}"
-        yield f"{name}: perplexity", f"{loss.perplexity:.2f}", f"{then.perplexity:.2f}"
-    for name, graded in before.graded.items():
-        for part in graded.parts:
-            title = f"{name}: {part.replace('_', ' ')} (of {graded.rows})"
-            yield title, f"{graded.parts[part]:.0f}", f"{after.graded[name].parts.get(part, 0):.0f}"
+def say_figures(manifest: Mapping[str, Any]) -> None:
+    """Prints mixture and figures of a run's manifest as it is in its file; what it lacks is left out."""
+    sources = (manifest.get("data") or {}).get("sources")
+    if sources:
+        click.echo()
+        echo_mixture(sources)
+    rows = list(_figures(manifest.get("before") or {}, manifest.get("after") or {}))
+    if rows:
+        click.echo()
+        echo_table(["held-out rows", "before", "after"], rows, right=(1, 2))
+
+
+def echo_mixture(sources: Sequence[Mapping[str, Any]]) -> None:
+    """Prints what the steps draw from every source.
+
+    Args:
+        sources: as in a manifest; see ``SourceManifest``.
+    """
+    total = sum(source.get("drawn_tokens") or 0 for source in sources)
+    echo_table(
+        ["source", "rows", "drawn", "planned", "realised", "tokens", "of tokens", "passes"],
+        [
+            (
+                source["name"],
+                _cell(source.get("kept")),
+                _cell(source.get("drawn")),
+                _cell(source.get("planned"), ".1%"),
+                _cell(source.get("realised"), ".1%"),
+                _cell(source.get("drawn_tokens")),
+                _cell((source.get("drawn_tokens") or 0) / total if total else None, ".1%"),
+                _cell(source.get("passes"), ".2f"),
+            )
+            for source in sources
+        ],
+        right=range(1, 8),
+    )
+
+
+def _cell(value: float | None, form: str = "") -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _figures(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """A line for every figure that was taken before the training, and after it if it went so far."""
+    for name, loss in before.get("losses", {}).items():
+        then = after.get("losses", {}).get(name)
+        yield f"{name}: loss", f"{loss['loss']:.3f}", f"{then['loss']:.3f}" if then else "-"
+        ppl = [f"{perplexity(one['loss']):.2f}" if one else "-" for one in (loss, then)]
+        yield f"{name}: perplexity", ppl[0], ppl[1]
+    for name, graded in before.get("graded", {}).items():
+        then = after.get("graded", {}).get(name)
+        for part, value in graded["parts"].items():
+            title = f"{name}: {part.replace('_', ' ')} (of {graded['rows']})"
+            yield title, f"{value:.0f}", f"{then['parts'].get(part, 0):.0f}" if then else "-"
 
 
 def _say_sample(path: Path) -> None:

@@ -72,24 +72,13 @@ def _doubles(loaded: LoadedRecipe) -> bool:
 
 
 def _train(loaded: LoadedRecipe, as_json: bool, debug: bool) -> None:
-    from dependency_injector import providers
-
     from ..requests import finetune_request, recipe_container
-    from ..signals import SignalStop, listening
-    from .quiet import quieten
     from .summary import say_result
-    from .watch import make_observer
+    from .watch import watched
 
     container = recipe_container(loaded)
-    observer, stop = make_observer(), SignalStop()
-    container.observer.override(providers.Object(observer))
-    container.stop.override(providers.Object(stop))
-    with listening(stop):
-        try:
-            quieten(debug)
-            manifest = container.finetune()(finetune_request(loaded))
-        finally:
-            observer.close()
+    with watched(container, debug):
+        manifest = container.finetune()(finetune_request(loaded))
     path = Path(loaded.recipe.output) / manifest.id
     if as_json:
         echo_json(manifest)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
+from dependency_injector import providers
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from ...domain.schedule import StepReport
+from ..container import Container
+from ..signals import SignalStop, listening
+from .quiet import quieten
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -124,3 +130,17 @@ def figures(report: StepReport) -> str:
 def make_observer() -> TerminalObserver | LineObserver:
     """The right one for where standard error goes."""
     return TerminalObserver() if sys.stderr.isatty() else LineObserver()
+
+
+@contextmanager
+def watched(container: Container, debug: bool) -> Iterator[None]:
+    """Within this, what the container makes shows how it goes, and SIGINT and SIGTERM stop it."""
+    observer, stop = make_observer(), SignalStop()
+    container.observer.override(providers.Object(observer))
+    container.stop.override(providers.Object(stop))
+    with listening(stop):
+        try:
+            quieten(debug)
+            yield
+        finally:
+            observer.close()

@@ -21,6 +21,9 @@ def check_contradictions(document: Document) -> None:
     _check_names(document)
     _check_weights(document)
     _check_lengths(document)
+    _check_code(document)
+    _check_functions(document)
+    _check_streams(document)
     _check_generate(document)
 
 
@@ -91,6 +94,37 @@ def _check_lengths(document: Document) -> None:
             )
 
 
+def _check_code(document: Document) -> None:
+    """Code comes from one place."""
+    places = ("modules", "package", "folder")
+    for keys, source in _sources_of_kind(document, "stdlib"):
+        given = [place for place in places if source.get(place) is not None]
+        if len(given) > 1:
+            what = f"functions come from {given[0]} or from {given[1]}, not from both"
+            _contradiction(document, (*keys, given[1]), what, "remove one, or make two sources of it")
+
+
+def _check_functions(document: Document) -> None:
+    for keys, source in _sources_of_kind(document, "python"):
+        given = [key for key in ("function", "entry_point") if source.get(key) is not None]
+        if len(given) > 1:
+            what = "rows come from a function or from an entry_point, not from both"
+            _contradiction(document, (*keys, "entry_point"), what, "remove one of them")
+        elif not given and not document.is_wrong(keys):
+            example = "function: module:function, of a file under root, or an entry_point"
+            document.report(keys, missing_key((*keys, "function"), document, example))
+
+
+def _check_streams(document: Document) -> None:
+    for keys, source in _sources_of_kind(document, "hub"):
+        split = document.sound(*keys, "split")
+        if isinstance(split, str) and "[" in split and source.get("streaming") is True:
+            what = "a stream has no slices of a split"
+            part = quoted(split[split.index("[") :])
+            fix = f"write slice: {part} and the split without it, or set streaming to false"
+            _contradiction(document, (*keys, "split"), what, fix)
+
+
 def _check_generate(document: Document) -> None:
     named = ((source.get("name"), index) for index, source in _sources(document))
     places = {name: index for name, index in named if isinstance(name, str)}
@@ -117,6 +151,12 @@ def _contradiction(document: Document, keys: Keys, what: str, fix: str, **compar
 
 def _sources(document: Document) -> Iterator[tuple[int, dict[str, Any]]]:
     return _maps(document, "data", "sources")
+
+
+def _sources_of_kind(document: Document, kind: str) -> Iterator[tuple[Keys, dict[str, Any]]]:
+    for index, source in _sources(document):
+        if source.get("kind") == kind:
+            yield ("data", "sources", index), source
 
 
 def _maps(document: Document, *keys: str) -> Iterator[tuple[int, dict[str, Any]]]:

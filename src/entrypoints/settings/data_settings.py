@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
+from ...domain.row_slice import RowSlice
 from .section import Section, Text
 
 Shape: TypeAlias = Literal[
@@ -18,6 +20,56 @@ Shape: TypeAlias = Literal[
     "xlam",
     "text",
     "bfcl",
+    "prompt",
+]
+
+
+def _sliced(text: str) -> str:
+    try:
+        RowSlice.parse(text)
+    except ValueError as cause:
+        raise PydanticCustomError("row_slice", "{reason}", {"reason": str(cause)}) from cause
+    return text
+
+
+def _wanted(value: Any) -> Any:
+    choices = value if isinstance(value, list) else [value]
+    if not choices or not all(isinstance(choice, str | int | float) for choice in choices):
+        raise PydanticCustomError("wanted_value", "text, a number, true or false, or a list of them")
+    return value
+
+
+def _task(value: Any) -> Any:
+    task = {"name": value} if isinstance(value, str) else value
+    if not isinstance(task, dict) or not isinstance(task.get("name"), str) or not task["name"]:
+        raise PydanticCustomError("reasoning_task", "a task's name, or a map with its name and settings")
+    return task
+
+
+_NAME = "[A-Za-z_][A-Za-z0-9_]*"
+_SCALAR = {"type": ["string", "number", "boolean"]}
+PackageName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+Slice: TypeAlias = Annotated[str, AfterValidator(_sliced)]
+Wanted: TypeAlias = Annotated[
+    Any,
+    PlainValidator(_wanted),
+    WithJsonSchema({"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]}),
+]
+Task: TypeAlias = Annotated[
+    Any,
+    PlainValidator(_task),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {
+                    "type": "object",
+                    "properties": {"name": {"type": "string", "minLength": 1}},
+                    "required": ["name"],
+                },
+            ]
+        }
+    ),
 ]
 
 
@@ -39,6 +91,14 @@ class SourceSettings(Section):
     columns: dict[str, Text] = Field(
         default={},
         description="Standard column name: the source's own, as {prompt: problem, completion: solution}.",
+    )
+    slice: Slice | None = Field(
+        default=None,
+        description='Read this part alone, as "[:5%]", "[100:]" or "[-100:]", with the quotes; null: all.',
+    )
+    where: dict[Text, Wanted] = Field(
+        default={},
+        description="Keep rows whose own column has this value, as {language: it} or {language: [it, en]}.",
     )
     max_samples: int | None = Field(
         default=None, ge=1, description="Use at most so many rows, a seeded sample of all; null: all of them."
@@ -78,7 +138,8 @@ class FileSource(SourceSettings):
 
     kind: Literal["file"] = Field(description="Files of your own.")
     path: Text = Field(
-        description="Under root: a file (jsonl, json, csv, parquet, arrow), a folder, or a pattern with *.",
+        description="Under root: a file (jsonl, json, csv (.gz, .zst), parquet, arrow), a folder, or "
+        "a pattern with *.",
         examples=["data/conversations.jsonl"],
     )
 
@@ -97,8 +158,7 @@ class PackageSource(SourceSettings):
     """Data that an installed Python package carries."""
 
     kind: Literal["package"] = Field(description="Data that an installed Python package carries.")
-    package: str = Field(
-        pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
+    package: PackageName = Field(
         description="The package's name on PyPI.",
         examples=["bfcl-eval"],
     )
@@ -112,15 +172,70 @@ class PackageSource(SourceSettings):
 
 
 class StdlibSource(SourceSettings):
-    """Functions of the running Python's standard library: their docstring asks, their code answers."""
+    """Functions of Python code that is here already: their docstring asks, their code answers."""
 
-    kind: Literal["stdlib"] = Field(description="Functions of the running Python's standard library.")
+    kind: Literal["stdlib"] = Field(
+        description="Documented functions of Python code: of its standard library, a package, or a folder."
+    )
     modules: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] | None = Field(
-        default=None, description="Modules to take, as [json, textwrap]; null: all of them."
+        default=None,
+        description="Modules of the standard library, as [json, textwrap]; null: all, unless there is a "
+        "package or a folder.",
+    )
+    package: PackageName | None = Field(
+        default=None, description="An installed package instead, by its name on PyPI or in an import."
+    )
+    folder: Text | None = Field(default=None, description="A folder of your own code instead, under root.")
+
+
+class ReasoningGymSource(SourceSettings):
+    """Generated tasks with answers that can be verified; needs pip install "cesello[reasoning]"."""
+
+    kind: Literal["reasoning_gym"] = Field(description="Tasks generated by the package reasoning-gym.")
+    tasks: tuple[Task, ...] = Field(
+        strict=False,
+        min_length=1,
+        description="Names of its tasks, or maps of a name and settings, as {name: chain_sum, max_terms: 3}.",
+        examples=[["chain_sum", "letter_counting"]],
+    )
+    size: int = Field(default=500, ge=1, description="Rows of every task; a task's own size goes before.")
+    seed: int = Field(default=0, ge=0, description="Another seed, other rows.")
+
+
+class PythonSource(SourceSettings):
+    """What a function of your own gives: an iterable of mappings, each a row."""
+
+    kind: Literal["python"] = Field(description="Rows that a function of your own gives. It is run.")
+    function: str | None = Field(
+        default=None,
+        pattern=rf"^{_NAME}(\.{_NAME})*:{_NAME}$",
+        description="module:function; the module is a .py file or a package under root. Null: entry_point.",
+        examples=["my_rows:generate"],
+    )
+    entry_point: Text | None = Field(
+        default=None,
+        description="What an installed package offers in the group cesello.sources; null: function.",
+    )
+    arguments: dict[Text, Any] = Field(default={}, description="What it is called with, by name.")
+
+
+class ReplaySource(SourceSettings):
+    """Prompts that the untouched base model answers: training on what it says keeps it from forgetting."""
+
+    kind: Literal["replay"] = Field(description="Prompts that the untouched base model answers.")
+    path: Text = Field(
+        description="Files of prompts, as of the kind file, in any shape; answers in them are not used.",
+        examples=["data/prompts.jsonl"],
+    )
+    max_new_tokens: int = Field(default=256, ge=1, description="Longest answer, in tokens.")
+    temperature: float = Field(
+        default=0.0, ge=0, allow_inf_nan=False, description="0 takes the likeliest token every time."
     )
 
 
-Source: TypeAlias = HubSource | FileSource | PackageSource | StdlibSource
+Source: TypeAlias = (
+    HubSource | FileSource | PackageSource | StdlibSource | ReasoningGymSource | PythonSource | ReplaySource
+)
 
 
 class MixtureSettings(Section):
@@ -140,6 +255,23 @@ class MixtureSettings(Section):
     )
 
 
+class CopiesSettings(Section):
+    """Rows that say the same. Copies of held-out rows are never trained on."""
+
+    drop: Literal["none", "exact", "near"] = Field(
+        default="exact",
+        description="Train once on rows that are the same in one or two sources (exact), or also on rows "
+        "that are nearly the same (near); none keeps them all.",
+    )
+    similarity: float = Field(
+        default=0.8,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of word groups in common from which two rows are nearly the same, 0 to 1.",
+    )
+
+
 class DataSettings(Section):
     """What the model learns from."""
 
@@ -148,10 +280,11 @@ class DataSettings(Section):
         description="Put before conversations that bring none of their own; null: none.",
     )
     max_tokens: int = Field(default=1024, ge=1, description="Longest row, in tokens.")
-    overlong: Literal["truncate", "drop"] = Field(
-        default="truncate", description="What happens to a longer row."
+    overlong: Literal["truncate", "drop", "split"] = Field(
+        default="truncate", description="A longer row is cut off, left out, or cut into several."
     )
     mixture: MixtureSettings = MixtureSettings()
+    copies: CopiesSettings = CopiesSettings()
     sources: tuple[Annotated[Source, Field(discriminator="kind")], ...] = Field(
         strict=False, min_length=1, description="The datasets, each with a name and a weight."
     )

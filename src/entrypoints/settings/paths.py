@@ -45,8 +45,10 @@ def check_paths(document: Document, root: Path) -> None:
     for index, source in enumerate(sources if isinstance(sources, list) else []):
         keys: Keys = ("data", "sources", index)
         kind = source.get("kind") if isinstance(source, dict) else None
-        if kind == "file":
+        if kind in ("file", "replay"):
             _check_under_root(document, (*keys, "path"), root)
+        elif kind == "stdlib":
+            _check_under_root(document, (*keys, "folder"), root)
         elif kind == "package":
             files = source.get("files")
             for position in range(len(files) if isinstance(files, list) else 0):

@@ -90,7 +90,17 @@ class TrainingSettings(Section):
         description="Optimizer steps; null: until data.mixture.stop ends the training.",
         examples=[100],
     )
-    batch_size: int = Field(default=4, ge=1, description="Rows of one forward pass.")
+    batching: Literal["rows", "grouped", "packed"] = Field(
+        default="rows",
+        description="rows: as they are drawn; grouped: rows of like length together; packed: sequences "
+        "filled up to data.max_tokens with whole rows.",
+    )
+    batch_size: int = Field(
+        default=4, ge=1, description="Rows of one forward pass; when packed, sequences of it."
+    )
+    window: int = Field(
+        default=1024, ge=1, description="grouped, packed: so many rows may change places with each other."
+    )
     accumulate: int = Field(default=1, ge=1, description="Forward passes of one optimizer step.")
     learning_rate: float = Field(
         default=2e-4, gt=0, allow_inf_nan=False, description="The peak, after the warmup."

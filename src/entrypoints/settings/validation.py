@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ...domain.errors import UsageError
+from .data_settings import Source
 from .document import Document, Keys, Where
 from .problems import listed, nearest, pick, quoted, shown
 from .recipe import LATER_ALGORITHMS, Recipe
@@ -101,7 +102,9 @@ def _example_of(key: str, model: type[BaseModel]) -> str:
 
 
 def _missing_kind(detail: ErrorDetails, keys: Keys, document: Document) -> UsageError:
-    return missing_key((*keys, "kind"), document, "kind: hub, file, package or stdlib")
+    first, *others = (get_args(model.model_fields["kind"].annotation)[0] for model in get_args(Source))
+    *middle, last = others
+    return missing_key((*keys, "kind"), document, f"kind: {', '.join([first, *middle])} or {last}")
 
 
 def _unknown_choice(detail: ErrorDetails, keys: Keys, document: Document) -> UsageError:
@@ -158,6 +161,16 @@ def _wrong_form(detail: ErrorDetails, keys: Keys, document: Document) -> UsageEr
     )
 
 
+def _wrong_slice(detail: ErrorDetails, keys: Keys, document: Document) -> UsageError:
+    return _problem(
+        "C010",
+        f"{document.dotted(keys)} is no part of the rows: {detail['msg']}",
+        document.value_place(keys),
+        'write a slice as in Python, in rows or in %, as "[:5%]" or "[100:200]"',
+        got=shown(document.as_written(keys)),
+    )
+
+
 def _later_version(detail: ErrorDetails, keys: Keys, document: Document) -> UsageError:
     known = f"{', '.join(LATER_ALGORITHMS)} come in a later version"
     return _problem(
@@ -194,6 +207,8 @@ def _conversion(value: Any, expected: str, name: str) -> str:
         return "write it without a decimal point"
     if expected == _TEXT and isinstance(value, bool | int | float):
         return "put it between quotes"
+    if expected == _TEXT and isinstance(value, list | dict):
+        return "write text; where it starts with a bracket, put it between quotes"
     if expected == _LIST:
         return "write it as [first, second]"
     if expected == _KEYS:
@@ -211,5 +226,6 @@ _DESCRIPTIONS: dict[str, Callable[[ErrorDetails, Keys, Document], UsageError]] =
     "string_too_short": _wrong_form,
     "string_too_long": _wrong_form,
     "string_pattern_mismatch": _wrong_form,
+    "row_slice": _wrong_slice,
     "later_version": _later_version,
 } | dict.fromkeys(_BOUNDS, _out_of_range)

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from cesello.application.evaluate import Evaluate
-from cesello.application.prepare_source import Example, PreparedSource
+from cesello.application.prepare_source import PreparedSource
 from cesello.domain.conversation import Conversation, Message, Role, ToolCall
 from cesello.domain.errors import Interrupted
 from cesello.domain.evaluation import EvaluationSpec, GradedSpec
+from cesello.domain.example import Example
 from cesello.domain.run import Evaluation
 from cesello.domain.source import SourceSpec
-from tests.fakes.model import FACTS, FakePolicy
+from tests.fakes.examples import FakeExamples
+from tests.fakes.model import FACTS, FakeEncoder, FakePolicy
 from tests.fakes.reward import FakeRewardModel
 from tests.fakes.run import FakeStop, RecordingObserver
 
@@ -28,9 +30,9 @@ def chat(question: str, reference: Mapping[str, Any] | None = None) -> Conversat
 
 
 def source(name: str, *conversations: Conversation) -> PreparedSource:
-    policy = FakePolicy(FACTS)
-    held = tuple(Example(one, policy.encode(one)) for one in conversations)
-    return PreparedSource(SourceSpec(name), "memory", len(held), (), held)
+    rows = zip(conversations, FakeEncoder().encode(conversations), strict=True)
+    examples = FakeExamples([Example(f"{name}:{number}", *row) for number, row in enumerate(rows)])
+    return PreparedSource(SourceSpec(name), "memory", examples, len(examples), (), range(len(examples)))
 
 
 CHAT = source("chat", *(chat(" ".join(["word"] * count)) for count in (5, 1, 3, 2, 4)))

@@ -15,6 +15,7 @@ import pytest
 from dependency_injector import providers
 
 from cesello.application.finetune import FinetuneRequest
+from cesello.application.prepare_data import DataRequest
 from cesello.application.prepare_source import RowRules
 from cesello.domain.errors import DataError, Interrupted, ModelError, RetryableError
 from cesello.domain.evaluation import EvaluationSpec, GradedSpec
@@ -25,6 +26,7 @@ from cesello.domain.schedule import StepReport, TrainingPlan
 from cesello.domain.source import SourceSpec
 from cesello.entrypoints.container import make_container
 from tests.fakes.data import FakeDatasetSource
+from tests.fakes.examples import FakeExampleStore, FakeNearCopies
 from tests.fakes.model import FakeModelProvider
 from tests.fakes.reward import FakeRewardModel
 from tests.fakes.run import FakeRunFolder, FakeRunStore, FakeStop, FixedClock, RecordingObserver
@@ -43,17 +45,24 @@ CHAT = [{"instruction": f"question {number}", "response": "yes"} for number in r
 REQUEST = FinetuneRequest(
     name="demo",
     recipe="algorithm: sft\n",
-    model=ModelSpec("fake"),
+    data=DataRequest(
+        model=ModelSpec("fake"),
+        sources=(SourceSpec("calls", 0.75, holdout=4), SourceSpec("chat", 0.25, holdout=2)),
+        mixture=MixtureSpec(seed=5),
+        plan=TrainingPlan(max_steps=6, batch_size=2, accumulate=2, learning_rate=1e-3, seed=5),
+        max_steps=6,
+        rules=RowRules(seed=5, system_prompt="Be brief."),
+    ),
     lora=LoraSpec(),
-    sources=(SourceSpec("calls", 0.75, holdout=4), SourceSpec("chat", 0.25, holdout=2)),
-    mixture=MixtureSpec(seed=5),
-    plan=TrainingPlan(max_steps=6, batch_size=2, accumulate=2, learning_rate=1e-3, seed=5),
-    max_steps=6,
-    rules=RowRules(seed=5, system_prompt="Be brief."),
     evaluation=EvaluationSpec(samples=1, graded=(GradedSpec("calls", "fake", 3),)),
     versions={"torch": "0"},
     machine="a machine",
 )
+
+
+def changed(**data: Any) -> FinetuneRequest:
+    """The request with other data."""
+    return replace(REQUEST, data=replace(REQUEST.data, **data))
 
 
 @dataclass
@@ -66,6 +75,7 @@ class Workshop:
             "chat": FakeDatasetSource(CHAT, "chat"),
         }
     )
+    store: FakeExampleStore = field(default_factory=FakeExampleStore)
     provider: FakeModelProvider = field(default_factory=FakeModelProvider)
     runs: FakeRunStore = field(default_factory=FakeRunStore)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
@@ -76,6 +86,8 @@ class Workshop:
         fakes: dict[str, Any] = {
             "model_provider": self.provider,
             "sources": self.sources,
+            "example_store": self.store,
+            "near_copies": FakeNearCopies(),
             "policy_optimizer": FakePolicyOptimizer(),
             "rewards": {"fake": FakeRewardModel()},
             "run_store": self.runs,
@@ -118,15 +130,18 @@ def workshop() -> Workshop:
 def test_the_phases_come_in_order(workshop: Workshop) -> None:
     workshop.finetune()
     assert workshop.observer.phases == [
-        ("loading fake", None),
+        ("loading the tokenizer of fake", None),
         ("reading calls", None),
+        ("tokenising calls", 12),
         ("reading chat", None),
+        ("tokenising chat", 8),
+        ("loading fake", None),
         ("evaluating before", 4 + 2 + 3 + 1),
         ("training", 6),
         ("evaluating after", 4 + 2 + 3 + 1),
         ("saving", None),
     ]
-    assert workshop.observer.done == [0, 12, 8, 10, 6, 10, 0]
+    assert workshop.observer.done == [0, 12, 12, 8, 8, 0, 10, 6, 10, 0]
 
 
 def test_a_completed_run_tells_all_that_went_in_and_came_out(workshop: Workshop) -> None:
@@ -204,7 +219,7 @@ def test_the_same_request_gives_the_same_run() -> None:
 
 
 def test_an_order_that_ends_shortens_the_run(workshop: Workshop) -> None:
-    request = replace(REQUEST, mixture=MixtureSpec(max_passes=1), max_steps=None)
+    request = changed(mixture=MixtureSpec(max_passes=1), max_steps=None)
     manifest = workshop.finetune(request)
     assert manifest.steps == manifest.planned_steps == 3
     assert manifest.data is not None
@@ -221,10 +236,20 @@ def test_no_heavy_library_is_loaded() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_what_was_prepared_is_not_prepared_again(workshop: Workshop) -> None:
+    first = workshop.finetune()
+    again = Workshop(store=workshop.store, runs=FakeRunStore())
+    assert again.finetune().data == first.data
+    assert [name for name, _ in again.observer.phases][:2] == [
+        "loading the tokenizer of fake",
+        "loading fake",
+    ]
+
+
 # Nothing is created before model and data are known to be good
 
 
-@pytest.mark.parametrize("phase", ["loading fake", "reading calls", "reading chat"])
+@pytest.mark.parametrize("phase", ["reading calls", "tokenising calls", "reading chat", "loading fake"])
 def test_a_stop_in_the_preparation_leaves_nothing(workshop: Workshop, phase: str) -> None:
     workshop.in_phase(phase, workshop.stop.ask)
     with pytest.raises(Interrupted):
@@ -241,13 +266,13 @@ def test_a_source_that_fails_leaves_nothing(workshop: Workshop) -> None:
 
 def test_a_model_that_fails_leaves_nothing_and_reads_nothing(workshop: Workshop) -> None:
     with pytest.raises(ModelError, match="M001"):
-        workshop.finetune(replace(REQUEST, model=ModelSpec("missing")))
-    assert workshop.observer.phases == [("loading missing", None)]
+        workshop.finetune(changed(model=ModelSpec("missing")))
+    assert workshop.observer.phases == [("loading the tokenizer of missing", None)]
     assert workshop.runs.runs == []
 
 
 def test_a_mixture_without_rows_leaves_nothing(workshop: Workshop) -> None:
-    greedy = replace(REQUEST, sources=(SourceSpec("calls", holdout=50), SourceSpec("chat", holdout=2)))
+    greedy = changed(sources=(SourceSpec("calls", holdout=50), SourceSpec("chat", holdout=2)))
     with pytest.raises(DataError, match="D021"):
         workshop.finetune(greedy)
     assert workshop.runs.runs == []
@@ -322,7 +347,7 @@ def test_a_failure_in_the_last_evaluation_keeps_the_weights_too(workshop: Worksh
 
 def test_a_loss_that_is_not_finite_fails_the_run(workshop: Workshop) -> None:
     with pytest.raises(ModelError, match="M020"):
-        workshop.finetune(replace(REQUEST, plan=replace(REQUEST.plan, learning_rate=1e30)))
+        workshop.finetune(changed(plan=replace(REQUEST.data.plan, learning_rate=1e30)))
     assert workshop.manifest.status is RunStatus.FAILED
     assert str(workshop.manifest.error).startswith("error[M020]")
     assert len(workshop.run.metrics) == 1

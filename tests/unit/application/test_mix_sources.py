@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import signal
-from itertools import chain
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain, islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cesello.application.mix_sources import MixedData, mix, realised
-from cesello.application.prepare_source import Example, PreparedSource
+from cesello.application.prepare_source import PreparedSource
+from cesello.domain.batching import Batching, BatchSpec
 from cesello.domain.conversation import user
 from cesello.domain.errors import DataError
-from cesello.domain.mixture import MixtureSpec, StopRule
+from cesello.domain.example import Example
+from cesello.domain.mixture import Mixture, MixtureSource, MixtureSpec, StopRule
 from cesello.domain.schedule import TrainingPlan
 from cesello.domain.source import SourceSpec
 from cesello.domain.tokens import TokenRow, token_row
+from tests.fakes.examples import FakeExamples
 
 
-def example(token: int, *, truncated: bool = False) -> Example:
-    return Example(user("x"), token_row([token, token, token], [False, True, True], truncated=truncated))
+def example(token: int, *, truncated: bool = False, length: int = 3) -> Example:
+    trained = [False] + [True] * (length - 1)
+    return Example("x:1", user("x"), token_row([token] * length, trained, truncated=truncated))
 
 
-def source(name: str, rows: int, weight: float = 1.0, first: int = 0) -> PreparedSource:
-    train = tuple(example(first + index, truncated=index == 0) for index in range(rows))
-    held_out = (example(first + 99),)
+def source(
+    name: str, rows: int, weight: float = 1.0, first: int = 0, lengths: Sequence[int] = (3,)
+) -> PreparedSource:
+    """One row held out, then ``rows`` to train on, of the given lengths in turn."""
+    train = [
+        example(first + index, truncated=index == 0, length=lengths[index % len(lengths)])
+        for index in range(rows)
+    ]
+    examples = FakeExamples([example(first + 99), *train])
+    spec = SourceSpec(name, weight)
     return PreparedSource(
-        SourceSpec(name, weight), f"file {name}", rows + 3, train, held_out, {"exact copy": 2}
+        spec, f"file {name}", examples, rows + 3, range(1, rows + 1), range(1), {"exact copy": 2}
     )
 
 
@@ -39,9 +52,10 @@ def mixed(
     accumulate: int = 3,
     warmup: int = 0,
     spec: MixtureSpec | None = None,
+    batching: BatchSpec | None = None,
 ) -> MixedData:
     plan = TrainingPlan(max_steps or 0, batch_size, accumulate, warmup_steps=warmup)
-    return mix(sources, spec or MixtureSpec(), plan, max_steps)
+    return mix(sources, spec or MixtureSpec(), plan, max_steps, batching)
 
 
 def rows_of(data: MixedData) -> list[TokenRow]:
@@ -54,7 +68,7 @@ def test_steps_have_micro_batches_of_the_planned_size(steps: int, batch_size: in
     assert len(data.batches) == data.plan.max_steps == steps
     assert all(len(step) == accumulate for step in data.batches)
     assert all(len(micro_batch) == batch_size for micro_batch in chain(*data.batches))
-    assert data.manifest.rows_planned == len(data.draws) == steps * batch_size * accumulate
+    assert data.manifest.rows_planned == len(data.batches.rows) == steps * batch_size * accumulate
     assert data.manifest.ended_by == "max_steps"
 
 
@@ -68,8 +82,10 @@ def test_cutting_a_step_differently_leaves_its_rows_as_they_are() -> None:
 def test_the_rows_are_those_of_the_draws() -> None:
     sources = [source("a", 4), source("b", 4, first=100)]
     data = mixed(sources, 2)
-    assert rows_of(data) == [sources[draw.source].train[draw.row].tokens for draw in data.draws]
-    held = {one.held_out[0].tokens.ids[0] for one in sources}
+    order = Mixture(MixtureSpec(), tuple(MixtureSource(one.spec.name, 1.0, 4) for one in sources)).order()
+    drawn = [sources[source].examples.tokens(1 + row) for source, row, _ in islice(order, 12)]
+    assert rows_of(data) == drawn
+    held = {one.held_out()[0].tokens.ids[0] for one in sources}
     assert not held & {row.ids[0] for row in rows_of(data)}
 
 
@@ -110,7 +126,7 @@ def test_what_was_drawn_is_counted_after_the_training() -> None:
 
 def test_the_digest_sees_held_out_rows_too() -> None:
     one, other = source("a", 3), source("a", 3)
-    moved = PreparedSource(one.spec, one.origin, one.read, one.train, (example(5),), {})
+    moved = replace(one, examples=FakeExamples([example(5), *(one.examples.example(i) for i in one.train)]))
     assert mixed([one], 1).manifest.digest == mixed([other], 1).manifest.digest
     assert mixed([one], 1).manifest.digest != mixed([moved], 1).manifest.digest
 
@@ -124,3 +140,67 @@ def test_a_source_that_is_only_evaluated_needs_no_rows() -> None:
     data = mixed([source("a", 3), source("b", 0, 0.0)], 1)
     assert realised(data, 1).sources[1].passes == 0.0
     assert data.manifest.sources[1].held_out == 1
+
+
+# Grouped and packed
+
+
+LENGTHS = (3, 9, 4, 7, 2, 10)
+
+
+@given(
+    st.integers(1, 12),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.sampled_from([Batching.GROUPED, Batching.PACKED]),
+)
+def test_moved_rows_keep_their_shares_and_fill_every_step(
+    steps: int, batch_size: int, accumulate: int, method: Batching
+) -> None:
+    sources = [source("a", 50, 3.0, lengths=LENGTHS), source("b", 40, 1.0, first=200, lengths=(5, 6))]
+    data = mixed(
+        sources, steps, batch_size=batch_size, accumulate=accumulate,
+        batching=BatchSpec(method, max_tokens=12, window=32),
+    )  # fmt: skip
+    assert len(data.batches) == steps
+    assert all(len(step) == accumulate for step in data.batches)
+    a, b = realised(data, steps).sources
+    drawn = (a.drawn or 0) + (b.drawn or 0)
+    # Grouping takes all rows of every window; packing may leave out those of the last one's fullest packs.
+    slack = 1 if method is Batching.GROUPED else 2 + 4 * batch_size
+    assert abs((a.drawn or 0) - 0.75 * drawn) <= slack
+
+
+@given(st.integers(1, 6))
+def test_packed_passes_hold_no_more_than_they_may_and_every_row_once(window: int) -> None:
+    data = mixed(
+        [source("a", 30, lengths=LENGTHS)], None, batch_size=1, accumulate=1,
+        spec=MixtureSpec(stop=StopRule.ALL_SEEN),
+        batching=BatchSpec(Batching.PACKED, max_tokens=12, window=window),
+    )  # fmt: skip
+    assert all(sum(map(len, rows)) <= 12 for step in data.batches for rows in step)
+    assert sorted(row.ids[0] for row in rows_of(data)) == list(range(30))
+
+
+def test_the_digest_knows_how_rows_are_moved() -> None:
+    digests = {
+        mixed([source("a", 30, lengths=LENGTHS)], 3, batching=batching).manifest.digest
+        for batching in (
+            BatchSpec(),
+            BatchSpec(Batching.GROUPED),
+            BatchSpec(Batching.PACKED, max_tokens=12),
+            BatchSpec(Batching.PACKED, max_tokens=24),
+            BatchSpec(Batching.PACKED, max_tokens=12, window=7),
+        )
+    }
+    assert len(digests) == 5
+
+
+def test_a_step_can_be_read_by_itself() -> None:
+    data = mixed([source("a", 20)], 4)
+    steps = list(data.batches)
+    assert data.batches[2] == steps[2]
+    assert data.batches[-1] == steps[-1]
+    assert data.batches[1:3] == steps[1:3]
+    with pytest.raises(IndexError):
+        data.batches[4]

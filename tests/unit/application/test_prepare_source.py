@@ -9,12 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cesello.application.prepare_source import PreparedSource, PrepareSource, RowRules
+from cesello.application.prepare_source import Ask, PreparedSource, PrepareSource, RowRules
+from cesello.application.read_source import OnProblem
 from cesello.domain.conversation import Conversation, Role
 from cesello.domain.errors import DataError, Interrupted
-from cesello.domain.source import SourceSpec
+from cesello.domain.example import Example
+from cesello.domain.generation import Completion, Sampling
+from cesello.domain.row_slice import RowSlice
+from cesello.domain.source import Replay, SourceSpec
 from tests.fakes.data import FakeDatasetSource
-from tests.fakes.model import FACTS, FakePolicy
+from tests.fakes.examples import FakeExampleStore
+from tests.fakes.model import FakeEncoder
 from tests.fakes.run import FakeStop, RecordingObserver
 
 
@@ -32,38 +37,51 @@ def prepared(
     *,
     observer: RecordingObserver | None = None,
     stop: FakeStop | None = None,
+    store: FakeExampleStore | None = None,
+    ask: Ask | None = None,
+    on_problem: OnProblem | None = None,
     **spec: Any,
 ) -> PreparedSource:
-    observer = observer or RecordingObserver()
-    observer.phase("reading")
-    prepare = PrepareSource(observer, stop or FakeStop())
-    policy = FakePolicy(FACTS)
-    return prepare(FakeDatasetSource(rows, "s"), SourceSpec("s", **spec), policy.encode, rules or RowRules())
+    prepare = PrepareSource(store or FakeExampleStore(), observer or RecordingObserver(), stop or FakeStop())
+    return prepare(
+        FakeDatasetSource(rows, "s"),
+        SourceSpec("s", **spec),
+        FakeEncoder(),
+        rules or RowRules(),
+        ask=ask,
+        on_problem=on_problem,
+    )
 
 
-def questions(examples: tuple[Any, ...]) -> list[str]:
+def train(made: PreparedSource) -> list[Example]:
+    return [made.examples.example(index) for index in made.train]
+
+
+def questions(examples: Sequence[Example]) -> list[str]:
     return [example.conversation.messages[0].content for example in examples]
 
 
 @given(st.integers(1, 40), st.integers(0, 40), st.integers(0, 3))
 def test_held_out_rows_are_never_trained_on(count: int, holdout: int, seed: int) -> None:
     made = prepared(numbered(count), RowRules(seed=seed), holdout=holdout)
-    train, held = set(questions(made.train)), set(questions(made.held_out))
-    assert not train & held
-    assert len(train) + len(held) == made.read == count
+    trained, held = set(questions(train(made))), set(questions(made.held_out()))
+    assert not trained & held
+    assert len(trained) + len(held) == made.read == count
     assert len(held) == min(holdout, count)
 
 
 def test_the_split_depends_on_the_seed_and_on_nothing_else() -> None:
     one = prepared(numbered(30), RowRules(seed=1))
     assert prepared(numbered(30), RowRules(seed=1)) == one
-    assert set(questions(prepared(numbered(30), RowRules(seed=2)).held_out)) != set(questions(one.held_out))
+    assert set(questions(prepared(numbered(30), RowRules(seed=2)).held_out())) != set(
+        questions(one.held_out())
+    )
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", "d"]), min_size=1, max_size=20), st.integers(0, 3))
 def test_a_copy_is_used_once_and_counted(letters: list[str], holdout: int) -> None:
     made = prepared([row(letter) for letter in letters], holdout=holdout)
-    used = questions((*made.train, *made.held_out))
+    used = questions([*train(made), *made.held_out()])
     assert sorted(used) == sorted(set(letters))
     assert made.dropped.get("exact copy", 0) == len(letters) - len(set(letters))
 
@@ -74,15 +92,15 @@ def test_the_same_question_with_another_answer_is_no_copy() -> None:
 
 def test_max_samples_is_a_seeded_sample_of_all_rows() -> None:
     made = prepared(numbered(40), holdout=3, max_samples=10)
-    assert (len(made.train), len(made.held_out)) == (7, 3)
+    assert (len(made.train), len(made.held_out())) == (7, 3)
     assert made.dropped == {"over max_samples": 30}
-    assert set(questions((*made.train, *made.held_out))) != {f"question {number}" for number in range(10)}
+    assert set(questions([*train(made), *made.held_out()])) != {f"question {number}" for number in range(10)}
 
 
 def test_lengths_in_characters_are_kept_to_and_counted() -> None:
     rows = [row("a" * length, "b") for length in (1, 4, 5, 9, 10)]
     made = prepared(rows, holdout=0, min_characters=5, max_characters=10)
-    assert sorted(map(len, questions(made.train))) == [4, 5, 9]
+    assert sorted(map(len, questions(train(made)))) == [4, 5, 9]
     assert made.dropped == {"under 5 characters": 1, "over 10 characters": 1}
 
 
@@ -91,13 +109,13 @@ LONG = [row("short"), row("long", "word " * 20)]
 
 def test_an_overlong_row_is_cut_and_says_so() -> None:
     made = prepared(LONG, RowRules(max_tokens=10), holdout=0)
-    assert sorted((len(one.tokens), one.tokens.truncated) for one in made.train) == [(6, False), (10, True)]
+    assert sorted((len(one.tokens), one.tokens.truncated) for one in train(made)) == [(6, False), (10, True)]
     assert made.dropped == {}
 
 
 def test_an_overlong_row_is_dropped_and_counted() -> None:
     made = prepared(LONG, RowRules(max_tokens=10, overlong="drop"), holdout=0)
-    assert questions(made.train) == ["short"]
+    assert questions(train(made)) == ["short"]
     assert made.dropped == {"over 10 tokens": 1}
 
 
@@ -135,7 +153,7 @@ def test_the_system_prompt_is_for_chats_and_not_for_text() -> None:
     rules = RowRules(system_prompt="Be brief.")
     own = {"messages": [{"role": "system", "content": "Be long."}, {"role": "assistant", "content": "b"}]}
     made = prepared([row("a"), own, {"text": "once upon"}], rules, holdout=0)
-    firsts = {first(one.conversation) for one in made.train}
+    firsts = {first(one.conversation) for one in train(made)}
     assert firsts == {(Role.SYSTEM, "Be brief."), (Role.SYSTEM, "Be long."), (Role.ASSISTANT, "once upon")}
 
 
@@ -147,7 +165,7 @@ def test_shape_and_columns_of_the_spec_are_used() -> None:
     rows: list[Mapping[str, Any]] = [{"problem": "a", "solution": "b", "text": "c"}]
     columns = {"prompt": "problem", "completion": "solution"}
     made = prepared(rows, shape="prompt_completion", columns=columns, holdout=0)
-    assert [turn.content for turn in made.train[0].conversation.messages] == ["a", "b"]
+    assert [turn.content for turn in train(made)[0].conversation.messages] == ["a", "b"]
 
 
 def test_a_malformed_row_is_named() -> None:
@@ -155,7 +173,7 @@ def test_a_malformed_row_is_named() -> None:
         prepared([row("a"), {"text": ""}])
 
 
-@pytest.mark.parametrize("at", [1, 5, 6, 12])
+@pytest.mark.parametrize("at", [1, 5, 6, 7])
 def test_a_stop_is_heard_while_rows_are_read_and_while_they_are_encoded(at: int) -> None:
     with pytest.raises(Interrupted):
         prepared(numbered(6), stop=FakeStop(at_check=at))
@@ -164,4 +182,112 @@ def test_a_stop_is_heard_while_rows_are_read_and_while_they_are_encoded(at: int)
 def test_every_row_is_reported() -> None:
     observer = RecordingObserver()
     prepared(numbered(7), observer=observer)
-    assert observer.done == [7]
+    assert observer.phases == [("reading s", None), ("tokenising s", 7)]
+    assert observer.done == [7, 7]
+
+
+# Slices and values of columns
+
+
+def test_a_slice_is_of_the_rows_as_they_are_read() -> None:
+    made = prepared(numbered(10), slice=RowSlice.parse("[2:4]"), holdout=0)
+    assert made.read == 2
+    assert set(questions(train(made))) == {"question 2", "question 3"}
+    assert prepared(numbered(10), slice=RowSlice.parse("[-30%:]"), holdout=0).read == 3
+
+
+def test_a_slice_that_no_row_is_in_is_an_empty_source() -> None:
+    with pytest.raises(DataError, match=r"D002.*source \"s\".*slice"):
+        prepared(numbered(3), slice=RowSlice.parse("[5:]"))
+
+
+def test_rows_with_other_values_are_counted_by_reason() -> None:
+    rows = [row("a") | {"language": "it"}, row("b") | {"language": "en"}, row("c")]
+    made = prepared(rows, where={"language": "it"}, holdout=0)
+    assert questions(train(made)) == ["a"]
+    assert made.dropped == {"language is not it": 1, "no language": 1}
+
+
+# Overlong rows in parts
+
+
+def test_an_overlong_row_is_split_and_keeps_every_token() -> None:
+    made = prepared(LONG, RowRules(max_tokens=10, overlong="split"), holdout=0)
+    whole = prepared(LONG, holdout=0)
+    parts = [token for one in train(made) for token in one.tokens.ids]
+    assert sorted(parts) == sorted(token for one in train(whole) for token in one.tokens.ids)
+    assert all(len(one.tokens) <= 10 for one in train(made))
+    assert made.split == 1
+
+
+def test_no_part_of_a_held_out_row_is_trained_on() -> None:
+    made = prepared(LONG, RowRules(max_tokens=10, overlong="split"), holdout=1)
+    assert not set(questions(train(made))) & set(questions(made.held_out()))
+
+
+# What was prepared is found again
+
+
+def test_the_same_request_is_served_from_the_store() -> None:
+    store, observer = FakeExampleStore(), RecordingObserver()
+    first = prepared(numbered(9), store=store)
+    assert prepared(numbered(9), store=store, observer=observer, weight=3.0).examples is first.examples
+    assert observer.phases == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"holdout": 2}, {"max_samples": 4}, {"rules": RowRules(seed=1)}, {"rules": RowRules(max_tokens=4)}],
+)
+def test_another_request_is_not(change: dict[str, Any]) -> None:
+    store = FakeExampleStore()
+    prepared(numbered(9), store=store)
+    prepared(numbered(9), store=store, **change)
+    assert len(store.kept) == 2
+
+
+def test_a_failure_leaves_nothing_in_the_store() -> None:
+    store = FakeExampleStore()
+    with pytest.raises(DataError):
+        prepared([row("a"), {"text": ""}], store=store)
+    assert store.kept == {}
+
+
+# All problems at once
+
+
+def test_every_wrong_row_is_told_and_left_out() -> None:
+    masked = {"messages": [{"role": "assistant", "content": "b", "trained": False}]}
+    problems: list[DataError] = []
+    made = prepared([row("a"), {"text": ""}, masked, row("b")], on_problem=problems.append, holdout=0)
+    assert [(one.code, one.where) for one in problems] == [("D012", "s:2"), ("D015", "s:3")]
+    assert made.dropped == {"malformed": 2}
+    assert sorted(questions(train(made))) == ["a", "b"]
+
+
+# Prompts that the base model answers
+
+
+def answers(prompts: Sequence[Conversation], sampling: Sampling) -> list[Completion]:
+    """An answer with the last word of the question; to 1 it finds no end, to 2 nothing to say."""
+    last = [prompt.messages[-1].content.split()[-1] for prompt in prompts]
+    return [Completion("" if word == "2" else f"I say {word}", 3, word != "1") for word in last]
+
+
+def test_a_replayed_source_is_trained_on_the_base_models_answers() -> None:
+    made = prepared(numbered(4), replay=Replay(64), ask=answers, holdout=0)
+    said = {one.conversation.messages[-1].content for one in train(made)}
+    assert said == {"I say 0", "I say 3"}
+    assert made.dropped == {"answer not finished": 1, "empty answer": 1}
+
+
+def test_only_as_many_prompts_are_answered_as_are_wanted() -> None:
+    asked: list[int] = []
+
+    def counting(prompts: Sequence[Conversation], sampling: Sampling) -> list[Completion]:
+        asked.append(len(prompts))
+        assert sampling.max_new_tokens == 64
+        return [Completion("yes", 1, True)] * len(prompts)
+
+    prepared(numbered(40), replay=Replay(64), ask=counting, max_samples=10)
+    assert sum(asked) == 10

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,10 +23,9 @@ from cesello.domain.mixture import (
     MixtureSpec,
     StopRule,
     integer_shares,
-    permutation,
-    source_counts,
-    source_order,
 )
+from cesello.domain.permutation import permutation
+from cesello.domain.source_order import source_counts, source_order
 
 shares_lists = st.lists(st.integers(0, 40), min_size=1, max_size=6).filter(any)
 weights = st.floats(0.001, 1000, allow_nan=False) | st.just(0.0)
@@ -48,7 +50,7 @@ def mixtures(draw: st.DrawFn) -> Mixture:
 
 
 def drawn(mixture: Mixture, draws: Sequence[Draw]) -> list[int]:
-    counts = Counter(draw.source for draw in draws)
+    counts = Counter(source for source, _, _ in draws)
     return [counts[index] for index in range(len(mixture.sources))]
 
 
@@ -124,20 +126,50 @@ def test_the_order_from_a_position_is_the_tail_of_the_whole(mixture: Mixture, st
     assert list(mixture.order(start)) == list(mixture.order())[start:]
 
 
+@given(mixtures(), st.integers(0, 100), st.integers(1, 5))
+def test_ranks_share_the_order_out_without_overlap(mixture: Mixture, start: int, ranks: int) -> None:
+    """Dealt out and put back together in turn, the order is whole again, from any position."""
+    shards = [list(mixture.order(start, rank=rank, ranks=ranks)) for rank in range(ranks)]
+    whole = list(mixture.order(start))
+    assert [shards[n % ranks][n // ranks] for n in range(len(whole))] == whole
+    assert sum(map(len, shards)) == len(whole)
+
+
+@given(st.integers(0, 100), st.integers(0, 5))
+def test_a_cycle_too_long_to_be_kept_gives_the_same_order(start: int, more: int) -> None:
+    """Shares of large primes are computed draw by draw; each stays within 1 of its share there too."""
+    shares = (70_001 + more, 60_013, 3)
+    total = sum(shares)
+    whole = list(islice(source_order(shares), start + 50))
+    assert list(islice(source_order(shares, start), 50)) == whole[start:]
+    for n in range(1, len(whole) + 1):
+        assert all(abs(total * whole[:n].count(i) - n * share) < total for i, share in enumerate(shares))
+
+
+@given(st.lists(st.integers(1, 10**7), min_size=1, max_size=6), st.floats(0, 1))
+def test_a_temperature_gives_shares_of_a_short_cycle(rows: list[int], temperature: float) -> None:
+    sources = [MixtureSource(str(index), 0.0, count) for index, count in enumerate(rows)]
+    shares = integer_shares(MixtureSpec(temperature=temperature), sources)
+    powers = [count**temperature for count in rows]
+    assert sum(shares) <= 2**16 + len(rows)
+    for share, power in zip(shares, powers, strict=True):
+        assert share / sum(shares) == pytest.approx(power / sum(powers), abs=1e-4)
+
+
 @given(mixtures())
 def test_no_row_comes_again_before_all_have_come(mixture: Mixture) -> None:
     draws = list(mixture.order())
     for index, source in enumerate(mixture.sources):
-        mine = [draw for draw in draws if draw.source == index]
+        mine = [draw for draw in draws if draw[0] == index]
         for begin in range(0, len(mine), source.rows):
             one_pass = mine[begin : begin + source.rows]
-            assert len({draw.row for draw in one_pass}) == len(one_pass)
-            assert {draw.pass_index for draw in one_pass} == {begin // source.rows}
+            assert len({row for _, row, _ in one_pass}) == len(one_pass)
+            assert {pass_index for _, _, pass_index in one_pass} == {begin // source.rows}
 
 
 @given(mixtures())
 def test_no_row_comes_more_often_than_allowed(mixture: Mixture) -> None:
-    counts = Counter((draw.source, draw.row) for draw in mixture.order())
+    counts = Counter((source, row) for source, row, _ in mixture.order())
     assert max(counts.values()) <= mixture.spec.max_passes
 
 
@@ -181,7 +213,13 @@ def test_a_permutation_holds_every_row_once(rows: int, key: str) -> None:
     assert sorted(permutation(rows, key)) == list(range(rows))
 
 
-PERMUTATION_OF_8 = [7, 2, 1, 6, 5, 0, 3, 4]
+@given(st.integers(0, 40_000), st.integers(0, 40_000))
+def test_a_longer_permutation_keeps_the_order_of_the_shorter(one: int, other: int) -> None:
+    short, long = sorted((one, other))
+    assert [row for row in permutation(long, "k") if row < short] == list(permutation(short, "k"))
+
+
+PERMUTATION_OF_8 = [0, 4, 1, 6, 5, 2, 3, 7]
 
 
 def test_a_permutation_is_the_same_for_ever() -> None:
@@ -218,9 +256,33 @@ def test_other_shares_give_another_digest(one: Mixture, other: Mixture) -> None:
     assert Mixture(same_else, other.sources).digest(prints[1]) != one.digest(prints[0])
 
 
-DIGEST = "4b5793e2a685b52b37559190faf18a60330d62c119e2d4a15243039f29e5eeee"
+DIGEST = "40a8e784dd9db2aac9fc0ceba84c98cb4298a01700c7a5f3d4e473ffae9126a1"
 
 
 def test_the_digest_is_the_same_for_ever() -> None:
     sources = (MixtureSource("code", 0.5, 3), MixtureSource("chat", 0.25, 5))
     assert Mixture(MixtureSpec(seed=7), sources).digest(["a", "b"]) == DIGEST
+
+
+ORDER_OF_ANOTHER_PROCESS = """
+from hashlib import sha256
+from cesello.domain.mixture import Mixture, MixtureSource, MixtureSpec
+sources = (MixtureSource("code", 0.6, 900), MixtureSource("chat", 0.3, 70), MixtureSource("it", 0.1, 500))
+mixture = Mixture(MixtureSpec(seed=11, max_passes=3), sources)
+print(mixture.digest(["a", "b", "c"]), sha256(repr(list(mixture.order())).encode()).hexdigest())
+"""
+
+
+def test_another_process_with_the_same_digest_draws_the_same_order() -> None:
+    """Python gives every process other hashes of its texts, and none of them may matter."""
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", ORDER_OF_ANOTHER_PROCESS],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(told) == 1

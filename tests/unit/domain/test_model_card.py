@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cesello.domain.mixture import MixtureManifest, SourceManifest
+from cesello.domain.mixture_manifest import MixtureManifest, SourceManifest
 from cesello.domain.model_card import model_card
 from cesello.domain.run import Evaluation, GradedSet, RunManifest, RunStatus, SourceLoss
 from tests.fakes.model import FACTS
 
-SOURCE = SourceManifest("chat|it", "file a.jsonl", "ff", 9, 7, 2, {}, 0, 70, 30, 0.25, 0.5)
+SOURCE = SourceManifest("chat|it", "file a.jsonl", "ff", 9, 7, 2, {}, 0, 0, 70, 30, 0.25, 0.5)
 BEFORE = Evaluation({"chat": SourceLoss(2, 10, 2.0)}, {"calls": GradedSet("fc", 4, {"valid": 0.0})})
 AFTER = Evaluation({"chat": SourceLoss(2, 10, 1.5)}, {"calls": GradedSet("fc", 4, {"valid": 3.0})})
 MANIFEST = RunManifest(
@@ -23,7 +23,7 @@ MANIFEST = RunManifest(
     steps=3,
     planned_steps=5,
     model=FACTS,
-    data=MixtureManifest("d1", 7, 9, (SOURCE,)),
+    data=MixtureManifest("d1", 7, "rows", 9, (SOURCE,)),
     before=BEFORE,
     after=AFTER,
 )

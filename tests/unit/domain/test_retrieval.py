@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cesello.domain.document import Chunk
@@ -14,6 +14,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max
 
 
 @given(st.lists(numbers, min_size=1, max_size=8).filter(any))
+@example([5e-324, 5e-324])
 def test_a_unit_vector_has_length_one_and_the_same_direction(vector: list[float]) -> None:
     unit = unit_vector(vector)
     assert math.isclose(math.hypot(*unit), 1.0)

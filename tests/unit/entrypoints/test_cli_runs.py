@@ -23,7 +23,29 @@ MANIFEST: dict[str, Any] = {
     "planned_steps": 30,
     "seconds": 119.6,
     "model": {"name": "org/tiny"},
-    "data": {"digest": "d1gest"},
+    "data": {
+        "digest": "d1gest",
+        "sources": [
+            {
+                "name": "chat",
+                "kept": 90,
+                "planned": 0.75,
+                "realised": 0.74,
+                "drawn": 74,
+                "drawn_tokens": 600,
+                "passes": 0.82,
+            },
+            {
+                "name": "calls",
+                "kept": 20,
+                "planned": 0.25,
+                "realised": 0.26,
+                "drawn": 26,
+                "drawn_tokens": 400,
+                "passes": 1.3,
+            },
+        ],
+    },
     "before": {
         "losses": {"chat": {"rows": 2, "tokens": 10, "loss": 2.5}},
         "graded": {"calls": {"reward": "function_calling", "rows": 24, "parts": {"valid_json": 0.0}}},
@@ -102,7 +124,10 @@ def test_a_run_is_shown_with_its_figures(capsys: pytest.CaptureFixture[str]) -> 
     assert plain["steps"] == "30 of 30 in 120 s"
     assert plain["data digest"] == "d1gest"
     assert plain["folder"] == str(path)
+    assert plain["chat"] == "90 74 75.0% 74.0% 600 60.0% 0.82"
+    assert plain["calls"] == "20 26 25.0% 26.0% 400 40.0% 1.30"
     assert plain["chat: loss"] == "2.500 1.250"
+    assert plain["chat: perplexity"] == "12.18 3.49"
     assert plain["calls: valid json (of 24)"] == "0 22"
 
 
@@ -110,6 +135,13 @@ def test_a_run_is_shown_with_its_figures(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_run_is_found_by_id_name_and_folder(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     write()
     assert json.loads(output(capsys, "show", name, "--json")) == MANIFEST
+
+
+def test_a_run_that_was_not_trained_yet_has_a_plan_and_no_more(capsys: pytest.CaptureFixture[str]) -> None:
+    data = {"digest": "d", "sources": [{"name": "chat", "kept": 9, "planned": 1.0, "drawn": None}]}
+    write(status="failed", data=data, before=None, after=None)
+    lines = [line.split() for line in output(capsys, "show", "demo").splitlines()]
+    assert ["chat", "9", "-", "100.0%", "-", "-", "-", "-"] in lines
 
 
 def test_a_failed_run_says_why(capsys: pytest.CaptureFixture[str]) -> None:

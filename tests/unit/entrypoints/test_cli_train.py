@@ -107,6 +107,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return container
 
     monkeypatch.setattr("cesello.entrypoints.requests.make_container", with_fakes)
+    monkeypatch.setenv("CESELLO_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "chat.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     (tmp_path / "small.yaml").write_text(RECIPE)
@@ -123,7 +124,7 @@ def test_a_training_says_its_figures_and_what_to_do_next(capsys: pytest.CaptureF
     out, err = capsys.readouterr()
     [folder] = Path("runs").iterdir()
     words = [line.split() for line in out.splitlines()]
-    assert ["chat", "8", "6", "100.0%", "100.0%", "0.75"] in words
+    assert ["chat", "8", "6", "100.0%", "100.0%", "108", "100.0%", "0.75"] in words
     assert ["chat:", "loss", "2.000", "0.800"] in words
     assert f"Weights: runs/{folder.name}/lora" in out
     assert f"cesello generate --run runs/{folder.name}" in out
@@ -132,8 +133,10 @@ def test_a_training_says_its_figures_and_what_to_do_next(capsys: pytest.CaptureF
     assert "after   tuned heard question" in out
     phases = [line for line in err.splitlines() if not line.startswith(" ")]
     assert phases == [
-        "loading fake",
+        "loading the tokenizer of fake",
         "reading chat",
+        "tokenising chat (0/12)",
+        "loading fake",
         "evaluating before (0/7)",
         "training (0/3)",
         "evaluating after (0/7)",

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from tests.repository import ROOT, pyproject
 
-NAMES = ["lock.txt", "lock-cpu.txt", "lock-cuda.txt"]
+NAMES = ["lock.txt", "lock-cpu.txt", "lock-cuda.txt", "lock-built.txt"]
 TEXTS = {name: (ROOT / "requirements" / name).read_text() for name in NAMES}
 PIN = re.compile(r"^([a-z0-9][a-z0-9.-]*)==([^\s;]+)", re.MULTILINE)
 ENTRY = re.compile(
@@ -20,7 +20,9 @@ ENTRY = re.compile(
 
 PROJECT = pyproject()["project"]
 REQUIREMENTS = [
-    Requirement(text) for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+    Requirement(text)
+    for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for text in group
 ]
 MALWARE = {"lightning": ["2.6.2", "2.6.3"]}
 

@@ -86,10 +86,26 @@ def test_an_answer_file_that_is_missing_is_named(kit: Path) -> None:
         list(source(kit, "data/more.jsonl", join=Join("data/answers", "id")).rows())
 
 
-def test_a_join_without_a_match_is_an_empty_source(kit: Path) -> None:
+def test_a_join_without_a_match_gives_no_rows(kit: Path) -> None:
     (kit / "some-data" / "some_data" / "data" / "answers" / "q.json").write_text('{"id": "z"}')
-    with pytest.raises(DataError, match=r'D002.*source "functions"'):
+    assert list(source(kit, "data/q.json", join=Join("data/answers", "id")).rows()) == []
+
+
+def test_a_key_that_is_no_plain_value_is_named(kit: Path) -> None:
+    (kit / "some-data" / "some_data" / "data" / "q.json").write_text('{"id": ["q0"]}')
+    with pytest.raises(DataError, match=r"D003.*some-data/data/q\.json:1"):
         list(source(kit, "data/q.json", join=Join("data/answers", "id")).rows())
+
+
+def test_the_identity_follows_the_files_and_what_is_joined(kit: Path) -> None:
+    join = Join("data/answers", "id")
+    plain, joined = source(kit, "data/q.json").identity, source(kit, "data/q.json", join=join).identity
+    assert plain == source(kit, "data/q.json").identity
+    (kit / "some-data" / "some_data" / "data" / "answers" / "q.json").write_text('{"id": "z"}')
+    assert source(kit, "data/q.json").identity == plain
+    assert len({plain, joined, source(kit, "data/q.json", join=join).identity}) == 3
+    with pytest.raises(DataError, match="D001"):
+        _ = source(kit, "data/nothing.json").identity
 
 
 @pytest.mark.parametrize(
@@ -97,7 +113,6 @@ def test_a_join_without_a_match_is_an_empty_source(kit: Path) -> None:
     [
         (b'{"id": 1}\n{"id"\n', "D003", "some-data/data/q.json:2"),
         ('{"id": "é"}\n'.encode("latin-1"), "D003", "some-data/data/q.json"),
-        (b"", "D002", 'source "functions"'),
     ],
 )
 def test_a_broken_file_is_named_as_a_person_knows_it(

@@ -37,6 +37,7 @@ evaluation:
 """
 """Line numbers of the cases below are of this text with one piece of it replaced."""
 
+FILE = "kind: file\n      path: chat.jsonl"
 DATA = GOOD[GOOD.index("data:") : GOOD.index("training:")]
 
 
@@ -144,6 +145,138 @@ CASES = {
     ),
     "two sources of one name": Broken(
         "C008", "recipe.yaml:12:13", "name: chat", "name: code", fix="recipe.yaml:9:13"
+    ),
+    "slice of no form": Broken(
+        "C010", "recipe.yaml:11:14", "weight: 1.0", 'slice: "5%"', fix='"[:5%]" or "[100:200]"'
+    ),
+    "slice of nothing": Broken(
+        "C010", "recipe.yaml:11:14", "weight: 1.0", 'slice: "[5%:5%]"', fix="keeps no row"
+    ),
+    "slice without quotes": Broken("C003", "recipe.yaml:11:14", "weight: 1.0", "slice: [5%:]", fix="quotes"),
+    "slice that YAML takes for a number": Broken(
+        "C003", "recipe.yaml:11:14", "weight: 1.0", "slice: 10", fix="between quotes"
+    ),
+    "where that is a list": Broken(
+        "C003", "recipe.yaml:11:14", "weight: 1.0", "where: [a]", fix="the keys of data.sources.code.where"
+    ),
+    "where that wants nothing": Broken(
+        "C003", "recipe.yaml:11:24", "weight: 1.0", "where: {language: }", fix="give it a value"
+    ),
+    "where that wants one of none": Broken(
+        "C003", "recipe.yaml:11:25", "weight: 1.0", "where: {language: []}", fix="a list of them"
+    ),
+    "where that wants a map": Broken(
+        "C003", "recipe.yaml:11:25", "weight: 1.0", "where: {language: {a: b}}", fix="text, a number"
+    ),
+    "shape that is not known": Broken(
+        "C005", "recipe.yaml:11:14", "weight: 1.0", "shape: promt", fix='"prompt"'
+    ),
+    "code of two places": Broken(
+        "C007", "recipe.yaml:12:16", "weight: 1.0", "modules: [json]\n      package: attrs", fix="remove one"
+    ),
+    "code of two places, another way": Broken(
+        "C007", "recipe.yaml:12:15", "weight: 1.0", "package: attrs\n      folder: src", fix="two sources"
+    ),
+    "package of the wrong form": Broken(
+        "C010", "recipe.yaml:11:16", "weight: 1.0", "package: ../x", fix="matches"
+    ),
+    "folder of code outside the root": Broken(
+        "C011", "recipe.yaml:11:15", "weight: 1.0", "folder: ../src", fix="widen root"
+    ),
+    "folder of code by a link": Broken(
+        "C011", "recipe.yaml:11:15", "weight: 1.0", "folder: link", fix="widen root"
+    ),
+    "slice of a stream's split": Broken(
+        "C007",
+        "recipe.yaml:15:14",
+        "kind: file\n      path: chat.jsonl",
+        'kind: hub\n      repo: a/b\n      split: "train[:5%]"\n      streaming: true',
+        fix='write slice: "[:5%]"',
+    ),
+    "no tasks": Broken("C006", "recipe.yaml:12", FILE, "kind: reasoning_gym", fix="add tasks: [chain_sum"),
+    "tasks of none": Broken(
+        "C004", "recipe.yaml:14:14", FILE, "kind: reasoning_gym\n      tasks: []", fix="at least one"
+    ),
+    "task without a name": Broken(
+        "C003",
+        "recipe.yaml:14:15",
+        FILE,
+        "kind: reasoning_gym\n      tasks: [{min_terms: 2}]",
+        fix="its name",
+    ),
+    "task that is a number": Broken(
+        "C003", "recipe.yaml:14:20", FILE, "kind: reasoning_gym\n      tasks: [ada, 2]", fix="a task's name"
+    ),
+    "size of no rows": Broken(
+        "C004",
+        "recipe.yaml:15:13",
+        FILE,
+        "kind: reasoning_gym\n      tasks: [ada]\n      size: 0",
+        fix="at least 1",
+    ),
+    "seed below zero": Broken(
+        "C004",
+        "recipe.yaml:15:13",
+        FILE,
+        "kind: reasoning_gym\n      tasks: [ada]\n      seed: -1",
+        fix="at least 0",
+    ),
+    "no function": Broken(
+        "C006", "recipe.yaml:12", FILE, "kind: python", fix="add function: module:function"
+    ),
+    "function without a module": Broken(
+        "C010", "recipe.yaml:14:17", FILE, "kind: python\n      function: generate", fix="my_rows:generate"
+    ),
+    "function that is a path": Broken(
+        "C010",
+        "recipe.yaml:14:17",
+        FILE,
+        "kind: python\n      function: ../a.py:rows",
+        fix="my_rows:generate",
+    ),
+    "function and entry point": Broken(
+        "C007",
+        "recipe.yaml:15:20",
+        FILE,
+        "kind: python\n      function: a:b\n      entry_point: c",
+        fix="remove one",
+    ),
+    "empty entry point": Broken(
+        "C010", "recipe.yaml:14:20", FILE, 'kind: python\n      entry_point: ""', fix="not empty"
+    ),
+    "arguments that are a list": Broken(
+        "C003",
+        "recipe.yaml:15:18",
+        FILE,
+        "kind: python\n      function: a:b\n      arguments: [1]",
+        fix="the keys of data.sources.chat.arguments",
+    ),
+    "replay without a path": Broken(
+        "C006", "recipe.yaml:12", FILE, "kind: replay", fix="add path: data/prompts"
+    ),
+    "replay outside the root": Broken(
+        "C011", "recipe.yaml:14:13", FILE, "kind: replay\n      path: ../a.jsonl", fix="widen root"
+    ),
+    "replay of no tokens": Broken(
+        "C004",
+        "recipe.yaml:15:23",
+        FILE,
+        "kind: replay\n      path: a.jsonl\n      max_new_tokens: 0",
+        fix="at least 1",
+    ),
+    "replay below zero degrees": Broken(
+        "C004",
+        "recipe.yaml:15:20",
+        FILE,
+        "kind: replay\n      path: a.jsonl\n      temperature: -1",
+        fix="at least 0",
+    ),
+    "replay at NaN degrees": Broken(
+        "C004",
+        "recipe.yaml:15:20",
+        FILE,
+        "kind: replay\n      path: a.jsonl\n      temperature: .nan",
+        fix="2e-4",
     ),
     "unknown source": Broken("C009", "recipe.yaml:22:16", "source: code", "source: cod", fix='"code"'),
     "name of the wrong form": Broken("C010", "recipe.yaml:1:7", "good", "Not Good", fix="[a-z0-9-]+"),

@@ -42,5 +42,5 @@ def test_it_shows_every_key_below_a_comment(recipe: Path) -> None:
 
 def test_it_tells_of_every_kind_of_source(recipe: Path) -> None:
     text = recipe.read_text()
-    for kind in ("hub", "file", "package", "stdlib"):
+    for kind in ("hub", "file", "package", "stdlib", "reasoning_gym", "python", "replay"):
         assert f"# - {kind}: " in text

@@ -1,0 +1,77 @@
+"""Conversations as JSON text and back, without loss: how they are kept on a disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+from .conversation import Conversation, Message, Role, ToolCall, ToolSpec
+
+
+def to_json(conversation: Conversation) -> str:
+    """One line. Values of a reference that JSON does not know (dates, for example) become text."""
+    parts = _shown(conversation) | {"reference": conversation.reference}
+    return json.dumps(_full(parts), ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def from_json(text: str) -> Conversation:
+    """The conversation of ``to_json``."""
+    parts = json.loads(text)
+    return Conversation(
+        tuple(_message(turn) for turn in parts.get("messages", ())),
+        tuple(ToolSpec(**tool) for tool in parts.get("tools", ())),
+        parts.get("reference", {}),
+    )
+
+
+def identity(conversation: Conversation) -> int:
+    """64 bits of BLAKE2b over what a model may be shown of it: equal conversations have equal bits.
+
+    Among ten million different conversations two share their bits with a chance of about 1 in 400,000.
+    """
+    shown = _shown(conversation)
+    text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+def _shown(conversation: Conversation) -> dict[str, Any]:
+    return {
+        "messages": [_turn(message) for message in conversation.messages],
+        "tools": [
+            {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+            for tool in conversation.tools
+        ],
+    }
+
+
+def _turn(message: Message) -> dict[str, Any]:
+    return _full(
+        {
+            "role": message.role.value,
+            "content": message.content,
+            "tool_calls": [
+                {"name": call.name, "arguments": call.arguments} | _full({"id": call.id})
+                for call in message.tool_calls
+            ],
+            "tool_call_id": message.tool_call_id,
+            "name": message.name,
+        }
+    ) | ({} if message.trained is None else {"trained": message.trained})
+
+
+def _full(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is empty."""
+    return {key: value for key, value in parts.items() if value or key == "content"}
+
+
+def _message(turn: Mapping[str, Any]) -> Message:
+    return Message(
+        Role(turn["role"]),
+        turn["content"],
+        tuple(ToolCall(**call) for call in turn.get("tool_calls", ())),
+        turn.get("tool_call_id"),
+        turn.get("name"),
+        turn.get("trained"),
+    )
