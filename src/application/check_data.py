@@ -236,7 +236,7 @@ def _answer_shortly(prompts: Sequence[Conversation], sampling: Sampling) -> list
 
 def _overlong(one: PreparedSource, longest: int, limit: int) -> str:
     left_out = one.dropped.get(_too_long(limit), 0)
-    counts = {"cut off": sum(one.examples.truncated), "split": one.split, "left out": left_out}
+    counts = {"cut off": sum(one.examples.truncated), "added by splitting": one.split, "left out": left_out}
     done = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     return f"{one.spec.name}: the longest row has {longest} tokens; over {limit}: {done}"
 

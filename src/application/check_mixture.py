@@ -30,7 +30,7 @@ def mixture_problems(prepared: Sequence[PreparedSource], request: DataRequest) -
 
 def is_drawn(one: PreparedSource, request: DataRequest) -> bool:
     """Whether any row of a source is trained on; without a weight it is only evaluated on."""
-    return bool(one.spec.weight) or request.mixture.temperature is not None
+    return bool(one.spec.weight)
 
 
 def _alone(one: PreparedSource, request: DataRequest) -> DataError | None:

@@ -62,7 +62,8 @@ class DropCopies:
         if rules.drop is not Copies.NEAR:
             return left
         reasons = [dict[int, str]() for _ in left]
-        for copy in self.near(left, rules.similarity):
+        drawn = [one if one.spec.weight else replace(one, train=()) for one in left]
+        for copy in self.near(drawn, rules.similarity):
             one, earlier = left[copy.source], left[copy.earlier_source].spec.name
             held_out = "held-out " if copy.earlier_is_held_out else ""
             reasons[copy.source][_identity(one, copy.row)] = f"near copy of a {held_out}row of {earlier}"
@@ -118,28 +119,32 @@ def _without_exact_copies(prepared: Sequence[PreparedSource], *, across: bool) -
     held = {one.examples.identities[index]: one.spec.name for one in reversed(prepared) for index in one.held}
     earlier: dict[str, IdentitySet] = {}
     left = []
-    for one in prepared:
-        mine = IdentitySet()
-        left.append(_narrowed(one, list(_reasons(one, held, earlier, mine))))
-        if across and one.spec.weight:  # what is only evaluated takes no row from the others
-            earlier[one.spec.name] = mine
+    last = max((at for at, one in enumerate(prepared) if one.spec.weight), default=0)
+    for at, one in enumerate(prepared):
+        if earlier or not held.keys().isdisjoint(_identities(one)):
+            one = _narrowed(one, _reasons(one, held, earlier))
+        left.append(one)
+        if across and one.spec.weight and at < last:  # what is only evaluated takes no row from the others
+            earlier[one.spec.name] = IdentitySet(_identities(one))
     return left
 
 
 def _reasons(
-    one: PreparedSource, held: Mapping[int, str], earlier: Mapping[str, IdentitySet], mine: IdentitySet
+    one: PreparedSource, held: Mapping[int, str], earlier: Mapping[str, IdentitySet]
 ) -> Iterator[str | None]:
-    """Why a row trained on is left out, row by row; those that are not are put into ``mine``."""
-    for row in range(len(one.train)):
-        identity = _identity(one, row)
+    """Why a row trained on is left out, row by row; None where it is not."""
+    for identity in _identities(one):
         source = next((name for name, seen in earlier.items() if identity in seen), None)
         if identity in held:
             yield f"copy of a held-out row of {held[identity]}"
         elif source is not None:
             yield f"copy of a row of {source}"
         else:
-            mine.add(identity)
             yield None
+
+
+def _identities(one: PreparedSource) -> Iterator[int]:
+    return map(one.examples.identities.__getitem__, one.train)
 
 
 def _identity(one: PreparedSource, row: int) -> int:

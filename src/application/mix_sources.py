@@ -173,12 +173,16 @@ def _window(
     room = None if missing is None else missing * batching.batch_size * (batching.max_tokens if packs else 1)
     if packs and room is not None and missing is not None and missing > _FEW:
         room = room * 9 // 10  # no pack is quite full: rows for a tenth of them are drawn once that is known
+    # Whole passes: a window that ends within one would make a shorter pass of it.
+    left = -(-batching.window // batching.batch_size) * batching.batch_size
     taken = 0
-    for source, row, _ in islice(order, batching.window):
-        if room is not None and taken >= room:
+    while left and (room is None or taken < room):
+        draw = next(order, None)
+        if draw is None:
             return
-        taken += _length(prepared, (source, row)) if packs else 1
-        yield source, row
+        yield draw[:2]
+        taken += _length(prepared, draw[:2]) if packs else 1
+        left -= 1
 
 
 def _length(prepared: Sequence[PreparedSource], draw: tuple[int, int]) -> int:
@@ -232,7 +236,4 @@ def _source_manifest(one: PreparedSource, print_: str, share: float) -> SourceMa
 def _ended_by(mixture: Mixture, steps: Steps, wanted: int | None) -> str:
     if len(steps) == wanted:
         return StopRule.MAX_STEPS.value
-    for (drawn, _), source in zip(_drawn(steps, len(steps)), mixture.sources, strict=True):
-        if drawn and drawn == source.rows * mixture.spec.max_passes:
-            return f"max_passes of {source.name}"
-    return mixture.spec.stop.value
+    return mixture.ended_by([count for count, _ in _drawn(steps, len(steps))])

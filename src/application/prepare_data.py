@@ -112,7 +112,7 @@ class PrepareData:
             encoder,
             request.rules,
             ask=ask if spec.replay else None,
-            answered_by=repr(request.model),
+            answered_by=self._provider.identity(request.model) if spec.replay else "",
             on_problem=on_problem,
         )
 

@@ -11,9 +11,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..domain.conversation import Conversation, Message, Role
+from ..domain.conversation_json import identity
 from ..domain.errors import DataError
 from ..domain.example import Example
 from ..domain.generation import Completion, Sampling
+from ..domain.identities import IdentitySet
 from ..domain.permutation import permutation
 from ..domain.ports.data import DatasetSource, Examples, ExampleStore, ExampleWriter
 from ..domain.ports.model import Encoder
@@ -22,7 +24,7 @@ from ..domain.source import SourceSpec
 from ..domain.tokens import TokenRow, split, truncate
 from .read_source import OnProblem, ReadRows, ReadSource
 
-PREPARATION = 1
+PREPARATION = 3
 """Part of every key: raised whenever the same source begins to give other examples."""
 
 Row = tuple[str, Conversation]
@@ -57,7 +59,7 @@ class PreparedSource:
 
     Attributes:
         train, held: positions in ``examples``.
-        dropped: rows that are not used, by reason; ``split`` rows gave several examples each.
+        dropped: rows that are not used, by reason; ``split`` counts the examples that rows gave beyond one.
     """
 
     spec: SourceSpec
@@ -91,13 +93,14 @@ class PrepareSource:
         rules: RowRules,
         *,
         ask: Ask | None = None,
-        answered_by: str = "",
+        answered_by: str | None = "",
         on_problem: OnProblem | None = None,
     ) -> PreparedSource:
         """The same rows and seed give the same examples, whatever the machine.
 
         Args:
-            ask: who answers the prompts of a replayed source; ``answered_by`` is its identity.
+            ask: who answers the prompts of a replayed source; ``answered_by`` is its identity, None where
+                it cannot be told, so that what it says is not kept.
             on_problem: is told of every wrong row, which is then left out; without it the first one raises.
 
         Raises:
@@ -178,11 +181,12 @@ class _Making:
     kept: int = 0
     held_out: int = 0
     split: int = 0
+    seen: IdentitySet = field(default_factory=IdentitySet)
 
     def add(self, rows: Sequence[Row]) -> None:
         """Encodes rows and writes what they give."""
         rows = [(place, turns.with_system(self.rules.system_prompt)) for place, turns in rows]
-        rows = self._answered(rows) if self.ask else rows
+        rows = self._different(self._answered(rows) if self.ask else rows)
         for (place, conversation), tokens in zip(rows, self._encoded(rows), strict=True):
             if tokens is None:
                 self.dropped["malformed"] += 1
@@ -195,7 +199,7 @@ class _Making:
                 self.writer.append(Example(place, conversation, part))
             self.kept += 1
             self.held_out += self.held_out < self.spec.holdout
-            self.split += len(parts) > 1
+            self.split += len(parts) - 1
 
     def facts(self, read: int) -> dict[str, Any]:
         """What is remembered with the examples."""
@@ -226,6 +230,15 @@ class _Making:
         )
         return None
 
+    def _different(self, rows: Sequence[Row]) -> list[Row]:
+        """Rows that became alike by the system prompt or by the model's answer are used once."""
+        if self.rules.keep_copies:
+            return list(rows)
+        left = [row for row in rows if self.seen.add(identity(row[1]))]
+        if len(left) < len(rows):
+            self.dropped["exact copy"] += len(rows) - len(left)
+        return left
+
     def _fitted(self, tokens: TokenRow) -> list[TokenRow]:
         """The row as one example or several, none of them too long; empty where it is dropped."""
         limit = self.rules.max_tokens
@@ -244,7 +257,9 @@ class _Making:
         assert self.ask is not None
         assert self.spec.replay is not None
         replay = self.spec.replay
-        prompts = [conversation.prompt() for _, conversation in rows]
+        rows = [(place, question(turns)) for place, turns in rows]
+        rows = [row for row in rows if self._asks(row)]
+        prompts = [conversation for _, conversation in rows]
         sampling = Sampling(replay.max_new_tokens, replay.temperature, seed=self.rules.seed)
         answered: list[Row] = []
         for (place, _), prompt, completion in zip(rows, prompts, self.ask(prompts, sampling), strict=True):
@@ -256,20 +271,42 @@ class _Making:
                 self.dropped["answer not finished" if completion.text.strip() else "empty answer"] += 1
         return answered
 
+    def _asks(self, row: Row) -> bool:
+        if row[1].messages:
+            return True
+        self.dropped["malformed"] += 1
+        self.on_problem(
+            DataError(
+                "D018",
+                "a row has nothing that the model could be asked",
+                where=row[0],
+                expected="a turn of the user before the answer",
+                fix="give the row a prompt, or leave it out",
+            )
+        )
+        return False
+
+
+def question(conversation: Conversation) -> Conversation:
+    """All up to the last turn of the user; no turn where there is none."""
+    asked = [at for at, turn in enumerate(conversation.messages) if turn.role is Role.USER]
+    return replace(conversation, messages=conversation.messages[: asked[-1] + 1] if asked else ())
+
 
 def _key(
-    source: DatasetSource, spec: SourceSpec, encoder: Encoder, rules: RowRules, answered_by: str
+    source: DatasetSource, spec: SourceSpec, encoder: Encoder, rules: RowRules, answered_by: str | None
 ) -> str | None:
     """What the examples depend on, and nothing else; None when that cannot be told."""
-    if source.identity is None:
+    rows = source.identity
+    if rows is None or answered_by is None:
         return None
     parts = {
         "version": PREPARATION,
-        "source": source.identity,
+        "source": rows,
         "spec": asdict(replace(spec, weight=1.0)),
         "rules": asdict(rules),
         "encoder": encoder.identity,
-        "answered_by": answered_by if spec.replay else "",
+        "answered_by": answered_by,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 

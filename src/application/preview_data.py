@@ -168,7 +168,7 @@ class PreviewData:
             encoder,
             data.rules,
             ask=refuse if spec.replay else None,
-            answered_by=repr(data.model),
+            answered_by=self._provider.identity(data.model) if spec.replay else "",
         )
 
 

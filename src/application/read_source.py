@@ -54,8 +54,7 @@ class ReadSource:
         """
         result = ReadRows(into)
         seen = IdentitySet()
-        for row in sliced(source, spec.slice):
-            self._stop.check()
+        for row in sliced(lambda: self._heard(source.rows()), spec.slice):
             self._observer.advance()
             result.read += 1
             reason = unwanted(row.values, spec.where)
@@ -79,6 +78,12 @@ class ReadSource:
             )
         return result
 
+    def _heard(self, rows: Iterator[SourceRow]) -> Iterator[SourceRow]:
+        """The rows; a stop is heard before each of them, those before a slice included."""
+        for row in rows:
+            self._stop.check()
+            yield row
+
     def _conversation(self, row: SourceRow, spec: SourceSpec, on_problem: OnProblem) -> Conversation | None:
         try:
             return to_conversation(row, spec.shape, spec.columns)
@@ -87,14 +92,14 @@ class ReadSource:
             return None
 
 
-def sliced(source: DatasetSource, part: RowSlice | None) -> Iterator[SourceRow]:
-    """The rows of a slice; the source is read twice where the slice depends on how many there are."""
+def sliced(rows: Callable[[], Iterator[SourceRow]], part: RowSlice | None) -> Iterator[SourceRow]:
+    """The rows of a slice; they are read twice where the slice depends on how many there are."""
     if part is None:
-        return source.rows()
+        return rows()
     if part.needs_count:
-        chosen = part.range(sum(1 for _ in source.rows()))
-        return islice(source.rows(), chosen.start, chosen.stop)
-    return islice(source.rows(), *part.bounds)
+        chosen = part.range(sum(1 for _ in rows()))
+        return islice(rows(), chosen.start, chosen.stop)
+    return islice(rows(), *part.bounds)
 
 
 def _length_reason(conversation: Conversation, spec: SourceSpec) -> str | None:

@@ -27,11 +27,16 @@ def from_json(text: str) -> Conversation:
 
 
 def identity(conversation: Conversation) -> int:
-    """64 bits of BLAKE2b over what a model may be shown of it: equal conversations have equal bits.
+    """64 bits of BLAKE2b over what a model is shown of it and trained on; ids of calls make no difference.
 
     Among ten million different conversations two share their bits with a chance of about 1 in 400,000.
     """
     shown = _shown(conversation)
+    for turn, message in zip(shown["messages"], conversation.messages, strict=True):
+        turn["trained"] = message.is_trained
+        turn.pop("tool_call_id", None)
+        for call in turn.get("tool_calls", ()):
+            call.pop("id", None)
     text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .conversation import Conversation, Message, Role, ToolCall, ToolSpec
 from .function_match import first_choice
 
 _JSON_TYPES = {"dict": "object", "float": "number", "tuple": "array", "any": "string"}
-_GLAIVE_TURN = re.compile(r"(USER|ASSISTANT|FUNCTION RESPONSE):\s*", re.IGNORECASE)
+_GLAIVE_TURN = re.compile(r"^(USER|ASSISTANT|FUNCTION RESPONSE):", re.MULTILINE)
 _GLAIVE_CALL = re.compile(r"<functioncall>\s*(\{.*\})\s*", re.DOTALL)
 _GLAIVE_ARGUMENTS = re.compile(r'"arguments":\s*\'(.*)\'\s*\}\s*\Z', re.DOTALL)
 
@@ -48,6 +48,13 @@ def _schema(value: Any) -> Any:
     return [_schema(item) for item in value] if isinstance(value, list) else value
 
 
+def pruned(value: Any) -> Any:
+    """Without the None that Arrow puts where another row of the table has a key."""
+    if isinstance(value, Mapping):
+        return {key: pruned(item) for key, item in value.items() if item is not None}
+    return [pruned(item) for item in value] if isinstance(value, list) else value
+
+
 def bfcl(values: Mapping[str, Any]) -> Conversation:
     """A question with its functions; the answer is a call the ground truth accepts."""
     (turns,) = values["question"]
@@ -61,12 +68,19 @@ def bfcl(values: Mapping[str, Any]) -> Conversation:
 def xlam(values: Mapping[str, Any]) -> Conversation:
     """A query, tools and the right calls."""
     answers = values["answers"]
-    calls = json.loads(answers) if isinstance(answers, str) else answers
-    tools = tool_specs(values["tools"])
-    made = tuple(ToolCall(call["name"], json.dumps(call["arguments"], ensure_ascii=False)) for call in calls)
-    reference = [{call["name"]: _only_choices(call["arguments"])} for call in calls]
-    turns = (Message(Role.USER, values["query"]), Message(Role.ASSISTANT, "", made))
-    return Conversation(turns, tools, {"calls": reference})
+    # A null in JSON text is the data's own, and not Arrow's.
+    calls = [
+        _xlam_call(call) for call in (json.loads(answers) if isinstance(answers, str) else pruned(answers))
+    ]
+    reference = [{call.name: _only_choices(call.decoded())} for call in calls]
+    turns = (Message(Role.USER, values["query"]), Message(Role.ASSISTANT, "", tuple(calls)))
+    return Conversation(turns, tool_specs(values["tools"]), {"calls": reference})
+
+
+def _xlam_call(call: Mapping[str, Any]) -> ToolCall:
+    arguments = call["arguments"]
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return ToolCall(call["name"], text)
 
 
 def _only_choices(arguments: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -82,16 +96,36 @@ def _only_choice(value: Any) -> Any:
 
 def glaive(values: Mapping[str, Any]) -> Conversation:
     """A chat written out as one text, its functions inside the system text."""
-    system = re.sub(r"^\s*SYSTEM:\s*", "", values["system"]).strip()
-    functions = list(_json_objects(system))
-    turns = [Message(Role.SYSTEM, system.split("{", 1)[0].strip(" -\n"))] if system else []
-    parts = _GLAIVE_TURN.split(values["chat"])
-    for speaker, text in zip(parts[1::2], parts[2::2], strict=True):
-        turns.append(_glaive_turn(speaker.upper(), text.replace("<|endoftext|>", "").strip()))
-    return Conversation(
-        tuple(turn for turn in turns if turn.content or turn.tool_calls),
-        tool_specs(functions),
-    )
+    system, functions = _glaive_system(re.sub(r"^\s*SYSTEM:\s*", "", values["system"]).strip())
+    before, *parts = _GLAIVE_TURN.split(values["chat"].strip())
+    if before:
+        raise ValueError("chat does not begin with USER:, ASSISTANT: or FUNCTION RESPONSE:")
+    turns = [
+        _glaive_turn(speaker, text.replace("<|endoftext|>", "").strip())
+        for speaker, text in zip(parts[::2], parts[1::2], strict=True)
+    ]
+    if not turns:
+        raise ValueError("chat has no turns")
+    opening = [Message(Role.SYSTEM, system)] if system else []
+    return Conversation((*opening, *turns), tool_specs(functions))
+
+
+def _glaive_system(text: str) -> tuple[str, list[Any]]:
+    """The system text without its functions, and without the dash that leads to them; the functions."""
+    kept, functions, position = [], [], 0
+    for value, start, end in _json_objects(text):
+        if _is_function(value):
+            functions.append(value)
+            kept.append(text[position:start].strip().removesuffix("-").strip())
+            position = end
+    kept.append(text[position:].strip())
+    return "\n\n".join(filter(None, kept)), functions
+
+
+def _is_function(value: Mapping[str, Any]) -> bool:
+    """Whether an object is a function's spec, and not an example of something else."""
+    spec = value.get("function", value)
+    return isinstance(spec, Mapping) and "name" in spec and bool({"description", "parameters"} & spec.keys())
 
 
 def _glaive_turn(speaker: str, text: str) -> Message:
@@ -100,6 +134,8 @@ def _glaive_turn(speaker: str, text: str) -> Message:
     found = _GLAIVE_CALL.search(text)
     if not found:
         return Message(Role.ASSISTANT, text)
+    if text[found.end() :].strip():
+        raise ValueError("an answer goes on after its call")
     return Message(Role.ASSISTANT, text[: found.start()].strip(), (_glaive_call(found.group(1)),))
 
 
@@ -115,14 +151,13 @@ def _glaive_call(text: str) -> ToolCall:
     return ToolCall(value["name"], json.dumps(value.get("arguments", {}), ensure_ascii=False))
 
 
-def _json_objects(text: str) -> Sequence[Any]:
-    """The JSON objects inside a text, in order; what is no JSON is passed over."""
-    decoder, position, found = json.JSONDecoder(), 0, []
+def _json_objects(text: str) -> Iterator[tuple[Mapping[str, Any], int, int]]:
+    """The JSON objects inside a text with their start and end, in order; what is no JSON is passed over."""
+    decoder, position = json.JSONDecoder(), 0
     while (start := text.find("{", position)) >= 0:
         try:
             value, position = decoder.raw_decode(text, start)
         except ValueError:
             position = start + 1
         else:
-            found.append(value)
-    return found
+            yield value, start, position

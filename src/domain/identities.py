@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 
 
 class IdentitySet:
     """Open addressing with linear probing; the identities are hashes already."""
 
-    def __init__(self) -> None:
+    def __init__(self, identities: Iterable[int] = ()) -> None:
         self._slots = array("Q", bytes(8 << 10))
         self._used = 0
+        for identity in identities:
+            self.add(identity)
 
     def __len__(self) -> int:
         return self._used

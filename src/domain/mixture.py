@@ -42,7 +42,8 @@ class MixtureSpec:
     """How the sources are mixed.
 
     Attributes:
-        temperature: shares proportional to rows ** temperature instead of the weights, when given.
+        temperature: shares proportional to rows ** temperature instead of the weights, when given; a source
+            of weight 0 is not drawn from all the same.
         max_passes: how often one row may come at most.
     """
 
@@ -120,6 +121,15 @@ class Mixture:
             yield from zip(repeat(source), islice(order, offset, None), repeat(pass_index))
             offset = 0
 
+    def ended_by(self, drawn: Sequence[int]) -> str:
+        """What ended an order that took so many rows of each: the stop rule, or ``max_passes of NAME``."""
+        unseen = [source.rows - count for source, count in zip(self.sources, drawn, strict=True)]
+        if not self._rule_ends(unseen):
+            for source, count in zip(self.sources, drawn, strict=True):
+                if count and count == source.rows * self.spec.max_passes:
+                    return f"max_passes of {source.name}"
+        return self.spec.stop.value
+
     def _has_ended(self, drawn: Sequence[int], unseen: Sequence[int]) -> bool:
         """Whether the order is over before the position at which so much is drawn."""
         limit = self.spec.max_passes
@@ -177,7 +187,10 @@ def integer_shares(spec: MixtureSpec, sources: Sequence[MixtureSource]) -> tuple
 
 def _by_rows(sources: Sequence[MixtureSource], temperature: float) -> list[Fraction]:
     """rows ** temperature, in steps of 1 / 2**16 of the whole where no smaller integers say it exactly."""
-    powers = [Fraction(source.rows**temperature).limit_denominator(10**6) for source in sources]
+    powers = [
+        Fraction(source.rows**temperature).limit_denominator(10**6) if source.weight else Fraction(0)
+        for source in sources
+    ]
     whole = sum(powers)
     parts = [power / whole if whole else power for power in powers]
     if lcm(*(part.denominator for part in parts)) <= _STEPS:

@@ -13,7 +13,8 @@ class SourceManifest:
     Attributes:
         read: rows the source gave; ``kept`` of them are trained on, ``held_out`` evaluated on.
         dropped: why the others are not used, and how many.
-        truncated, split: kept rows that were cut off to fit, and rows that gave several.
+        truncated: kept rows that were cut off to fit.
+        split: rows that splitting added: read = kept + held_out + all dropped - split.
         tokens: of the kept rows; ``trained_tokens`` of them count in the loss.
         planned, realised: shares of the rows drawn, in [0, 1]; realised is None before training.
         drawn, drawn_tokens: rows that were trained on, and their tokens.

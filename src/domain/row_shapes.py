@@ -1,19 +1,21 @@
 """Rows of any common shape become conversations.
 
-messages            messages: [{role, content, tool_calls?}], tools?
-conversations       conversations: [{from, value}]   (ShareGPT)
+messages            messages: [{role, content, tool_calls?, tool_call_id?, name?, trained?}], tools?
+conversations       conversations: [{from, value}]   (ShareGPT; the rest as in messages)
 instruction         instruction, input?, response | output
 prompt_completion   prompt, completion               (text or lists of messages)
 text                text                             (plain text, all of it trained)
 glaive, xlam, bfcl  function calling, see ``function_rows``
 prompt              prompt                           (a question alone, for a model to answer)
 
-A ``reference`` (a mapping, for a reward) beside messages, prompt and completion is kept.
+A ``reference`` (a mapping, for a reward) beside messages, conversations, prompt and completion is kept.
+A number may stand for a text, as in CSV; nothing else may.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +23,7 @@ from typing import Any
 
 from .conversation import Conversation, Message, Role, ToolCall, ToolSpec, tools_named
 from .errors import DataError
-from .function_rows import bfcl, glaive, tool_specs, xlam
+from .function_rows import bfcl, glaive, pruned, tool_specs, xlam
 from .source import SourceRow
 
 _ROLES = {
@@ -126,6 +128,8 @@ def _flaw(conversation: Conversation) -> str | None:
         return "it has no turns"
     if sum(turn.role is Role.SYSTEM for turn in turns) > 1:
         return "two system turns, expected one, the first"
+    if any(turn.role is Role.SYSTEM for turn in turns[1:]):
+        return "its system turn is not the first"
     for number, turn in enumerate(turns, start=1):
         flaw = _text_flaw(turn) or _calls_flaw(turn, conversation.tools) or _result_flaw(turns[:number])
         if flaw:
@@ -143,6 +147,11 @@ def _text_flaw(turn: Message) -> str | None:
     # Not every shape says what its columns hold, and a row can hold anything.
     if not all(isinstance(text, str) for text in texts):
         return "is not text"
+    labels = (turn.name, turn.tool_call_id, *(call.id for call in turn.tool_calls))
+    for label in labels:
+        if label is not None and not isinstance(label, str):
+            return f"has a name or an id that is {type(label).__name__}, not text"
+    texts.extend(label for label in labels if label is not None)
     if any(map(_LONE_SURROGATE.search, texts)):
         return "holds half a character (a lone surrogate)"
     if found := next(filter(None, map(_CONTROL.search, texts)), None):
@@ -153,15 +162,19 @@ def _text_flaw(turn: Message) -> str | None:
 
 
 def _calls_flaw(turn: Message, tools: Sequence[ToolSpec]) -> str | None:
+    if turn.tool_calls and turn.role is not Role.ASSISTANT:
+        return "makes a call, which only the assistant does"
     for call in turn.tool_calls:
         if tools and not tools_named(tools, call.name):
             return (
                 f'calls "{call.name}", which is none of its tools: {", ".join(tool.name for tool in tools)}'
             )
         try:
-            call.decoded()
+            arguments = json.dumps(call.decoded(), ensure_ascii=False)
         except ValueError as cause:
             return f'has a call of "{call.name}" that cannot be read: {cause}'
+        if _LONE_SURROGATE.search(arguments):  # written as an escape, it shows only here
+            return f'has a call of "{call.name}" that holds half a character (a lone surrogate)'
     return None
 
 
@@ -188,39 +201,54 @@ def _conversations(values: Mapping[str, Any]) -> Conversation:
     turns = _listed(values["conversations"], "conversations")
     pairs = [
         {
+            **turn,
             "role": turn.get("from", turn.get("role")),
             "content": turn.get("value", turn.get("content")),
         }
         for turn in turns
     ]
     system = [{"role": "system", "content": values["system"]}] if values.get("system") else []
-    return Conversation(_turns([*system, *pairs]), tool_specs(values.get("tools")))
+    return Conversation(_turns([*system, *pairs]), tool_specs(values.get("tools")), _reference(values))
 
 
 def _instruction(values: Mapping[str, Any]) -> Conversation:
-    question = str(values["instruction"])
-    if values.get("input"):
-        question = f"{question}\n\n{values['input']}"
-    answer = values.get("response", values.get("output"))
+    question = _plain(values, "instruction")
+    if values.get("input", "") != "":
+        question = f"{question}\n\n{_plain(values, 'input')}"
+    answer = next((column for column in ("response", "output") if column in values), None)
     if answer is None:
         raise ValueError("neither response nor output is there")
-    return Conversation((Message(Role.USER, question), Message(Role.ASSISTANT, str(answer))))
+    return Conversation((Message(Role.USER, question), Message(Role.ASSISTANT, _plain(values, answer))))
 
 
 def _prompt(values: Mapping[str, Any]) -> Conversation:
-    turns = _said(values["prompt"], Role.USER)
+    turns = _said(values, "prompt", Role.USER)
     return Conversation(turns, tool_specs(values.get("tools")), _reference(values))
 
 
 def _prompt_completion(values: Mapping[str, Any]) -> Conversation:
     asked = _prompt(values)
-    answered = _said(values["completion"], Role.ASSISTANT, first=len(asked.messages) + 1)
+    answered = _said(values, "completion", Role.ASSISTANT, first=len(asked.messages) + 1)
     return replace(asked, messages=asked.messages + answered)
 
 
-def _said(value: Any, role: Role, first: int = 1) -> tuple[Message, ...]:
+def _said(values: Mapping[str, Any], column: str, role: Role, first: int = 1) -> tuple[Message, ...]:
     """A text of that role, or a list of turns, the first of them of that number."""
-    return (Message(role, value),) if isinstance(value, str) else _turns(value, first)
+    if isinstance(values[column], list):
+        return _turns(values[column], first)
+    return (Message(role, _plain(values, column)),)
+
+
+def _plain(values: Mapping[str, Any], column: str) -> str:
+    """The text of a column; a number is one, as it would be in CSV."""
+    value = values[column]
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{column} is {type(value).__name__}, not text")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{column} is {value}, not text")
+    return str(value)
 
 
 def _reference(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -229,7 +257,7 @@ def _reference(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _text(values: Mapping[str, Any]) -> Conversation:
-    return Conversation((Message(Role.ASSISTANT, str(values["text"])),))
+    return Conversation((Message(Role.ASSISTANT, _plain(values, "text")),))
 
 
 def _listed(value: Any, name: str) -> Sequence[Mapping[str, Any]]:
@@ -277,15 +305,8 @@ def _message(turn: Mapping[str, Any]) -> Message:
 def _tool_call(call: Mapping[str, Any]) -> ToolCall:
     function = call.get("function", call)
     arguments = function["arguments"]
-    text = arguments if isinstance(arguments, str) else json.dumps(_pruned(arguments), ensure_ascii=False)
+    text = arguments if isinstance(arguments, str) else json.dumps(pruned(arguments), ensure_ascii=False)
     return ToolCall(function["name"], text, call.get("id"))
-
-
-def _pruned(value: Any) -> Any:
-    """Without the None that Arrow puts where another row of the table has a key."""
-    if isinstance(value, Mapping):
-        return {key: _pruned(item) for key, item in value.items() if item is not None}
-    return [_pruned(item) for item in value] if isinstance(value, list) else value
 
 
 Converter = Callable[[Mapping[str, Any]], Conversation]

@@ -1,8 +1,10 @@
 """A slice of a source's rows, written as in Python, in rows or in per cent: ``[:5%]``, ``[100:]``.
 
 Per cent are rounded to the nearest row, a half to the even one: the rule that the ``datasets`` library
-documents as ``closest`` and takes for ``train[:5%]``. So the ends of neighbouring slices meet, and no row is
-in two of them or in none.
+documents as ``closest`` and takes for ``train[:5%]``. ``-10%`` is the same bound as ``90%``. So neighbouring
+slices meet, however their common bound is written, and no row is in two of them or in none. The library
+rounds ``-10%`` as rows from the end instead, and starts at the first row where that rounds to none: there
+``train[-10%:]`` is one row more than ``train[90%:]`` of 15 rows, and all of 5.
 """
 
 from __future__ import annotations
@@ -26,8 +28,14 @@ class Bound:
 
     def of(self, count: int) -> int:
         """Its position among so many rows; from 0, and behind the last row where it is too large."""
-        rows = round(abs(self.value) * count / 100) if self.percent else abs(self.value)
-        return max(count - rows, 0) if self.value < 0 else rows
+        if self.percent:
+            return round(self.forward * count / 100)
+        return max(count + self.value, 0) if self.value < 0 else self.value
+
+    @property
+    def forward(self) -> int:
+        """Its value, per cent always from the first row."""
+        return 100 + self.value if self.percent and self.value < 0 else self.value
 
     @property
     def needs_count(self) -> bool:
@@ -84,12 +92,11 @@ class RowSlice:
 
     def _keeps_nothing(self) -> bool:
         """Whether that is so for any number of rows."""
-        stop = self.stop
-        if stop is None:
+        if self.stop is None:
             return False
-        start = self.start or Bound(0, stop.percent)
-        alike = start.percent == stop.percent and (start.value < 0) == (stop.value < 0)
-        return stop.value == 0 or (alike and stop.value <= start.value)
+        start, stop = self.start or Bound(0, self.stop.percent), self.stop
+        alike = start.percent == stop.percent and (start.forward < 0) == (stop.forward < 0)
+        return stop.forward == 0 or (alike and stop.forward <= start.forward)
 
 
 def _bound(written: str | None) -> Bound | None:

@@ -6,6 +6,7 @@ import hashlib
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,14 @@ def token_row(ids: Sequence[int], trained: Sequence[bool], *, truncated: bool = 
 
 
 def truncate(row: TokenRow, max_tokens: int) -> TokenRow:
-    """The first ``max_tokens`` tokens, or the last ones where the first hold nothing that is trained."""
+    """The ``max_tokens`` tokens in a row with the most trained ones; the first of them where several have."""
     if len(row) <= max_tokens:
         return row
-    keep = slice(0, max_tokens) if any(row.trained[:max_tokens]) else slice(len(row) - max_tokens, None)
+    before = [0, *accumulate(row.trained)]
+    # A part's first token is no label: nothing of the part comes before it.
+    labels = [before[at + max_tokens] - before[at + 1] for at in range(len(row) - max_tokens + 1)]
+    start = labels.index(max(labels))
+    keep = slice(start, start + max_tokens)
     return token_row(row.ids[keep], list(map(bool, row.trained[keep])), truncated=True)
 
 

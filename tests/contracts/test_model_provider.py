@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from cesello.adapters.model.hf_provider import HfModelProvider
 from cesello.adapters.model.hub_cache import HubCache
-from cesello.adapters.model.quantizers import NoQuantizer
+from cesello.adapters.model.quantizers import Nf4Quantizer, NoQuantizer
 from cesello.domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec
 from cesello.domain.errors import ModelError
 from cesello.domain.generation import Sampling
@@ -113,6 +114,28 @@ def test_the_same_seed_gives_the_same_weights(workshop: Workshop, tmp_path: Path
     )
     assert first == again
     assert first != other
+
+
+def test_the_identity_stays_and_tells_models_apart(workshop: Workshop) -> None:
+    identity = workshop.provider.identity(workshop.model)
+    assert identity
+    assert workshop.provider.identity(workshop.model) == identity
+    assert workshop.provider.identity(replace(workshop.model, attention="eager")) != identity
+
+
+def test_the_identity_knows_the_weights_and_how_they_are_stored(tmp_path: Path, kit_home: Path) -> None:
+    """A replayed source is kept by it: other answers must not be taken for these."""
+    model = ModelSpec(str(make_tiny_model(tmp_path / "tiny")))
+    files = HubCache(None)
+    plain = HfModelProvider(NoQuantizer(), files)
+    before = plain.identity(model)
+    stored = [HfModelProvider(Nf4Quantizer(double), files).identity(model) for double in (True, False)]
+    assert len({before, *stored}) == 3
+    weights = tmp_path / "tiny" / "model.safetensors"
+    os.utime(weights, ns=(0, 0))
+    assert plain.identity(model) != before
+    named = ModelSpec("HuggingFaceTB/SmolLM2-135M-Instruct")
+    assert HfModelProvider(NoQuantizer(), HubCache(kit_home / "hub")).identity(named)
 
 
 def test_a_model_that_is_not_here_is_told(workshop: Workshop) -> None:

@@ -120,9 +120,11 @@ class FakeModelProvider:
 
     Attributes:
         loaded: the policies it gave, in order.
+        weights: what its models are known by; None where it cannot tell.
     """
 
     loaded: list[FakePolicy] = field(default_factory=list)
+    weights: str | None = "w1"
 
     def load(
         self, model: ModelSpec, lora: LoraSpec, *, seed: int, gradient_checkpointing: bool = False
@@ -133,6 +135,9 @@ class FakeModelProvider:
     def encoder(self, model: ModelSpec) -> FakeEncoder:
         _check_here(model)
         return FakeEncoder(f"fake:{model.name}")
+
+    def identity(self, model: ModelSpec) -> str | None:
+        return self.weights and f"{self.weights} {model}"
 
     def reopen(self, model: ModelSpec, weights: Path) -> FakePolicy:
         path = weights / "adapter_config.json"

@@ -61,12 +61,9 @@ class DiskExampleStore:
             facts = json.loads((path / "facts.json").read_text(encoding="utf-8"))
             if facts["format"] != FORMAT or facts["byteorder"] != sys.byteorder:
                 return None
-            found = DiskExamples(path, facts)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return DiskExamples(path, facts)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, EOFError):
             return None
-        with suppress(OSError):
-            os.utime(path)  # the newest used are the last to be cleared away
-        return found
 
     def create(self, key: str | None) -> ExampleWriter:
         """A new set; without a key it lasts as long as somebody holds it."""
@@ -148,18 +145,20 @@ class DiskExampleWriter:
             self._digest.update(part)
 
     def commit(self, facts: Mapping[str, Any]) -> Examples:
-        index = b"".join(column.tobytes() for column in self._columns.values())
+        index = hashlib.sha256()
+        for column in self._columns.values():
+            index.update(column)
         kept = {
             "format": FORMAT,
             "byteorder": sys.byteorder,
             "rows": len(self._columns["lengths"]),
             "fingerprint": self._digest.hexdigest(),
-            "index": hashlib.sha256(index).hexdigest(),
+            "index": index.hexdigest(),
             "facts": dict(facts),
         }
         with _writing(self._partial.parent):
-            self._close({"index.bin": index, "facts.json": json.dumps(kept).encode()})
-            examples = DiskExamples(self._partial, kept)
+            self._close(json.dumps(kept).encode())
+            examples = DiskExamples(self._partial, kept, self._columns)
             if self._final is not None:
                 self._take_name(self._final)
         self.discard()  # of a set without a name the open files stay, and go with the process
@@ -172,15 +171,17 @@ class DiskExampleWriter:
         _remove(self._partial)
         self._lock.release()
 
-    def _close(self, last: Mapping[str, bytes]) -> None:
+    def _close(self, facts: bytes) -> None:
         with ExitStack() as closing:
             for file in self._files:
                 closing.callback(file.close)
-            files = [closing.enter_context(_created(self._partial / name)) for name in last]
-            for file, content in zip(files, last.values(), strict=True):
-                file.write(content)
+            index = closing.enter_context(_created(self._partial / "index.bin"))
+            for column in self._columns.values():
+                index.write(column)
+            last = closing.enter_context(_created(self._partial / "facts.json"))
+            last.write(facts)
             if self._final:
-                for file in (*self._files, *files):
+                for file in (*self._files, index, last):
                     file.flush()
                     os.fsync(file.fileno())
 
@@ -201,10 +202,12 @@ class DiskExamples:
         ValueError: the index is not the one that was written, or another file is not as long as it says.
     """
 
-    def __init__(self, path: Path, kept: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, kept: Mapping[str, Any], columns: Mapping[str, array[int]] | None = None
+    ) -> None:
         self.facts: Mapping[str, Any] = kept["facts"]
         self.fingerprint: str = kept["fingerprint"]
-        columns = _columns((path / "index.bin").read_bytes(), kept)
+        columns = columns or _columns(path / "index.bin", kept)
         self._token_ends, self._text_ends = columns["token_ends"], columns["text_ends"]
         self.lengths: Sequence[int] = columns["lengths"]
         self.trained_tokens: Sequence[int] = columns["trained"]
@@ -236,18 +239,22 @@ class DiskExamples:
         return Example(place, conversation, self.tokens(index))
 
 
-def _columns(content: bytes, kept: Mapping[str, Any]) -> dict[str, array[int]]:
-    if hashlib.sha256(content).hexdigest() != kept["index"]:
+def _columns(path: Path, kept: Mapping[str, Any]) -> dict[str, array[int]]:
+    columns = {name: array(code) for name, code in _COLUMNS.items()}
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size != kept["rows"] * sum(map(_width, columns.values())):
+            raise ValueError("the index is of another number of rows")
+        for column in columns.values():
+            column.fromfile(file, kept["rows"])
+            digest.update(column)
+    if digest.hexdigest() != kept["index"]:
         raise ValueError("the index is not the one that was written")
-    columns, begin = {}, 0
-    for name, code in _COLUMNS.items():
-        columns[name] = column = array(code)
-        end = begin + column.itemsize * kept["rows"]
-        column.frombytes(content[begin:end])
-        begin = end
-    if begin != len(content):
-        raise ValueError("the index is of another number of rows")
     return columns
+
+
+def _width(column: array[int]) -> int:
+    return column.itemsize
 
 
 def _line(place: str, conversation: Conversation) -> bytes:

@@ -7,7 +7,7 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -157,8 +157,10 @@ def _table(kind: str, batches: Callable[[Path], Iterator[Any]]) -> Reader:
             for batch in batches(path):
                 # What it says about itself can be wrong, and then reading it would crash.
                 batch.validate(full=True)
+                if len(set(batch.schema.names)) < len(batch.schema.names):
+                    raise arrow.ArrowInvalid("two columns have the same name")
                 for start in range(0, batch.num_rows, _BATCH):
-                    for values in batch.slice(start, _BATCH).to_pylist():
+                    for values in _values(batch.slice(start, _BATCH)):
                         number += 1
                         yield SourceRow(f"{shown} row {number}", values)
         except arrow.ArrowException as cause:
@@ -168,8 +170,24 @@ def _table(kind: str, batches: Callable[[Path], Iterator[Any]]) -> Reader:
                 where=shown,
                 fix="write it again",
             ) from cause
+        except (ValueError, OverflowError, LookupError) as cause:
+            raise DataError(
+                "D003",
+                f"a value of a {kind} file cannot be read: {cause}",
+                where=f"{shown} row {number + 1}",
+                fix="mend the row, or save its columns as text",
+            ) from cause
 
     return read
+
+
+def _values(rows: Any) -> Iterable[Any]:
+    """Of every row; one row at a time where one cannot be told in Python, so that it is known which."""
+    try:
+        values: list[Any] = rows.to_pylist()
+    except (ValueError, OverflowError, LookupError):
+        return (rows.slice(index, 1).to_pylist()[0] for index in range(rows.num_rows))
+    return values
 
 
 def _parquet_batches(path: Path) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,13 @@ class HubSource:
             yield SourceRow(f"{self._repo} {self._split} row {number}", dict(values))
 
     def _values(self) -> Iterator[Any]:
+        if _is_read_from_here(self._repo):
+            raise DataError(
+                "D003",
+                f"{self._repo} would be read from the current folder, not from the hub",
+                where=f'source "{self._name}"',
+                fix="use kind: file for files of your own; for the hub, correct repo or leave this folder",
+            )
         try:
             yield from datasets.load_dataset(
                 self._repo,
@@ -81,3 +89,13 @@ class HubSource:
                 where=f'source "{self._name}"',
                 fix="check its name, config, split and revision, and that the hub can be reached",
             ) from cause
+
+
+def _is_read_from_here(repo: str) -> bool:
+    """Whether the library takes a name for a folder in the current one, or for the format of files in it.
+
+    An absolute path is never the name of a dataset, so nobody takes it for one.
+    """
+    path = Path(repo)
+    is_format = repo.isidentifier() and find_spec(f"datasets.packaged_modules.{repo}") is not None
+    return is_format or (path.is_dir() and not path.is_absolute())

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TypeAlias
 
 from ...domain.errors import DataError
 from ...domain.source import SourceRow, identity_of
 from .file_rows import read_rows
 from .file_walk import stamps
 
+_Key: TypeAlias = str | int | float
+
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Rows of the file of the same name in ``folder``, joined by the value of ``key``."""
+    """Rows of the file of the same name in ``folder``, joined by the value of ``key``.
+
+    A row that has none there comes as it is: what it then lacks is for its shape to say.
+    """
 
     folder: str
     key: str
@@ -65,27 +72,38 @@ class PackageSource:
             yield from self._joined(file)
 
     def _joined(self, file: str) -> Iterator[SourceRow]:
-        rows = self._read(file)
         other = self._beside(file)
         if self._join is None or other is None:
-            yield from rows
+            yield from self._read(file)
             return
-        answers = {self._key(row): row.values for row in self._read(other)}
-        for row in rows:
-            if (key := self._key(row)) in answers:
-                yield SourceRow(row.place, {**row.values, **answers[key]})
+        answers = self._by_key(other, self._join.key)
+        for row in self._read(file):
+            answer = answers.get(_key(row, self._join.key))
+            yield SourceRow(row.place, {**row.values, **answer.values}) if answer else row
 
-    def _key(self, row: SourceRow) -> str | int | float | None:
-        key = row.values.get(self._join.key) if self._join else None
-        if key is None or isinstance(key, (str, int, float)):
-            return key
-        raise DataError(
-            "D003",
-            f"rows cannot be joined by {type(key).__name__}s",
-            where=row.place,
-            expected="text or a number",
-            fix="name another key for the join",
-        )
+    def _by_key(self, file: str, column: str) -> dict[_Key | None, SourceRow]:
+        """The rows to join, every one by a key of its own."""
+        rows: dict[_Key | None, SourceRow] = {}
+        for row in self._read(file):
+            key = _key(row, column)
+            if key is None:
+                raise DataError(
+                    "D003",
+                    f'a row to join has no "{column}"',
+                    where=row.place,
+                    got=f"columns {', '.join(sorted(row.values)) or 'none'}",
+                    fix="mend the row, or name another key for the join",
+                )
+            if key in rows:
+                raise DataError(
+                    "D003",
+                    f'two rows to join have the same "{column}"',
+                    where=row.place,
+                    got=f"{json.dumps(key)}, as in {rows[key].place}",
+                    fix="leave one of them out, or name another key for the join",
+                )
+            rows[key] = row
+        return rows
 
     def _beside(self, file: str) -> str | None:
         """The file that is joined to this one."""
@@ -120,3 +138,16 @@ class PackageSource:
             if len(file.parts) > 1 and file.parts[0] != ".." and not file.parts[0].endswith(".dist-info")
         }
         yield from (Path(str(metadata.distribution(self._package).locate_file(top))) for top in sorted(tops))
+
+
+def _key(row: SourceRow, column: str) -> _Key | None:
+    key = row.values.get(column)
+    if key is None or isinstance(key, (str, int, float)):
+        return key
+    raise DataError(
+        "D003",
+        f"rows cannot be joined by {type(key).__name__}s",
+        where=row.place,
+        expected="text or a number",
+        fix="name another key for the join",
+    )

@@ -36,6 +36,11 @@ class PythonCode(Protocol):
         """What it is, with its version."""
         ...
 
+    @property
+    def is_own(self) -> bool:
+        """Whether whoever asks wrote it, and can mend what is broken in it."""
+        ...
+
     def files(self, source: str) -> list[tuple[Path, str]]:
         """Every file and the name that a person knows it by, always in the same order.
 
@@ -53,7 +58,7 @@ class StandardLibrary:
     """The running interpreter's own.
 
     Attributes:
-        modules: names such as ``json`` or ``email.utils``; None for all of it.
+        modules: names such as ``json`` or ``email.utils``, with what is in them; None for all of it.
     """
 
     modules: Sequence[str] | None = None
@@ -62,12 +67,17 @@ class StandardLibrary:
     def origin(self) -> str:
         return f"standard library of Python {sys.version.split()[0]}"
 
+    @property
+    def is_own(self) -> bool:
+        return False
+
     def files(self, source: str) -> list[tuple[Path, str]]:
         root = Path(sysconfig.get_path("stdlib"))
         if self.modules is None:
             found = _taught_files(root)
         else:
-            found = [path for module in self.modules for path in _module_files(root, module, source)]
+            named = (path for module in self.modules for path in _module_files(root, module, source))
+            found = list(dict.fromkeys(named))
         return [(path, path.relative_to(root).as_posix()) for path in found]
 
 
@@ -83,6 +93,10 @@ class InstalledPackage:
             return f"package {self.name} {metadata.version(self.name)}"
         except metadata.PackageNotFoundError:
             return f"package {self.name}"
+
+    @property
+    def is_own(self) -> bool:
+        return False
 
     def files(self, source: str) -> list[tuple[Path, str]]:
         found = sorted(set(_distributed(self.name)) or set(_imported(self.name)), key=lambda file: file[1])
@@ -106,6 +120,10 @@ class CodeFolder:
     @property
     def origin(self) -> str:
         return f"folder {self.folder}"
+
+    @property
+    def is_own(self) -> bool:
+        return True
 
     def files(self, source: str) -> list[tuple[Path, str]]:
         root = self.root.resolve()
@@ -141,8 +159,7 @@ def _taught_files(root: Path) -> list[Path]:
 def _module_files(root: Path, module: str, source: str) -> list[Path]:
     parts = module.split(".")
     path = root.joinpath(*parts) if all(map(str.isidentifier, parts)) else root / "no module"
-    inside = sorted(path.glob("*.py")) if path.is_dir() else []
-    found = inside or [file for file in [path.with_suffix(".py")] if file.is_file()]
+    found = _taught_files(path) or [file for file in [path.with_suffix(".py")] if file.is_file()]
     if not found:
         what = f'the standard library has no source of a module "{module}"'
         raise _missing(what, source, "correct its modules")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import redirect_stdout
 from importlib import metadata
 from pathlib import Path
 from traceback import extract_tb
@@ -13,6 +15,7 @@ from ...domain.source import SourceRow
 from .root_modules import function_under
 
 _GROUP = "cesello.sources"
+_END = object()
 
 Rows = Callable[..., object]
 
@@ -76,6 +79,8 @@ class OfferedFunction:
 class PythonSource:
     """A row for every mapping the function gives; it is looked for and called when rows are asked for.
 
+    What it prints goes to the standard error: the standard output is the command's, and may be JSON.
+
     Args:
         arguments: what it is called with, by name.
     """
@@ -116,7 +121,8 @@ class PythonSource:
     def _given(self) -> Iterator[object]:
         number = 0
         try:
-            for values in self._iterable():
+            rows = self._iterator()
+            while (values := _next(rows)) is not _END:
                 number += 1
                 yield values
         except CeselloError:
@@ -125,10 +131,11 @@ class PythonSource:
             where = f'source "{self._name}" {self._function.shown} row {number + 1}'
             raise self._broken("failed", where, cause) from cause
 
-    def _iterable(self) -> Iterable[object]:
-        given = self._loaded()(**self._arguments)
-        if isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)):
-            return given
+    def _iterator(self) -> Iterator[object]:
+        with redirect_stdout(sys.stderr):
+            given = self._loaded()(**self._arguments)
+            if isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)):
+                return iter(given)
         raise DataError(
             "D003",
             "a function gives no rows",
@@ -154,6 +161,12 @@ class PythonSource:
     def _broken(self, how: str, where: str, cause: BaseException) -> DataError:
         what = f"{self._function.shown} {how}: {type(cause).__name__}: {cause}{_line_of(cause)}"
         return DataError("D003", what, where=where, fix="mend the function, or its arguments in the recipe")
+
+
+def _next(rows: Iterator[object]) -> object:
+    # Row by row, since what whoever asks prints between two rows goes where they want it.
+    with redirect_stdout(sys.stderr):
+        return next(rows, _END)
 
 
 def _line_of(cause: BaseException) -> str:

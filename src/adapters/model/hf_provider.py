@@ -25,6 +25,7 @@ from ...domain.errors import ModelError
 from ...domain.model_spec import LoraSpec, ModelSpec, PolicyFacts, target_modules
 from ...domain.ports.hub import ModelFiles
 from ...domain.ports.model import Quantizer
+from ...domain.source import identity_of
 from .chat_encoder import ChatEncoder
 from .hf_policy import HfPolicy
 from .hub_cache import hub_files
@@ -71,6 +72,15 @@ class HfModelProvider:
 
     def encoder(self, model: ModelSpec) -> ChatEncoder:
         return ChatEncoder(self._tokenizer(model.name, self._place(model)))
+
+    def identity(self, model: ModelSpec) -> str | None:
+        weights = _weights_identity(model.name, self._place(model))
+        if weights is None:
+            return None
+        device = _device(model.device)
+        dtype = _dtype(model.dtype, device)
+        stored = sorted(map(repr, self._quantizer.load_options(device, dtype).items()))
+        return identity_of(weights, device, dtype, model.attention, self._quantizer.name, stored)
 
     def reopen(self, model: ModelSpec, weights: Path) -> HfPolicy:
         _check_weights(model, weights)
@@ -172,6 +182,18 @@ class HfModelProvider:
             chat_template=encoder.origin,
         )
         return HfPolicy(tuned, encoder, facts)
+
+
+def _weights_identity(name: str, place: Mapping[str, Any]) -> str | None:
+    """The files of a folder, or the commit of a name on the hub."""
+    folder = Path(name)
+    if folder.is_dir():
+        files = sorted(file for file in folder.iterdir() if file.suffix in (".safetensors", ".json"))
+        return identity_of([(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files])
+    with _explained(name):
+        config = AutoConfig.from_pretrained(name, **place, trust_remote_code=False)
+    commit = getattr(config, "_commit_hash", None)
+    return identity_of(name, commit) if commit else None
 
 
 def _keep_differentiable(base: PreTrainedModel) -> None:

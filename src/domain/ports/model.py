@@ -100,6 +100,13 @@ class ModelProvider(Protocol):
         """
         ...
 
+    def identity(self, model: ModelSpec) -> str | None:
+        """What decides the base model's answers: its weights, and how they are stored and computed.
+
+        The same identity gives the same model, in every process; None where nothing cheap can tell.
+        """
+        ...
+
     def reopen(self, model: ModelSpec, weights: Path) -> Policy:
         """The base model with LoRA weights that were saved before.
 

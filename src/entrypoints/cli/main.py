@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -101,6 +102,9 @@ def _set_environment(debug: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and ends the process with the exit status of ``domain.errors``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal need not know every sign of a row
     given = list(sys.argv[1:] if arguments is None else arguments)
     sys.exit(run(given))
 

@@ -14,9 +14,9 @@ from ...application.preview_data import Piece
 TRAINED = "⟦", "⟧"
 """Around what is trained, where there are no colours."""
 
-# Controls of terminals, halves of characters, and what turns the direction of text around.
+# Controls of terminals, halves of characters, what turns the direction of text around, and our own brackets.
 _UNSEEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\u27e6\u27e7\ufeff\ud800-\udfff]"
 )
 _SPACES_AT_AN_END = re.compile(r" +(?=\n|\Z)")
 

@@ -129,7 +129,8 @@ class HubSource(SourceSettings):
         default=None, description="A commit, to read the same rows next year too; null: the newest."
     )
     streaming: bool = Field(
-        default=False, description="Read over the network while training, without a full download."
+        default=False,
+        description="Read row by row over the network, without a full download; a slice ends it early.",
     )
 
 

@@ -165,7 +165,8 @@ def test_a_stop_is_heard() -> None:
 
 
 @pytest.mark.parametrize(
-    ("overlong", "done"), [("truncate", "1 cut off"), ("split", "1 split"), ("drop", "1 left out")]
+    ("overlong", "done"),
+    [("truncate", "1 cut off"), ("split", "2 added by splitting"), ("drop", "1 left out")],
 )
 def test_overlong_rows_are_noted_with_the_longest(overlong: str, done: str) -> None:
     workshop = with_rows([*rows("a", 6), row("long", "word " * 20)])

@@ -204,3 +204,39 @@ def test_a_step_can_be_read_by_itself() -> None:
     assert data.batches[1:3] == steps[1:3]
     with pytest.raises(IndexError):
         data.batches[4]
+
+
+@given(st.integers(1, 9), st.integers(1, 4), st.integers(1, 40), st.sampled_from(Batching))
+def test_an_order_that_ends_gives_every_row_once_and_full_passes(
+    window: int, batch_size: int, rows: int, method: Batching
+) -> None:
+    """No row is lost between windows, and none of them ends within a pass."""
+    batching = BatchSpec(method, max_tokens=24, window=window)
+    once = MixtureSpec(max_passes=1)
+    data = mixed(
+        [source("a", rows, lengths=LENGTHS)], 99, batch_size=batch_size, spec=once, batching=batching
+    )
+    assert sorted(row.ids[0] for row in rows_of(data)) == list(range(rows))
+    assert data.manifest.ended_by == "max_passes of a"
+    if method is not Batching.PACKED:
+        passes = list(chain(*data.batches))
+        assert (
+            sorted(map(len, passes))
+            == sorted([batch_size] * (rows // batch_size) + [rows % batch_size])[not rows % batch_size :]
+        )
+
+
+def test_the_window_is_nothing_to_rows_as_they_are_drawn() -> None:
+    digests, orders = set(), []
+    for window in (2, 3, 1024):
+        data = mixed([source("a", 30)], 5, batch_size=4, batching=BatchSpec(window=window))
+        digests.add(data.manifest.digest)
+        orders.append(rows_of(data))
+    assert len(digests) == 1
+    assert orders[0] == orders[1] == orders[2]
+
+
+@pytest.mark.parametrize("stop", [StopRule.FIRST_EXHAUSTED, StopRule.ALL_SEEN])
+def test_an_end_by_the_rule_is_called_so_though_the_passes_end_too(stop: StopRule) -> None:
+    data = mixed([source("a", 6)], None, spec=MixtureSpec(stop=stop, max_passes=1))
+    assert data.manifest.ended_by == stop.value

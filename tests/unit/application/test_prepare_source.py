@@ -39,6 +39,7 @@ def prepared(
     stop: FakeStop | None = None,
     store: FakeExampleStore | None = None,
     ask: Ask | None = None,
+    answered_by: str | None = "",
     on_problem: OnProblem | None = None,
     **spec: Any,
 ) -> PreparedSource:
@@ -49,6 +50,7 @@ def prepared(
         FakeEncoder(),
         rules or RowRules(),
         ask=ask,
+        answered_by=answered_by,
         on_problem=on_problem,
     )
 
@@ -119,14 +121,19 @@ def test_an_overlong_row_is_dropped_and_counted() -> None:
     assert made.dropped == {"over 10 tokens": 1}
 
 
-def test_a_row_that_cannot_be_cut_with_a_label_left_is_dropped() -> None:
+def test_an_answer_in_the_middle_of_an_overlong_row_is_kept() -> None:
     messages = [
         {"role": "user", "content": "word " * 20},
         {"role": "assistant", "content": "yes"},
         {"role": "user", "content": "word " * 20},
     ]
-    made = prepared([row("short"), {"messages": messages}], RowRules(max_tokens=10), holdout=0)
-    assert made.dropped == {"over 10 tokens": 1}
+    [made] = train(prepared([{"messages": messages}], RowRules(max_tokens=10), holdout=0))
+    assert made.tokens.trained_tokens == 2
+
+
+def test_a_row_that_cannot_be_cut_with_a_label_left_is_dropped() -> None:
+    made = prepared([{"text": "word"}, row("a", "word " * 20)], RowRules(max_tokens=1), on_problem=print)
+    assert made.dropped == {"over 1 tokens": 2}
 
 
 def test_a_row_with_nothing_that_is_trained_is_named() -> None:
@@ -217,7 +224,29 @@ def test_an_overlong_row_is_split_and_keeps_every_token() -> None:
     parts = [token for one in train(made) for token in one.tokens.ids]
     assert sorted(parts) == sorted(token for one in train(whole) for token in one.tokens.ids)
     assert all(len(one.tokens) <= 10 for one in train(made))
-    assert made.split == 1
+    assert made.split == 2
+    assert made.read == len(made.train) + len(made.held) + sum(made.dropped.values()) - made.split
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=12),
+    st.integers(0, 3),
+    st.integers(2, 30),
+    st.sampled_from(["truncate", "drop", "split"]),
+    st.none() | st.integers(1, 5),
+)
+def test_every_row_that_was_read_is_accounted_for(
+    lengths: list[int], holdout: int, limit: int, overlong: str, most: int | None
+) -> None:
+    rows = [row("q " * length + "q", "a " * length + "a") if length else {"text": ""} for length in lengths]
+    made = prepared(
+        rows,
+        RowRules(max_tokens=limit, overlong=overlong),
+        holdout=holdout,
+        max_samples=most,
+        on_problem=lambda problem: None,
+    )
+    assert made.read == len(made.train) + len(made.held) + sum(made.dropped.values()) - made.split
 
 
 def test_no_part_of_a_held_out_row_is_trained_on() -> None:
@@ -235,14 +264,40 @@ def test_the_same_request_is_served_from_the_store() -> None:
     assert observer.phases == []
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"holdout": 2}, {"max_samples": 4}, {"rules": RowRules(seed=1)}, {"rules": RowRules(max_tokens=4)}],
-)
-def test_another_request_is_not(change: dict[str, Any]) -> None:
+CHANGES: dict[str, Any] = {
+    "shape": "instruction",
+    "columns": {"response": "response"},
+    "slice": RowSlice.parse("[:8]"),
+    "where": {"response": "yes"},
+    "max_samples": 4,
+    "holdout": 2,
+    "min_characters": 1,
+    "max_characters": 900,
+    "replay": Replay(8),
+}
+RULES: dict[str, Any] = {
+    "seed": 1,
+    "system_prompt": "Be brief.",
+    "max_tokens": 4,
+    "overlong": "drop",
+    "keep_copies": True,
+}
+
+
+def test_all_that_a_request_says_is_tried_below() -> None:
+    assert set(CHANGES) == {*SourceSpec.__dataclass_fields__} - {"name", "weight"}
+    assert set(RULES) == {*RowRules.__dataclass_fields__}
+
+
+@pytest.mark.parametrize("name", [*CHANGES, *RULES])
+def test_another_request_is_not(name: str) -> None:
     store = FakeExampleStore()
-    prepared(numbered(9), store=store)
-    prepared(numbered(9), store=store, **change)
+    rows = [row(f"a question {number}") for number in range(9)]
+    prepared(rows, store=store)
+    rules = RowRules(**{name: RULES[name]}) if name in RULES else None
+    ask = answers if name == "replay" else None
+    change = {name: CHANGES[name]} if name in CHANGES else {}
+    prepared(rows, rules, store=store, ask=ask, **change)
     assert len(store.kept) == 2
 
 
@@ -268,6 +323,9 @@ def test_every_wrong_row_is_told_and_left_out() -> None:
 # Prompts that the base model answers
 
 
+ASKED = [{"role": "user", "content": "tell 4"}, {"role": "assistant", "content": "four"}]
+
+
 def answers(prompts: Sequence[Conversation], sampling: Sampling) -> list[Completion]:
     """An answer with the last word of the question; to 1 it finds no end, to 2 nothing to say."""
     last = [prompt.messages[-1].content.split()[-1] for prompt in prompts]
@@ -279,6 +337,38 @@ def test_a_replayed_source_is_trained_on_the_base_models_answers() -> None:
     said = {one.conversation.messages[-1].content for one in train(made)}
     assert said == {"I say 0", "I say 3"}
     assert made.dropped == {"answer not finished": 1, "empty answer": 1}
+
+
+def test_rows_that_become_alike_are_used_once() -> None:
+    rows = [row("tell 0", f"answer {number}") for number in range(5)]
+    made = prepared(rows, replay=Replay(64), ask=answers, holdout=0)
+    assert len(made.train) == 1
+    assert made.dropped == {"exact copy": 4}
+    own = {"messages": [{"role": "system", "content": "Be brief."}, *ASKED]}
+    made = prepared([own, {"messages": ASKED}], RowRules(system_prompt="Be brief."), holdout=0)
+    assert (len(made.train), made.dropped) == (1, {"exact copy": 1})
+
+
+def test_the_last_question_is_asked_whatever_was_answered_before() -> None:
+    asked: list[Conversation] = []
+
+    def hearing(prompts: Sequence[Conversation], sampling: Sampling) -> list[Completion]:
+        asked.extend(prompts)
+        return [Completion("yes", 1, True)] * len(prompts)
+
+    prepared([{"messages": [*ASKED, {"role": "user", "content": "and 5"}]}], replay=Replay(8), ask=hearing)
+    assert [turn.content for turn in asked[0].messages] == ["tell 4", "four", "and 5"]
+
+
+def test_a_row_that_asks_nothing_is_named() -> None:
+    with pytest.raises(DataError, match=r"D018.*at s:1"):
+        prepared([{"text": "once upon a time"}], replay=Replay(8), ask=answers)
+
+
+def test_a_model_that_nobody_can_tell_apart_is_asked_each_time() -> None:
+    store = FakeExampleStore()
+    prepared(numbered(4), store=store, replay=Replay(8), ask=answers, answered_by=None)
+    assert store.kept == {}
 
 
 def test_only_as_many_prompts_are_answered_as_are_wanted() -> None:

@@ -100,6 +100,8 @@ def test_a_temperature_takes_the_rows_instead_of_the_weights() -> None:
     assert integer_shares(MixtureSpec(temperature=1.0), sources) == (1, 4)
     assert integer_shares(MixtureSpec(temperature=0.5), sources) == (1, 2)
     assert integer_shares(MixtureSpec(temperature=0.0), sources) == (1, 1)
+    only_evaluated = MixtureSource("c", 0, 900)
+    assert integer_shares(MixtureSpec(temperature=1.0), [*sources, only_evaluated]) == (1, 4, 0)
 
 
 def test_nothing_to_draw_from_is_an_error() -> None:
@@ -148,7 +150,7 @@ def test_a_cycle_too_long_to_be_kept_gives_the_same_order(start: int, more: int)
 
 @given(st.lists(st.integers(1, 10**7), min_size=1, max_size=6), st.floats(0, 1))
 def test_a_temperature_gives_shares_of_a_short_cycle(rows: list[int], temperature: float) -> None:
-    sources = [MixtureSource(str(index), 0.0, count) for index, count in enumerate(rows)]
+    sources = [MixtureSource(str(index), 1.0, count) for index, count in enumerate(rows)]
     shares = integer_shares(MixtureSpec(temperature=temperature), sources)
     powers = [count**temperature for count in rows]
     assert sum(shares) <= 2**16 + len(rows)

@@ -50,9 +50,11 @@ PLAIN_ROWS: dict[str, list[dict[str, Any]]] = {
         {"instruction": "1 + 2?", "output": "3"},
         {"instruction": "1 + 2?", "input": "", "response": "3"},
         {"instruction": "1 + 2?", "response": 3},
+        {"instruction": "1 + 2?", "response": None, "output": "3"},
     ],
     "prompt_completion": [
         {"prompt": "1 + 2?", "completion": "3"},
+        {"prompt": "1 + 2?", "completion": 3},
         {"prompt": SPOKEN[:1], "completion": SPOKEN[1:]},
     ],
     "glaive": [{"system": "", "chat": "USER: 1 + 2?\n\n\nASSISTANT: 3 <|endoftext|>"}],
@@ -70,6 +72,15 @@ def test_the_same_chat_in_every_shape(shape: str, values: dict[str, Any]) -> Non
 def test_the_input_of_an_instruction_stands_below_it() -> None:
     values = {"instruction": "Add.", "input": "1 and 2", "output": "3"}
     assert converted(values).messages == (Message(Role.USER, "Add.\n\n1 and 2"), ANSWER)
+
+
+def test_numbers_of_a_table_are_text() -> None:
+    assert converted({"text": 1.5}).messages[0].content == "1.5"
+    assert converted({"prompt": 3}).messages[0].content == "3"
+    assert converted({"instruction": 1, "input": 0, "output": 2}).messages == (
+        Message(Role.USER, "1\n\n0"),
+        Message(Role.ASSISTANT, "2"),
+    )
 
 
 def test_text_is_all_answer() -> None:
@@ -97,6 +108,23 @@ def test_tools_calls_and_results_in_messages() -> None:
     assert made.messages[1] == Message(Role.ASSISTANT, "", (ToolCall("add", '{"a": 1}', "c1"),))
     assert made.messages[2] == Message(Role.TOOL, "3", tool_call_id="c1", name="add")
     assert not made.messages[3].is_trained
+
+
+def test_sharegpt_keeps_what_stands_beside_a_turn() -> None:
+    call = {"id": "c1", "name": "add", "arguments": {"a": 1, "b": None}}
+    rows = [
+        {"from": "human", "value": "1 + 2?", "trained": None},
+        {"from": "gpt", "value": None, "tool_calls": [call], "trained": False},
+        {"from": "tool", "value": "3", "tool_call_id": "c1", "name": "add"},
+        {"from": "gpt", "value": "3", "tool_calls": None},
+    ]
+    made = converted({"conversations": rows, "tools": [ADD_BARE]})
+    assert made.messages == (
+        QUESTION,
+        Message(Role.ASSISTANT, "", (ToolCall("add", '{"a": 1}', "c1"),), trained=False),
+        Message(Role.TOOL, "3", tool_call_id="c1", name="add"),
+        ANSWER,
+    )
 
 
 def test_arguments_that_are_text_keep_their_text() -> None:
@@ -135,7 +163,7 @@ ARGUMENTS = [
     {"a": 1},
     {"a": {"x": 1, "y": "no choices"}},
     {"a": [{"x": [1, 2]}], "b": ""},
-    {"a": "", "b": None},
+    {"a": ""},
 ]
 
 
@@ -153,6 +181,20 @@ def test_an_answer_of_xlam_is_its_own_reference(arguments: dict[str, Any], as_te
     assert calls[0].decoded() == arguments
     assert same_calls(calls, made.reference["calls"])
     assert not same_calls([ToolCall("add", '{"a": {"x": 9}}')], made.reference["calls"])
+
+
+def test_arguments_of_xlam_that_are_text_keep_their_text() -> None:
+    answers = [{"name": "add", "arguments": '{"a":  1, "b": null}'}]
+    made = converted({"query": "1 + 2?", "tools": [ADD_BARE], "answers": answers})
+    assert made.messages[1].tool_calls == (ToolCall("add", '{"a":  1, "b": null}'),)
+    assert made.reference == {"calls": [{"add": {"a": [1], "b": [None]}}]}
+
+
+def test_null_that_arrow_puts_into_xlam_is_pruned() -> None:
+    answers = [{"name": "add", "arguments": {"a": {"x": 1, "y": None}, "b": None}}]
+    made = converted({"query": "1 + 2?", "tools": [ADD_BARE], "answers": answers})
+    assert made.messages[1].tool_calls[0].decoded() == {"a": {"x": 1}}
+    assert made.reference == {"calls": [{"add": {"a": [{"x": [1]}]}}]}
 
 
 GLAIVE_CALLS = [
@@ -177,6 +219,41 @@ def test_a_chat_of_glaive_with_a_call(call: str) -> None:
         Message(Role.TOOL, '{"sum": 3}'),
         ANSWER,
     )
+
+
+def test_a_null_that_xlam_writes_in_json_text_is_its_own() -> None:
+    answers = '[{"name": "add", "arguments": {"a": 1, "b": null}}]'
+    made = converted({"query": "1 + 2?", "tools": "[]", "answers": answers})
+    assert made.messages[1].tool_calls[0].decoded() == {"a": 1, "b": None}
+
+
+SPEAKERS_IN_TEXT = [
+    "Tell the user: hello.",
+    "As the ASSISTANT: be brief",
+    "The FUNCTION RESPONSE: is JSON",
+    "user: in small letters\nassistant: too",
+    "  USER: indented",
+]
+
+
+@pytest.mark.parametrize("text", SPEAKERS_IN_TEXT)
+def test_a_chat_of_glaive_turns_at_the_start_of_a_line_alone(text: str) -> None:
+    chat = f"USER: So: {text}\n\n\nASSISTANT: So: {text} <|endoftext|>\n\n\n"
+    made = converted({"system": "", "chat": chat})
+    assert made.messages == (Message(Role.USER, f"So: {text}"), Message(Role.ASSISTANT, f"So: {text}"))
+
+
+def test_a_system_text_of_glaive_is_cut_at_its_functions_alone() -> None:
+    def system(text: str) -> tuple[str, tuple[ToolSpec, ...]]:
+        made = converted({"system": f"SYSTEM: {text}", "chat": "USER: x\nASSISTANT: y"})
+        return made.messages[0].content, made.tools
+
+    for text in ('Answer as {"answer": 3}. Be brief -', "Use {braces} - always.", "No functions {"):
+        assert system(text) == (text, ())
+    spec = json.dumps(ADD_BARE, indent=4)
+    text = f'As {{"answer": 3}}. Use -\n{spec}\n\n{spec}\nBe brief {{always}}.'
+    assert system(text) == ('As {"answer": 3}. Use\n\nBe brief {always}.', (ADD, ADD))
+    assert converted({"system": f"SYSTEM: {spec}", "chat": "USER: 1 + 2?"}).messages == (QUESTION,)
 
 
 def test_an_apostrophe_in_the_arguments_of_glaive() -> None:
@@ -221,8 +298,13 @@ REFERENCE = {"reasoning_gym": {"task": "chain_sum", "entry": {"answer": None}}}
 
 @pytest.mark.parametrize(
     "values",
-    [{"messages": SPOKEN}, {"prompt": "1 + 2?", "completion": "3"}, {"prompt": "1 + 2?"}],
-    ids=["messages", "prompt_completion", "prompt"],
+    [
+        {"messages": SPOKEN},
+        {"conversations": SPOKEN},
+        {"prompt": "1 + 2?", "completion": "3"},
+        {"prompt": "1 + 2?"},
+    ],
+    ids=["messages", "conversations", "prompt_completion", "prompt"],
 )
 def test_a_reference_for_a_reward_is_kept(values: dict[str, Any]) -> None:
     assert converted({**values, "reference": REFERENCE}).reference == REFERENCE
@@ -304,9 +386,66 @@ MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no role": (turns((None, "x")), 'turn 1: unknown role "None"'),
     "two system turns": (turns(("system", "a"), ("system", "b"), ("user", "c")), "two system turns"),
+    "a late system turn": (turns(("user", "a"), ("system", "b"), ("user", "c")), "not the first"),
+    "a call of the user": (
+        {"messages": [{"role": "user", "content": "a", "tool_calls": [{"name": "f", "arguments": {}}]}]},
+        "turn 1 makes a call, which only the assistant does",
+    ),
+    "half a character written as an escape": (
+        {
+            "messages": [
+                {"role": "user", "content": "a"},
+                {"role": "assistant", "tool_calls": [{"name": "f", "arguments": '{"a": "\\ud83d"}'}]},
+            ]
+        },
+        "half a character",
+    ),
+    "text after a call of glaive": (
+        {"system": "Brief.", "chat": 'USER: a\nASSISTANT: <functioncall> {"name": "f", "arguments": {}} b'},
+        "goes on after its call",
+    ),
     "empty turn": (turns(("user", "hello"), ("assistant", " \n")), "turn 2 is empty"),
     "a prompt that is empty": ({"prompt": " "}, "turn 1 is empty"),
-    "a prompt that is a number": ({"prompt": 3}, "'int' object is not iterable"),
+    "a prompt that is true": ({"prompt": True}, "prompt is bool, not text"),
+    "a prompt that is a mapping": ({"prompt": SPOKEN[0]}, "prompt is dict, not text"),
+    "a completion that is a mapping": ({"prompt": "x", "completion": {}}, "completion is dict, not text"),
+    "a text that is a list": ({"text": ["a"]}, "text is list, not text"),
+    "a text that is no number": ({"text": float("nan")}, "text is nan, not text"),
+    "an instruction that is true": ({"instruction": True, "output": "3"}, "instruction is bool, not text"),
+    "an input that is a list": ({"instruction": "x", "input": [], "output": "3"}, "input is list, not text"),
+    "a response that is a mapping": (
+        {"instruction": "x", "response": {"a": 1}},
+        "response is dict, not text",
+    ),
+    "an output that is false": ({"instruction": "x", "output": False}, "output is bool, not text"),
+    "a name that is a number": (
+        {"messages": [{**SPOKEN[0], "name": 1}]},
+        "turn 1 has a name or an id that is int, not text",
+    ),
+    "half a character in a name": (
+        {"messages": [{**SPOKEN[0], "name": "\ud83d"}]},
+        "turn 1 holds half a character",
+    ),
+    "the id of a result that is a list": (
+        {"messages": [*SPOKEN, {"role": "tool", "content": "3", "tool_call_id": ["c1"]}]},
+        "turn 3 has a name or an id that is list, not text",
+    ),
+    "half a character in the id of a result": (
+        {"conversations": [{**SPOKEN[0], "tool_call_id": "c\ud83d"}]},
+        "turn 1 holds half a character",
+    ),
+    "the id of a call that is a number": (
+        {"messages": [{"role": "assistant", "tool_calls": [{"id": 1, "name": "add", "arguments": "{}"}]}]},
+        "turn 1 has a name or an id that is int, not text",
+    ),
+    "half a character in the id of a call": (
+        {
+            "messages": [
+                {"role": "assistant", "tool_calls": [{"id": "\ud83d", "name": "f", "arguments": "{}"}]}
+            ]
+        },
+        "turn 1 holds half a character",
+    ),
     "null content": (turns(("user", None)), "turn 1: a turn of user has no content"),
     "content of parts": (turns(("user", [{"text": "x"}])), "the content of a turn of user is list, not text"),
     "half a character": (turns(("user", "a"), ("assistant", "\ud83d")), "turn 2 holds half a character"),
@@ -334,7 +473,7 @@ MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "arguments of xlam that are a list": (
         {"query": "x", "tools": [ADD_BARE], "answers": '[{"name": "add", "arguments": [1]}]'},
-        "'list' object has no attribute 'items'",
+        "arguments of add are list, not an object",
     ),
     "arguments of glaive that are a list": (
         {"system": "", "chat": 'USER: x\nASSISTANT: <functioncall> {"name": "add", "arguments": [1]}'},
@@ -384,6 +523,16 @@ MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
         "IndexError",
     ),
     "answers that are no JSON": ({"query": "x", "tools": "[]", "answers": "add(1)"}, "Expecting value"),
+    "a chat of glaive that nobody begins": (
+        {"system": "", "chat": "Hello.\nUSER: x\nASSISTANT: y"},
+        "chat does not begin with USER:",
+    ),
+    "a chat of glaive without turns": ({"system": "Be brief.", "chat": " \n"}, "chat has no turns"),
+    "an empty turn of glaive": (
+        {"system": "", "chat": "USER: x\n\n\nASSISTANT: <|endoftext|>\n\n\nUSER: y"},
+        "turn 2 is empty",
+    ),
+    "turns of sharegpt that are text": ({"conversations": ["hello"]}, "'str' object is not a mapping"),
     "a broken call of glaive": (
         {"system": "", "chat": "USER: x\nASSISTANT: <functioncall> {broken}"},
         "Expecting property name",

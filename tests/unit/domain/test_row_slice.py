@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,16 +37,26 @@ def test_per_cent_are_of_the_rows_there_are(start: int | None, stop: int | None,
     made = parsed(written(start, stop, "%"))
     kept = range(count) if made is None else made.range(count)
     assert kept.step == 1
-    if made is not None and start is not None and start >= 0:
-        assert kept.start == min(round(count * start / 100), count)
-    if made is not None and stop is not None and stop >= 0 and kept:
-        assert kept.stop == round(count * stop / 100)
+    if made is not None and start is not None:
+        assert kept.start == round(count * (start % 100 if start < 0 else start) / 100)
+    if made is not None and stop is not None and kept:
+        assert kept.stop == round(count * (stop % 100 if stop < 0 else stop) / 100)
 
 
-@given(st.lists(st.integers(1, 99), max_size=5, unique=True), st.integers(0, 500))
-def test_neighbours_share_no_row_and_lose_none(cuts: list[int], count: int) -> None:
-    ends = [None, *sorted(cuts), None]
-    parts = [RowSlice.parse(written(start, stop, "%")).range(count) for start, stop in pairwise(ends)]
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 99), st.booleans(), st.booleans()),
+        max_size=5,
+        unique_by=lambda cut: cut[0],
+    ),
+    st.integers(0, 500),
+)
+def test_neighbours_share_no_row_and_lose_none(cuts: list[tuple[int, bool, bool]], count: int) -> None:
+    """However either slice writes the bound they share: 90% or -10%."""
+    stops = [at - 100 if backward else at for at, backward, _ in sorted(cuts)]
+    starts = [at - 100 if backward else at for at, _, backward in sorted(cuts)]
+    ends = zip([None, *starts], [*stops, None], strict=True)
+    parts = [RowSlice.parse(written(start, stop, "%")).range(count) for start, stop in ends]
     assert [index for part in parts for index in part] == list(range(count))
 
 
@@ -90,6 +98,7 @@ def test_what_a_recipe_writes(text: str, needs_count: bool, of_1050: range) -> N
 def test_a_part_of_few_rows_is_not_all_of_them() -> None:
     assert list(RowSlice.parse("[-1%:]").range(10)) == []
     assert list(RowSlice.parse("[:-1%]").range(10)) == list(range(10))
+    assert list(RowSlice.parse("[-10%:]").range(5)) == list(RowSlice.parse("[90%:]").range(5)) == [4]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +121,8 @@ def test_a_part_of_few_rows_is_not_all_of_them() -> None:
         ("[5:5]", "keeps no row"),
         ("[20%:10%]", "keeps no row"),
         ("[-5:-10]", "keeps no row"),
+        ("[90%:-10%]", "keeps no row"),
+        ("[:-100%]", "keeps no row"),
     ],
 )
 def test_nonsense_is_explained(text: str, reason: str) -> None:

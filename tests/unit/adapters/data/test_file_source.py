@@ -132,6 +132,60 @@ def test_a_table_of_many_rows(tmp_path: Path) -> None:
         assert values(tmp_path, name) == rows
 
 
+UNTELLABLE: dict[str, Callable[[int], Any]] = {
+    "a moment in the year 10000": lambda at: arrow.array(
+        [253402300800 if n == at else n for n in range(2500)], arrow.timestamp("s")
+    ),
+    "a day in the year 10000": lambda at: arrow.array(
+        [2932897 if n == at else n for n in range(2500)], arrow.int32()
+    ).cast(arrow.date32()),
+    "a duration of a million years": lambda at: arrow.array(
+        [10**14 if n == at else n for n in range(2500)], arrow.duration("s")
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNTELLABLE)
+def test_a_value_that_python_has_not_is_named_with_its_row(tmp_path: Path, case: str) -> None:
+    feather.write_feather(arrow.table({"value": UNTELLABLE[case](1234)}), tmp_path / "a.arrow")
+    parquet.write_table(arrow.table({"value": UNTELLABLE[case](1234)}), tmp_path / "a.parquet")
+    for name in ("a.arrow", "a.parquet"):
+        rows = FileSource("chat", tmp_path, name).rows()
+        assert [next(rows).place for _ in range(1234)][-1] == f"{name} row 1234"
+        with pytest.raises(DataError) as caught:
+            next(rows)
+        assert (caught.value.code, caught.value.where) == ("D003", f"{name} row 1235")
+
+
+def test_a_time_zone_that_is_nowhere_is_named(tmp_path: Path) -> None:
+    times = arrow.array([1], arrow.timestamp("us", "Nowhere/City"))
+    feather.write_feather(arrow.table({"value": times}), tmp_path / "a.arrow")
+    error = refused(tmp_path, "a.arrow")
+    assert (error.code, error.where) == ("D003", "a.arrow row 1")
+
+
+def test_two_fields_of_one_name_in_a_table(tmp_path: Path) -> None:
+    field = arrow.StructArray.from_arrays([arrow.array([1]), arrow.array([2])], names=["a", "a"])
+    feather.write_feather(arrow.table({"value": field}), tmp_path / "a.arrow")
+    error = refused(tmp_path, "a.arrow")
+    assert (error.code, error.where) == ("D003", "a.arrow row 1")
+    assert "duplicate field names" in error.what
+
+
+def test_two_columns_of_one_name_in_a_table(tmp_path: Path) -> None:
+    table = arrow.Table.from_arrays([arrow.array(["x"]), arrow.array(["y"])], names=["text", "text"])
+    parquet.write_table(table, tmp_path / "a.parquet")
+    with (
+        arrow.OSFile(str(tmp_path / "a.arrow"), "wb") as file,
+        arrow.ipc.new_file(file, table.schema) as out,
+    ):
+        out.write_table(table)
+    for name in ("a.parquet", "a.arrow"):
+        error = refused(tmp_path, name)
+        assert (error.code, error.where) == ("D003", name)
+        assert "two columns have the same name" in error.what
+
+
 def test_a_field_of_csv_longer_than_the_modules_own_limit(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"text\n{'x' * 200_000}\n")
     assert [len(row["text"]) for row in values(tmp_path, "a.csv")] == [200_000]

@@ -11,6 +11,8 @@ import pytest
 
 from cesello.adapters.data.package_source import Join, PackageSource
 from cesello.domain.errors import DataError
+from cesello.domain.row_shapes import to_conversation
+from cesello.domain.source import SourceRow
 
 QUESTIONS = [{"id": f"q{number}", "question": f"what is {number}?"} for number in range(3)]
 ANSWERS = [{"id": "q2", "answer": "two"}, {"id": "q0", "answer": "zero"}]
@@ -46,13 +48,52 @@ def test_files_are_read_in_their_order(kit: Path) -> None:
     assert rows[1].place == "some-data/data/q.json:1"
 
 
-def test_answers_are_joined_and_questions_without_one_left_out(kit: Path) -> None:
-    rows = list(source(kit, "data/q.json", join=Join("data/answers", "id")).rows())
+def joined(kit: Path) -> list[SourceRow]:
+    return list(source(kit, "data/q.json", join=Join("data/answers", "id")).rows())
+
+
+def test_answers_are_joined_and_questions_without_one_come_as_they_are(kit: Path) -> None:
+    rows = joined(kit)
     assert [dict(row.values) for row in rows] == [
         {"id": "q0", "question": "what is 0?", "answer": "zero"},
+        {"id": "q1", "question": "what is 1?"},
         {"id": "q2", "question": "what is 2?", "answer": "two"},
     ]
-    assert rows[1].place == "some-data/data/q.json:3"
+    assert [row.place for row in rows] == [f"some-data/data/q.json:{line}" for line in (1, 2, 3)]
+
+
+def test_what_an_unanswered_question_lacks_is_said_of_its_line(kit: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        to_conversation(joined(kit)[1], "prompt_completion", {"prompt": "question", "completion": "answer"})
+    assert (caught.value.code, caught.value.where) == ("D011", "some-data/data/q.json:2")
+
+
+def test_a_question_without_the_key_has_no_answer(kit: Path) -> None:
+    (kit / "some-data" / "some_data" / "data" / "q.json").write_text('{"question": "who?"}\n')
+    assert [dict(row.values) for row in joined(kit)] == [{"question": "who?"}]
+
+
+@pytest.mark.parametrize(
+    ("answers", "what", "got"),
+    [
+        ([*ANSWERS, {"answer": "two"}], 'has no "id"', "columns answer"),
+        ([*ANSWERS, {"id": None, "answer": "two"}], 'has no "id"', "columns answer, id"),
+        (
+            [*ANSWERS, {"id": "q2", "answer": "2"}],
+            'the same "id"',
+            '"q2", as in some-data/data/answers/q.json:1',
+        ),
+    ],
+)
+def test_an_answer_of_no_question_or_of_one_that_has_one(
+    kit: Path, answers: list[dict[str, Any]], what: str, got: str
+) -> None:
+    (kit / "some-data" / "some_data" / "data" / "answers" / "q.json").write_text(lines(answers))
+    with pytest.raises(DataError) as caught:
+        joined(kit)
+    assert (caught.value.code, caught.value.where) == ("D003", "some-data/data/answers/q.json:3")
+    assert (caught.value.got, what in caught.value.what) == (got, True)
+    assert caught.value.fix
 
 
 @pytest.mark.parametrize(
@@ -86,15 +127,15 @@ def test_an_answer_file_that_is_missing_is_named(kit: Path) -> None:
         list(source(kit, "data/more.jsonl", join=Join("data/answers", "id")).rows())
 
 
-def test_a_join_without_a_match_gives_no_rows(kit: Path) -> None:
+def test_a_join_without_a_match_adds_nothing(kit: Path) -> None:
     (kit / "some-data" / "some_data" / "data" / "answers" / "q.json").write_text('{"id": "z"}')
-    assert list(source(kit, "data/q.json", join=Join("data/answers", "id")).rows()) == []
+    assert [dict(row.values) for row in joined(kit)] == QUESTIONS
 
 
 def test_a_key_that_is_no_plain_value_is_named(kit: Path) -> None:
     (kit / "some-data" / "some_data" / "data" / "q.json").write_text('{"id": ["q0"]}')
     with pytest.raises(DataError, match=r"D003.*some-data/data/q\.json:1"):
-        list(source(kit, "data/q.json", join=Join("data/answers", "id")).rows())
+        joined(kit)
 
 
 def test_the_identity_follows_the_files_and_what_is_joined(kit: Path) -> None:

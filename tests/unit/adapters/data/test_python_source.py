@@ -87,6 +87,27 @@ def test_rows_come_as_they_are_asked_for(root: Path) -> None:
     assert next(source(root).rows()).values == {"text": "x"}
 
 
+def test_what_it_prints_is_no_output_of_the_command(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(
+        root,
+        """
+        print("loaded")
+        def generator():
+            for number in range(2):
+                print(f"row {number}")
+                yield {"text": "x"}
+        def rows():
+            print("called")
+            return generator()
+        """,
+    )
+    for _ in source(root).rows():
+        sys.stdout.write("mine\n")
+    out, err = capsys.readouterr()
+    assert out == "mine\nmine\n"
+    assert err == "loaded\ncalled\nrow 0\nrow 1\n"
+
+
 # Where it is looked for
 
 

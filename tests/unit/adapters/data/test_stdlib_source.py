@@ -92,6 +92,13 @@ def test_modules_without_documented_functions_give_no_rows() -> None:
     assert list(StdlibSource("coding", StandardLibrary(["this"])).rows()) == []
 
 
+def test_a_module_brings_what_is_in_it_once() -> None:
+    rows = list(StdlibSource("coding", StandardLibrary(["xml", "xml.sax"])).rows())
+    folders = {row.place.rsplit("/", 1)[0] for row in rows}
+    assert {"xml/etree", "xml/dom", "xml/sax"} <= folders
+    assert len({row.place for row in rows}) == len(rows)
+
+
 # Packages
 
 
@@ -182,20 +189,62 @@ def test_methods_and_async_functions_are_functions(tmp_path: Path) -> None:
 
 
 BROKEN = {
-    "syntax error": b"def f(:\n",
-    "NUL": b"x = 1\0",
-    "latin-1": 'x = "perché"\n'.encode("latin-1"),
-    "unknown encoding": b"# coding: klingon\n",
-    "nested too deeply": b"(" * 5000 + b")" * 5000,
-    "empty": b"",
+    "syntax error": (b"x = 1\ndef f(:\n", ":2"),
+    "NUL": (b"x = 1\0", ""),
+    "latin-1": (b"# 1\r\n# 2\r\n# 3\r\nx = " + '"perché"\r\n'.encode("latin-1"), ":4"),
+    "unknown encoding": (b"# coding: klingon\n", ""),
+    "an encoding of no text": (b"# coding: hex\n", ""),
+    "nested too deeply": (b"(" * 5000 + b")" * 5000, ":1"),
 }
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_file_that_is_no_python_has_no_functions(tmp_path: Path, case: str) -> None:
-    (tmp_path / "a.py").write_bytes(BROKEN[case])
+def test_a_file_of_ones_own_that_is_no_python_is_named(tmp_path: Path, case: str) -> None:
+    content, line = BROKEN[case]
+    (tmp_path / "b.py").write_bytes(content)
+    write(tmp_path, "a.py")
+    rows = StdlibSource("coding", CodeFolder(tmp_path, ".")).rows()
+    assert next(rows).place == "a.py:1"
+    with pytest.raises(DataError) as caught:
+        next(rows)
+    assert (caught.value.code, caught.value.where) == ("D003", f"b.py{line}")
+    assert not caught.value.what.endswith(": ")
+    assert "narrow folder" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_file_of_a_package_that_is_no_python_is_passed_over(
+    tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "broken_code/b.py")
+    (tmp_path / "broken_code" / "a.py").write_bytes(BROKEN[case][0])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert names(InstalledPackage("broken_code")) == ["broken_code/b.py:1 from_b"]
+
+
+def test_an_empty_file_has_no_functions(tmp_path: Path) -> None:
     write(tmp_path, "b.py")
+    (tmp_path / "a.py").touch()
     assert names(CodeFolder(tmp_path, ".")) == ["b.py:1 from_b"]
+
+
+def only(tmp_path: Path, text: str) -> SourceRow:
+    (tmp_path / "a.py").write_text(text)
+    [row] = StdlibSource("coding", CodeFolder(tmp_path, ".")).rows()
+    return row
+
+
+@pytest.mark.parametrize("end", ["\x0c", "\x1c", "\x85", "\u2028"])
+def test_line_ends_that_are_none_to_python_stay_in_a_string(tmp_path: Path, end: str) -> None:
+    text = f'class C:\n    def f(x):\n        """Says."""\n        return "a{end}    b"\n'
+    assert code(only(tmp_path, text)) == f'def f(x):\n    return "a{end}    b"\n'
+
+
+@pytest.mark.parametrize("decorators", ["@one\n@two(1)\n", "@(\n    one\n)\n", "@one(\n    1,\n)\n\n# why\n"])
+def test_decorators_belong_to_the_code(tmp_path: Path, decorators: str) -> None:
+    row = only(tmp_path, f"x = 1\n{decorators}{function('f')}")
+    assert code(row) == f"{decorators}def f(x):\n    return x\n"
+    assert row.place == f"a.py:{decorators.count(chr(10)) + 2}"
 
 
 def test_an_encoding_that_a_file_declares_and_a_warning_it_causes(tmp_path: Path) -> None:
