@@ -20,6 +20,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 from transformers.pytorch_utils import Conv1D
+from transformers.utils.hub import cached_file
 
 from ...domain.errors import ModelError
 from ...domain.model_spec import LoraSpec, ModelSpec, PolicyFacts, target_modules
@@ -191,9 +192,9 @@ def _weights_identity(name: str, place: Mapping[str, Any]) -> str | None:
         files = sorted(file for file in folder.iterdir() if file.suffix in (".safetensors", ".json"))
         return identity_of([(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files])
     with _explained(name):
-        config = AutoConfig.from_pretrained(name, **place, trust_remote_code=False)
-    commit = getattr(config, "_commit_hash", None)
-    return identity_of(name, commit) if commit else None
+        config = cached_file(name, "config.json", **place)
+    # models--ORG--NAME/snapshots/COMMIT/config.json
+    return identity_of(name, Path(config).parent.name) if config else None
 
 
 def _keep_differentiable(base: PreTrainedModel) -> None:
