@@ -134,12 +134,22 @@ def _flaw(conversation: Conversation) -> str | None:
         flaw = _text_flaw(turn) or _calls_flaw(turn, conversation.tools) or _result_flaw(turns[:number])
         if flaw:
             return f"turn {number} {flaw}"
-    specs = (json.dumps(tool.as_openai(), ensure_ascii=False, default=str) for tool in conversation.tools)
-    return (
-        "a tool holds half a character (a lone surrogate)"
-        if any(map(_LONE_SURROGATE.search, specs))
-        else None
-    )
+    return _data_flaw(conversation)
+
+
+def _data_flaw(conversation: Conversation) -> str | None:
+    """What is wrong with the tools and the reference, which one's own function can fill with anything."""
+    try:
+        tools = json.dumps(
+            [tool.as_openai() for tool in conversation.tools], ensure_ascii=False, sort_keys=True
+        )
+    except (TypeError, ValueError) as cause:
+        return f"its tools are not plain JSON: {cause}"
+    try:
+        json.dumps(conversation.reference, default=str)  # a date of a table, for example, becomes text
+    except (TypeError, ValueError) as cause:
+        return f"its reference is not plain JSON: {cause}"
+    return "a tool holds half a character (a lone surrogate)" if _LONE_SURROGATE.search(tools) else None
 
 
 def _text_flaw(turn: Message) -> str | None:

@@ -386,6 +386,14 @@ MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no role": (turns((None, "x")), 'turn 1: unknown role "None"'),
     "two system turns": (turns(("system", "a"), ("system", "b"), ("user", "c")), "two system turns"),
+    "tools with keys of two kinds": (
+        turns(("user", "a")) | {"tools": [{"name": "f", "parameters": {"a": 1, 2: 3}}]},
+        "its tools are not plain JSON",
+    ),
+    "a reference with a key that is no text": (
+        turns(("user", "a")) | {"reference": {("a", "b"): 1}},
+        "its reference is not plain JSON",
+    ),
     "a late system turn": (turns(("user", "a"), ("system", "b"), ("user", "c")), "not the first"),
     "a call of the user": (
         {"messages": [{"role": "user", "content": "a", "tool_calls": [{"name": "f", "arguments": {}}]}]},
