@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..domain.conversation import Conversation
 from ..domain.errors import DataError
@@ -14,10 +14,10 @@ from ..domain.ports.model import Encoder, ModelProvider
 from ..domain.ports.run import Observer, Stop
 from ..domain.source import SourceRow, SourceSpec
 from ..domain.tokens import TokenRow
-from .check_mixture import is_drawn, mixture_problems
+from .check_mixture import mixture_problems
 from .drop_copies import Copies, DropCopies, NearCopy
 from .prepare_data import DataRequest
-from .prepare_source import PreparedSource, PrepareSource
+from .prepare_source import PreparedSource, PrepareSource, too_long
 
 SHOWN = 20
 """Wrong rows of one source and code that are kept one by one; the others are counted."""
@@ -128,8 +128,7 @@ class CheckData:
     def _look_for_near_copies(
         self, left: Sequence[PreparedSource], request: DataRequest, found: _Found
     ) -> None:
-        drawn = [one if is_drawn(one, request) else replace(one, train=()) for one in left]
-        pairs = self._drop_copies.near(drawn, request.copies.similarity)
+        pairs = self._drop_copies.near(left, request.copies.similarity)
         for source, one in enumerate(left):
             of_held = [pair for pair in pairs if pair.source == source and pair.earlier_is_held_out]
             others = [pair for pair in pairs if pair.source == source and not pair.earlier_is_held_out]
@@ -235,7 +234,7 @@ def _answer_shortly(prompts: Sequence[Conversation], sampling: Sampling) -> list
 
 
 def _overlong(one: PreparedSource, longest: int, limit: int) -> str:
-    left_out = one.dropped.get(_too_long(limit), 0)
+    left_out = one.dropped.get(too_long(limit), 0)
     counts = {"cut off": sum(one.examples.truncated), "added by splitting": one.split, "left out": left_out}
     done = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     return f"{one.spec.name}: the longest row has {longest} tokens; over {limit}: {done}"
@@ -243,15 +242,10 @@ def _overlong(one: PreparedSource, longest: int, limit: int) -> str:
 
 def _left_out(one: PreparedSource, limit: int) -> Iterator[str]:
     """What has not been said before, as a problem or as overlong."""
-    said = ("malformed", _too_long(limit))
+    said = ("malformed", too_long(limit))
     rest = [f"{reason} ({count})" for reason, count in one.dropped.items() if reason not in said]
     if rest:
         yield f"{one.spec.name}: left out: {', '.join(rest)}"
-
-
-def _too_long(limit: int) -> str:
-    """What ``PrepareSource`` calls it."""
-    return f"over {limit} tokens"
 
 
 def _near(code: str, one: PreparedSource, pairs: Sequence[NearCopy], like: str) -> DataError:

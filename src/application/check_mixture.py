@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..domain.errors import DataError
-from ..domain.mixture import Mixture, MixtureSource
+from ..domain.mixture import ENDED_BY_PASSES, Mixture, MixtureSource
 from ..domain.mixture_manifest import SourceManifest
 from .mix_sources import MixedData, mix, realised
 from .prepare_data import DataRequest
 from .prepare_source import PreparedSource
 
-_ENDED_BY_PASSES = "max_passes of "
 _TOLERANCE = 0.02
 """A share may be off by so much of all rows, or by one row."""
 
@@ -28,15 +27,10 @@ def mixture_problems(prepared: Sequence[PreparedSource], request: DataRequest) -
     return [*_too_small(prepared, request), *_too_short(mixed, request), *_off_shares(mixed)]
 
 
-def is_drawn(one: PreparedSource, request: DataRequest) -> bool:
-    """Whether any row of a source is trained on; without a weight it is only evaluated on."""
-    return bool(one.spec.weight)
-
-
 def _alone(one: PreparedSource, request: DataRequest) -> DataError | None:
     """What a mixture of this source alone would be refused for."""
     spec = one.spec
-    if not len(one.examples) or not is_drawn(one, request):
+    if not len(one.examples) or not one.is_drawn:
         return None
     try:
         Mixture(request.mixture, (MixtureSource(spec.name, spec.weight, len(one.train)),))
@@ -48,7 +42,7 @@ def _alone(one: PreparedSource, request: DataRequest) -> DataError | None:
 def _too_small(prepared: Sequence[PreparedSource], request: DataRequest) -> Iterator[DataError]:
     needed = request.plan.batch_size
     for one in prepared:
-        if is_drawn(one, request) and len(one.train) < needed:
+        if one.is_drawn and len(one.train) < needed:
             yield DataError(
                 "D028",
                 "a source has fewer rows to train on than a batch",
@@ -61,12 +55,12 @@ def _too_small(prepared: Sequence[PreparedSource], request: DataRequest) -> Iter
 
 def _too_short(mixed: MixedData, request: DataRequest) -> Iterator[DataError]:
     ended_by, wanted = mixed.manifest.ended_by or "", request.max_steps
-    if wanted is not None and ended_by.startswith(_ENDED_BY_PASSES):
+    if wanted is not None and ended_by.startswith(ENDED_BY_PASSES):
         passes = request.mixture.max_passes
         yield DataError(
             "D026",
             f"the rows end after {mixed.plan.max_steps} of {wanted} steps",
-            where=_named(ended_by.removeprefix(_ENDED_BY_PASSES)),
+            where=_named(ended_by.removeprefix(ENDED_BY_PASSES)),
             got=f"every row of it drawn {passes} times",
             fix="give it more rows or a smaller weight, raise data.mixture.max_passes, "
             "or lower training.max_steps",

@@ -62,8 +62,7 @@ class DropCopies:
         if rules.drop is not Copies.NEAR:
             return left
         reasons = [dict[int, str]() for _ in left]
-        drawn = [one if one.spec.weight else replace(one, train=()) for one in left]
-        for copy in self.near(drawn, rules.similarity):
+        for copy in self.near(left, rules.similarity):
             one, earlier = left[copy.source], left[copy.earlier_source].spec.name
             held_out = "held-out " if copy.earlier_is_held_out else ""
             reasons[copy.source][_identity(one, copy.row)] = f"near copy of a {held_out}row of {earlier}"
@@ -74,6 +73,7 @@ class DropCopies:
 
     def near(self, prepared: Sequence[PreparedSource], similarity: float) -> list[NearCopy]:
         """Rows trained on that are like a held-out row of any source or an earlier one trained on."""
+        prepared = [one if one.is_drawn else replace(one, train=()) for one in prepared]
         self._observer.phase("comparing rows", sum(len(one.examples) for one in prepared))
         rows: list[tuple[int, int, bool]] = []  # (source, position in held or train, held out?)
 
@@ -119,12 +119,12 @@ def _without_exact_copies(prepared: Sequence[PreparedSource], *, across: bool) -
     held = {one.examples.identities[index]: one.spec.name for one in reversed(prepared) for index in one.held}
     earlier: dict[str, IdentitySet] = {}
     left = []
-    last = max((at for at, one in enumerate(prepared) if one.spec.weight), default=0)
+    last = max((at for at, one in enumerate(prepared) if one.is_drawn), default=0)
     for at, one in enumerate(prepared):
         if earlier or not held.keys().isdisjoint(_identities(one)):
             one = _narrowed(one, _reasons(one, held, earlier))
         left.append(one)
-        if across and one.spec.weight and at < last:  # what is only evaluated takes no row from the others
+        if across and one.is_drawn and at < last:  # what is only evaluated takes no row from the others
             earlier[one.spec.name] = IdentitySet(_identities(one))
     return left
 

@@ -18,7 +18,6 @@ from ..domain.source import SourceSpec
 from .drop_copies import CopyRules, DropCopies
 from .mix_sources import MixedData, mix
 from .prepare_source import PreparedSource, PrepareSource, RowRules
-from .read_source import OnProblem
 
 LoadPolicy = Callable[[], Policy]
 """Gives the model; called only when a source is to be answered by it."""
@@ -78,30 +77,23 @@ class PrepareData:
         Raises:
             DataError, ModelError: those of the sources, the mixture and the tokenizer.
         """
-        sources = self._drop_copies(self.sources(request, load), request.copies)
+        sources = self._drop_copies(self._sources(request, load), request.copies)
         mixed = mix(sources, request.mixture, request.plan, request.max_steps, request.batching)
         self._say_if_shorter(mixed, request.max_steps)
         return PreparedData(sources, mixed)
 
-    def sources(
-        self, request: DataRequest, load: LoadPolicy, on_problem: OnProblem | None = None
-    ) -> list[PreparedSource]:
+    def _sources(self, request: DataRequest, load: LoadPolicy) -> list[PreparedSource]:
         """Every source by itself, in the recipe's order; those that need the model are read last."""
         self._observer.phase(f"loading the tokenizer of {request.model.name}")
         encoder = self._provider.encoder(request.model)
         prepared = {
-            spec.name: self._source(spec, encoder, request, load, on_problem)
+            spec.name: self._source(spec, encoder, request, load)
             for spec in sorted(request.sources, key=lambda spec: spec.replay is not None)
         }
         return [prepared[spec.name] for spec in request.sources]
 
     def _source(
-        self,
-        spec: SourceSpec,
-        encoder: Encoder,
-        request: DataRequest,
-        load: LoadPolicy,
-        on_problem: OnProblem | None,
+        self, spec: SourceSpec, encoder: Encoder, request: DataRequest, load: LoadPolicy
     ) -> PreparedSource:
         def ask(prompts: Sequence[Conversation], sampling: Sampling) -> Sequence[Completion]:
             return load().generate(prompts, sampling, lora=False)
@@ -113,7 +105,6 @@ class PrepareData:
             request.rules,
             ask=ask if spec.replay else None,
             answered_by=self._provider.identity(request.model) if spec.replay else "",
-            on_problem=on_problem,
         )
 
     def _say_if_shorter(self, mixed: MixedData, wanted: int | None) -> None:

@@ -71,6 +71,11 @@ class PreparedSource:
     dropped: Mapping[str, int] = field(default_factory=dict)
     split: int = 0
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether its rows are trained on; without a weight a source is only evaluated on."""
+        return bool(self.spec.weight)
+
     def held_out(self, limit: int | None = None) -> list[Example]:
         """The rows to evaluate on."""
         return [self.examples.example(index) for index in self.held[:limit]]
@@ -193,7 +198,7 @@ class _Making:
                 continue
             parts = self._fitted(tokens)
             if not parts:
-                self.dropped[f"over {self.rules.max_tokens} tokens"] += 1
+                self.dropped[too_long(self.rules.max_tokens)] += 1
                 continue
             for part in parts:
                 self.writer.append(Example(place, conversation, part))
@@ -285,6 +290,11 @@ class _Making:
             )
         )
         return False
+
+
+def too_long(limit: int) -> str:
+    """Why rows above so many tokens are left out."""
+    return f"over {limit} tokens"
 
 
 def question(conversation: Conversation) -> Conversation:

@@ -192,7 +192,7 @@ def _chosen(one: PreparedSource, request: PreviewRequest) -> Sequence[int]:
     if request.held_out:
         return one.held[: request.rows]
     spec = request.data.mixture
-    if not one.train or (not one.spec.weight and spec.temperature is None):
+    if not one.train or not one.is_drawn:
         return ()
     # The order within a source does not depend on the other sources.
     alone = Mixture(replace(spec, temperature=None), (MixtureSource(one.spec.name, 1.0, len(one.train)),))

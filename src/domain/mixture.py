@@ -29,6 +29,10 @@ _STEPS = 1 << 16
 """A cycle of so many draws fits the memory, and no rounding of a share can be seen."""
 
 
+ENDED_BY_PASSES = "max_passes of "
+"""What ended an order, before the name of the source of which no row may come again."""
+
+
 class StopRule(StrEnum):
     """When the order ends."""
 
@@ -127,7 +131,7 @@ class Mixture:
         if not self._rule_ends(unseen):
             for source, count in zip(self.sources, drawn, strict=True):
                 if count and count == source.rows * self.spec.max_passes:
-                    return f"max_passes of {source.name}"
+                    return ENDED_BY_PASSES + source.name
         return self.spec.stop.value
 
     def _has_ended(self, drawn: Sequence[int], unseen: Sequence[int]) -> bool:

@@ -64,11 +64,25 @@ def split(row: TokenRow, max_tokens: int) -> list[TokenRow]:
     return [part for part in parts if part.trained_tokens]
 
 
+class Fingerprint:
+    """A sha256 over the tokens and masks of rows, one after the other."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, row: TokenRow) -> None:
+        """Takes the next row in."""
+        for part in (len(row).to_bytes(4, "little"), row.ids.tobytes(), row.trained):
+            self._digest.update(part)
+
+    def hexdigest(self) -> str:
+        """Of the rows so far."""
+        return self._digest.hexdigest()
+
+
 def fingerprint(rows: Iterable[TokenRow]) -> str:
     """A sha256 over tokens and masks, in order: the identity of a tokenised source."""
-    digest = hashlib.sha256()
+    digest = Fingerprint()
     for row in rows:
-        digest.update(len(row).to_bytes(4, "little"))
-        digest.update(row.ids.tobytes())
-        digest.update(row.trained)
+        digest.add(row)
     return digest.hexdigest()

@@ -29,7 +29,7 @@ from ...domain.conversation_json import from_json, identity, to_json
 from ...domain.errors import RetryableError, StorageError
 from ...domain.example import Example
 from ...domain.ports.data import Examples, ExampleWriter, Spool
-from ...domain.tokens import TokenRow
+from ...domain.tokens import Fingerprint, TokenRow
 
 FORMAT = 1
 _PARTIAL = ".partial"
@@ -121,7 +121,7 @@ class DiskExampleWriter:
         self._final = final
         self._columns = {name: array(code) for name, code in _COLUMNS.items()}
         self._text_end = self._token_end = 0
-        self._digest = hashlib.sha256()
+        self._fingerprint = Fingerprint()
         self._files = [_created(partial / name) for name in _FILES]
 
     def append(self, example: Example) -> None:
@@ -141,8 +141,7 @@ class DiskExampleWriter:
         )
         for column, value in zip(self._columns.values(), counts, strict=True):
             column.append(int(value))
-        for part in (len(row).to_bytes(4, "little"), row.ids.tobytes(), row.trained):
-            self._digest.update(part)
+        self._fingerprint.add(row)
 
     def commit(self, facts: Mapping[str, Any]) -> Examples:
         index = hashlib.sha256()
@@ -152,7 +151,7 @@ class DiskExampleWriter:
             "format": FORMAT,
             "byteorder": sys.byteorder,
             "rows": len(self._columns["lengths"]),
-            "fingerprint": self._digest.hexdigest(),
+            "fingerprint": self._fingerprint.hexdigest(),
             "index": index.hexdigest(),
             "facts": dict(facts),
         }

@@ -114,13 +114,3 @@ def test_a_shorter_order_is_told() -> None:
     workshop = Workshop()
     workshop.prepare(replace(without_own(REQUEST), max_steps=400))
     assert "of 400 steps: the rows end by max_passes of" in workshop.observer.notes[0]
-
-
-def test_problems_of_all_sources_are_told_at_once() -> None:
-    workshop = Workshop()
-    workshop.datasets["a"].values = [*rows("a", 5), {"text": ""}]
-    workshop.datasets["b"].values = [{"nothing": 1}, *rows("b", 5)]
-    problems: list[DataError] = []
-    prepared = workshop.use_case().sources(without_own(REQUEST), workshop.load, problems.append)
-    assert [one.code for one in problems] == ["D012", "D010"]
-    assert [len(one.examples) for one in prepared] == [5, 5]
