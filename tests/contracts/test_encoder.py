@@ -12,34 +12,16 @@ from hypothesis import strategies as st
 from cesello.adapters.model.hf_provider import HfModelProvider
 from cesello.adapters.model.hub_cache import HubCache
 from cesello.adapters.model.quantizers import NoQuantizer
-from cesello.domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec
+from cesello.domain.conversation import Conversation
 from cesello.domain.errors import ModelError
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from cesello.domain.ports.model import Encoder, ModelProvider
+from tests.conversations import CALLS, CHAT, TEXT
 from tests.fakes.model import FakeModelProvider
 from tests.tiny_model import make_tiny_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CHAT = Conversation(
-    (
-        Message(Role.SYSTEM, "Be brief."),
-        Message(Role.USER, "What is a cesello?"),
-        Message(Role.ASSISTANT, "A chisel."),
-        Message(Role.USER, "Of whom?"),
-        Message(Role.ASSISTANT, "Of the goldsmith, perché no? 🙂"),
-    )
-)
-CALLS = Conversation(
-    (
-        Message(Role.USER, "1 + 2?"),
-        Message(Role.ASSISTANT, "", (ToolCall("add", '{"a": 1}'),)),
-        Message(Role.TOOL, "3"),
-        Message(Role.ASSISTANT, "3"),
-    ),
-    (ToolSpec("add", "Adds.", {"type": "object"}),),
-)
-TEXT = Conversation((Message(Role.ASSISTANT, "Once upon a time."),))
 ALL = (CHAT, CALLS, TEXT)
 
 

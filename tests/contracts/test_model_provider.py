@@ -13,35 +13,17 @@ import pytest
 from cesello.adapters.model.hf_provider import HfModelProvider
 from cesello.adapters.model.hub_cache import HubCache
 from cesello.adapters.model.quantizers import Nf4Quantizer, NoQuantizer
-from cesello.domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec
+from cesello.domain.conversation import Conversation, Message, Role
 from cesello.domain.errors import ModelError
 from cesello.domain.generation import Sampling
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from cesello.domain.ports.model import ModelProvider, Policy
+from tests.conversations import CALLS, CHAT, TEXT
 from tests.fakes.model import FakeModelProvider
 from tests.tiny_model import make_tiny_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CHAT = Conversation(
-    (
-        Message(Role.SYSTEM, "Be brief."),
-        Message(Role.USER, "What is a cesello?"),
-        Message(Role.ASSISTANT, "A chisel."),
-        Message(Role.USER, "Of whom?"),
-        Message(Role.ASSISTANT, "Of the goldsmith, perché no?"),
-    )
-)
-CALLS = Conversation(
-    (
-        Message(Role.USER, "1 + 2?"),
-        Message(Role.ASSISTANT, "", (ToolCall("add", '{"a": 1}'),)),
-        Message(Role.TOOL, "3"),
-        Message(Role.ASSISTANT, "3"),
-    ),
-    (ToolSpec("add", "Adds.", {"type": "object"}),),
-)
-TEXT = Conversation((Message(Role.ASSISTANT, "Once upon a time."),))
 QUESTIONS = tuple(Conversation((Message(Role.USER, "why " * count),)) for count in (3, 1, 7))
 SHORT = Sampling(max_new_tokens=6)
 
@@ -300,7 +282,7 @@ def trained_text(real: Any, conversation: Conversation) -> str:
 
 
 def test_the_labels_are_the_answers_with_their_ends_and_nothing_else(real: Any) -> None:
-    assert trained_text(real, CHAT) == "A chisel.<|im_end|>Of the goldsmith, perché no?<|im_end|>"
+    assert trained_text(real, CHAT) == "A chisel.<|im_end|>Of the goldsmith, perché no? 🙂<|im_end|>"
     call = '<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>'
     assert trained_text(real, CALLS) == f"{call}<|im_end|>3<|im_end|>"
     assert trained_text(real, TEXT) == "nce upon a time.<|im_end|>"
