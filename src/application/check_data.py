@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from ..domain.conversation import Conversation
 from ..domain.errors import DataError
 from ..domain.generation import Completion, Sampling
-from ..domain.ports.data import DatasetSource, ExampleStore, NearCopies
+from ..domain.ports.data import DatasetSource
 from ..domain.ports.model import Encoder, ModelProvider
-from ..domain.ports.run import Observer, Stop
+from ..domain.ports.run import Observer
 from ..domain.source import SourceRow, SourceSpec
 from ..domain.tokens import TokenRow
 from .check_mixture import mixture_problems
@@ -62,16 +62,15 @@ class CheckData:
         self,
         provider: ModelProvider,
         datasets: Mapping[str, DatasetSource],
-        store: ExampleStore,
-        near: NearCopies,
+        prepare: PrepareSource,
+        drop_copies: DropCopies,
         observer: Observer,
-        stop: Stop,
     ) -> None:
         self._provider = provider
         self._datasets = datasets
         self._observer = observer
-        self._prepare = PrepareSource(store, observer, stop)
-        self._drop_copies = DropCopies(near, observer, stop)
+        self._prepare = prepare
+        self._drop_copies = drop_copies
 
     def __call__(self, request: DataRequest) -> DataCheck:
         """Looks at the rows of every source, then for copies, then at the mixture.

@@ -10,9 +10,9 @@ from ..domain.conversation import Conversation
 from ..domain.generation import Completion, Sampling
 from ..domain.mixture import MixtureSpec
 from ..domain.model_spec import ModelSpec
-from ..domain.ports.data import DatasetSource, ExampleStore, NearCopies
+from ..domain.ports.data import DatasetSource
 from ..domain.ports.model import Encoder, ModelProvider, Policy
-from ..domain.ports.run import Observer, Stop
+from ..domain.ports.run import Observer
 from ..domain.schedule import TrainingPlan
 from ..domain.source import SourceSpec
 from .drop_copies import CopyRules, DropCopies
@@ -60,16 +60,15 @@ class PrepareData:
         self,
         provider: ModelProvider,
         datasets: Mapping[str, DatasetSource],
-        store: ExampleStore,
-        near: NearCopies,
+        prepare: PrepareSource,
+        drop_copies: DropCopies,
         observer: Observer,
-        stop: Stop,
     ) -> None:
         self._provider = provider
         self._datasets = datasets
         self._observer = observer
-        self._prepare = PrepareSource(store, observer, stop)
-        self._drop_copies = DropCopies(near, observer, stop)
+        self._prepare = prepare
+        self._drop_copies = drop_copies
 
     def __call__(self, request: DataRequest, load: LoadPolicy) -> PreparedData:
         """Reads with the tokenizer alone; the model is loaded only for sources that it answers itself.

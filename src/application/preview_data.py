@@ -12,9 +12,9 @@ from ..domain.errors import DataError
 from ..domain.example import Example
 from ..domain.generation import Completion, Sampling
 from ..domain.mixture import Mixture, MixtureSource
-from ..domain.ports.data import DatasetSource, ExampleStore, NearCopies
+from ..domain.ports.data import DatasetSource
 from ..domain.ports.model import Encoder, ModelProvider
-from ..domain.ports.run import Observer, Stop
+from ..domain.ports.run import Observer
 from ..domain.source import SourceSpec
 from .drop_copies import DropCopies
 from .prepare_data import DataRequest
@@ -103,16 +103,15 @@ class PreviewData:
         self,
         provider: ModelProvider,
         datasets: Mapping[str, DatasetSource],
-        store: ExampleStore,
-        near: NearCopies,
+        prepare: PrepareSource,
+        drop_copies: DropCopies,
         observer: Observer,
-        stop: Stop,
     ) -> None:
         self._provider = provider
         self._datasets = datasets
         self._observer = observer
-        self._prepare = PrepareSource(store, observer, stop)
-        self._drop_copies = DropCopies(near, observer, stop)
+        self._prepare = prepare
+        self._drop_copies = drop_copies
 
     def __call__(self, request: PreviewRequest) -> list[SourcePreview]:
         """The sources asked for; those that only the model could answer are left out, with a note.

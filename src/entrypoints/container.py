@@ -14,10 +14,12 @@ from typing import Any
 from dependency_injector import containers, providers
 
 from ..application.check_data import CheckData
+from ..application.drop_copies import DropCopies
 from ..application.finetune import Finetune
 from ..application.generate import Generate
 from ..application.plan_data import PlanData
 from ..application.prepare_data import PrepareData
+from ..application.prepare_source import PrepareSource
 from ..application.preview_data import PreviewData
 from . import wiring
 from .home import home
@@ -75,16 +77,16 @@ class Container(containers.DeclarativeContainer):
     stop = providers.Singleton(wiring.NeverStop)
     clock = providers.Singleton(wiring.SystemClock)
 
+    prepare_source = providers.Factory(PrepareSource, example_store, observer, stop)
+    drop_copies = providers.Factory(DropCopies, near_copies, observer, stop)
     prepare_data = providers.Factory(
-        PrepareData, model_provider, sources, example_store, near_copies, observer, stop
+        PrepareData, model_provider, sources, prepare_source, drop_copies, observer
     )
     plan_data = providers.Factory(PlanData, model_provider, prepare_data, observer)
     preview_data = providers.Factory(
-        PreviewData, model_provider, sources, example_store, near_copies, observer, stop
+        PreviewData, model_provider, sources, prepare_source, drop_copies, observer
     )
-    check_data = providers.Factory(
-        CheckData, model_provider, sources, example_store, near_copies, observer, stop
-    )
+    check_data = providers.Factory(CheckData, model_provider, sources, prepare_source, drop_copies, observer)
     finetune = providers.Factory(
         Finetune, model_provider, prepare_data, policy_optimizer, rewards, run_store, observer, stop, clock
     )

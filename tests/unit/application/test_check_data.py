@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from cesello.application.check_data import SHOWN, CheckData, DataCheck
-from cesello.application.drop_copies import Copies, CopyRules
+from cesello.application.drop_copies import Copies, CopyRules, DropCopies
 from cesello.application.prepare_data import DataRequest
-from cesello.application.prepare_source import RowRules
+from cesello.application.prepare_source import PrepareSource, RowRules
 from cesello.domain.batching import Batching, BatchSpec
 from cesello.domain.errors import DataError, Interrupted, ModelError
 from cesello.domain.mixture import MixtureSpec, StopRule
@@ -71,13 +71,13 @@ class Workshop:
     stop: FakeStop = field(default_factory=FakeStop)
 
     def check(self, request: DataRequest = REQUEST, **changes: Any) -> DataCheck:
+        observer = RecordingObserver()
         check = CheckData(
             self.provider,
             {"a": self.a, "b": self.b},
-            self.store,
-            FakeNearCopies(),
-            RecordingObserver(),
-            self.stop,
+            PrepareSource(self.store, observer, self.stop),
+            DropCopies(FakeNearCopies(), observer, self.stop),
+            observer,
         )
         return check(replace(request, **changes))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cesello.application.drop_copies import DropCopies
 from cesello.application.plan_data import DataPlan, PlanData
 from cesello.application.prepare_data import DataRequest, PrepareData
+from cesello.application.prepare_source import PrepareSource
 from cesello.domain.mixture import MixtureSpec
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from cesello.domain.schedule import TrainingPlan
@@ -29,7 +31,9 @@ DATASETS = {
 
 
 def planned(request: DataRequest, provider: FakeModelProvider, observer: RecordingObserver) -> DataPlan:
-    prepare = PrepareData(provider, DATASETS, FakeExampleStore(), FakeNearCopies(), observer, FakeStop())
+    source = PrepareSource(FakeExampleStore(), observer, FakeStop())
+    drop_copies = DropCopies(FakeNearCopies(), observer, FakeStop())
+    prepare = PrepareData(provider, DATASETS, source, drop_copies, observer)
     return PlanData(provider, prepare, observer)(request, LoraSpec())
 
 

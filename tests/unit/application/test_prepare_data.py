@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from cesello.application.drop_copies import Copies, CopyRules
+from cesello.application.drop_copies import Copies, CopyRules, DropCopies
 from cesello.application.prepare_data import DataRequest, PrepareData, PreparedData
+from cesello.application.prepare_source import PrepareSource
 from cesello.domain.errors import DataError
 from cesello.domain.mixture import MixtureSpec
 from cesello.domain.model_spec import LoraSpec, ModelSpec
@@ -54,9 +55,9 @@ class Workshop:
         return self.use_case()(request, self.load)
 
     def use_case(self) -> PrepareData:
-        return PrepareData(
-            self.provider, self.datasets, self.store, FakeNearCopies(), self.observer, FakeStop()
-        )
+        prepare = PrepareSource(self.store, self.observer, FakeStop())
+        drop_copies = DropCopies(FakeNearCopies(), self.observer, FakeStop())
+        return PrepareData(self.provider, self.datasets, prepare, drop_copies, self.observer)
 
     def load(self) -> Policy:
         return self.provider.load(ModelSpec("fake"), LoraSpec(), seed=0)

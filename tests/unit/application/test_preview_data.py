@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cesello.application.drop_copies import Copies, CopyRules
+from cesello.application.drop_copies import Copies, CopyRules, DropCopies
 from cesello.application.prepare_data import DataRequest, PrepareData
-from cesello.application.prepare_source import RowRules
+from cesello.application.prepare_source import PrepareSource, RowRules
 from cesello.application.preview_data import PreviewData, PreviewRequest, PreviewRow, SourcePreview
 from cesello.domain.conversation import Conversation
 from cesello.domain.errors import DataError
@@ -56,13 +56,15 @@ class Workshop:
     observer: RecordingObserver = field(default_factory=RecordingObserver)
 
     def preview(self, data: DataRequest = REQUEST, **changes: Any) -> list[SourcePreview]:
-        ports = (self.provider, self.datasets, self.store, FakeNearCopies(), self.observer, FakeStop())
-        return PreviewData(*ports)(PreviewRequest(data, **changes))
+        preview = PreviewData(self.provider, self.datasets, *self.parts(), self.observer)
+        return preview(PreviewRequest(data, **changes))
 
     def prepare(self) -> PrepareData:
-        return PrepareData(
-            self.provider, self.datasets, self.store, FakeNearCopies(), self.observer, FakeStop()
-        )
+        return PrepareData(self.provider, self.datasets, *self.parts(), self.observer)
+
+    def parts(self) -> tuple[PrepareSource, DropCopies]:
+        prepare = PrepareSource(self.store, self.observer, FakeStop())
+        return prepare, DropCopies(FakeNearCopies(), self.observer, FakeStop())
 
     def load(self) -> Policy:
         return self.provider.load(ModelSpec("fake"), LoraSpec(), seed=0)
