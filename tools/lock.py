@@ -70,7 +70,7 @@ def _resolve(options: list[str]) -> dict[str, list[str]]:
         quiet_about = ("index-url", "trusted-host", "find-links")
         subprocess.run(
             [sys.executable, "-m", "piptools", "compile", "--quiet", "--generate-hashes"]
-            + ["--extra=dev", "--extra=reasoning"]
+            + ["--extra=dev", "--extra=reasoning", "--extra=torchao"]
             + ["--allow-unsafe", "--strip-extras", "--no-header", "--annotation-style=line"]
             + [f"--no-emit-{what}" for what in quiet_about]
             + [*options, f"--output-file={output}", "pyproject.toml"],

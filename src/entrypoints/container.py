@@ -29,7 +29,7 @@ DEFAULTS: Mapping[str, Any] = {
     "algorithm": "sft",
     "output": "runs",
     "root": ".",
-    "quantizer": {"name": "none", "double_quant": True, "compute_dtype": "auto"},
+    "quantizer": {"name": "none", "double_quant": True, "compute_dtype": "auto", "storage": "uint8"},
     "data": {"sources": []},
     "memory": {
         "store": "chroma",
@@ -48,13 +48,14 @@ class Container(containers.DeclarativeContainer):
 
     home = providers.Callable(home)
     model_files = providers.Singleton(build_model_files, home)
+    _four_bits = (config.quantizer.double_quant, config.quantizer.compute_dtype, config.quantizer.storage)
     quantizer = providers.Selector(
         config.quantizer.name,
         none=providers.Singleton(wiring.no_quantizer),
-        nf4=providers.Singleton(
-            wiring.nf4_quantizer, config.quantizer.double_quant, config.quantizer.compute_dtype
-        ),
+        nf4=providers.Singleton(wiring.four_bit_quantizer, "nf4", *_four_bits),
+        fp4=providers.Singleton(wiring.four_bit_quantizer, "fp4", *_four_bits),
         int8=providers.Singleton(wiring.int8_quantizer),
+        torchao_int8=providers.Singleton(wiring.torchao_int8_quantizer),
     )
     model_provider = providers.Singleton(wiring.hf_provider, quantizer, model_files)
     sources = providers.Factory(wiring.dataset_sources, config.data.sources, config.root, home)

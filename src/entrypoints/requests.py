@@ -52,7 +52,7 @@ def finetune_request(loaded: LoadedRecipe) -> FinetuneRequest:
         name=recipe.name or _slug(loaded.path.stem),
         recipe=loaded.as_yaml(),
         data=data_request(loaded),
-        lora=LoraSpec(**recipe.lora.model_dump()),
+        lora=lora_spec(loaded),
         evaluation=_evaluation_spec(recipe),
         algorithm=recipe.algorithm,
         versions=library_versions(),
@@ -110,7 +110,25 @@ def model_spec(loaded: LoadedRecipe) -> ModelSpec:
     """The base model; a local folder becomes an absolute path."""
     model = loaded.recipe.model
     name = str(loaded.resolve(model.name).resolve()) if is_local(model.name) else model.name
-    return ModelSpec(name, model.revision, model.dtype, model.attention, loaded.recipe.training.device)
+    return ModelSpec(
+        name,
+        model.revision,
+        model.dtype,
+        model.attention,
+        loaded.recipe.training.device,
+        model.device_map,
+        loaded.recipe.quantizer.upcast,
+    )
+
+
+def lora_spec(loaded: LoadedRecipe) -> LoraSpec:
+    """The weights to be trained; a run to go on from becomes the folder of its LoRA weights."""
+    lora = loaded.recipe.lora
+    start = loaded.resolve(lora.continue_from).resolve() if lora.continue_from else None
+    if start and (start / "lora").is_dir():
+        start = start / "lora"
+    values = lora.model_dump(exclude={"continue_from"})
+    return LoraSpec(**values, continue_from=str(start) if start else None)
 
 
 def library_versions() -> Mapping[str, str]:

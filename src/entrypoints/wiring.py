@@ -28,11 +28,11 @@ def no_quantizer() -> Quantizer:
     return NoQuantizer()
 
 
-def nf4_quantizer(double_quant: bool, compute_dtype: str) -> Quantizer:
-    """4-bit NormalFloat."""
-    from ..adapters.model.quantizers import Nf4Quantizer
+def four_bit_quantizer(name: str, double_quant: bool, compute_dtype: str, storage: str) -> Quantizer:
+    """4-bit NormalFloat or floating point."""
+    from ..adapters.model.quantizers import FourBitQuantizer
 
-    return Nf4Quantizer(double_quant, compute_dtype)
+    return FourBitQuantizer(name, double_quant, compute_dtype, storage)
 
 
 def int8_quantizer() -> Quantizer:
@@ -40,6 +40,13 @@ def int8_quantizer() -> Quantizer:
     from ..adapters.model.quantizers import Int8Quantizer
 
     return Int8Quantizer()
+
+
+def torchao_int8_quantizer() -> Quantizer:
+    """8-bit integers by torchao."""
+    from ..adapters.model.torchao_quantizer import TorchaoInt8Quantizer
+
+    return TorchaoInt8Quantizer()
 
 
 def hf_provider(quantizer: Quantizer, files: ModelFiles) -> ModelProvider:

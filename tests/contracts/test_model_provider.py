@@ -12,7 +12,7 @@ import pytest
 
 from cesello.adapters.model.hf_provider import HfModelProvider
 from cesello.adapters.model.hub_cache import HubCache
-from cesello.adapters.model.quantizers import Nf4Quantizer, NoQuantizer
+from cesello.adapters.model.quantizers import FourBitQuantizer, NoQuantizer
 from cesello.domain.conversation import Conversation, Message, Role
 from cesello.domain.errors import ModelError
 from cesello.domain.generation import Sampling
@@ -54,7 +54,7 @@ def workshop(request: pytest.FixtureRequest, tiny: Path) -> Workshop:
     if request.param == "fake":
         return Workshop(FakeModelProvider(), ModelSpec("fake"), ModelSpec("missing"))
     provider = HfModelProvider(NoQuantizer(), HubCache(None))
-    return Workshop(provider, ModelSpec(str(tiny)), ModelSpec(str(tiny.parent / "missing")))
+    return Workshop(provider, ModelSpec(str(tiny), dtype="float32"), ModelSpec(str(tiny.parent / "missing")))
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,10 @@ def test_the_identity_knows_the_weights_and_how_they_are_stored(tmp_path: Path, 
     files = HubCache(None)
     plain = HfModelProvider(NoQuantizer(), files)
     before = plain.identity(model)
-    stored = [HfModelProvider(Nf4Quantizer(double), files).identity(model) for double in (True, False)]
+    stored = [
+        HfModelProvider(FourBitQuantizer(double_quant=double), files).identity(model)
+        for double in (True, False)
+    ]
     assert len({before, *stored}) == 3
     weights = tmp_path / "tiny" / "model.safetensors"
     os.utime(weights, ns=(0, 0))
@@ -264,7 +267,9 @@ def test_weights_that_cannot_be_read_are_refused(
 
 @pytest.fixture(scope="module")
 def real(tiny: Path) -> Any:
-    return HfModelProvider(NoQuantizer(), HubCache(None)).load(ModelSpec(str(tiny)), LoraSpec(), seed=0)
+    return HfModelProvider(NoQuantizer(), HubCache(None)).load(
+        ModelSpec(str(tiny), dtype="float32"), LoraSpec(), seed=0
+    )
 
 
 def read(real: Any, conversation: Conversation) -> list[tuple[str, bool]]:

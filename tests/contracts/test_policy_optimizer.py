@@ -61,7 +61,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def real_workshop(tiny: Path) -> Workshop:
-    return Workshop(LightningSft(), HfModelProvider(NoQuantizer(), HubCache(None)), ModelSpec(str(tiny)))
+    return Workshop(
+        LightningSft(), HfModelProvider(NoQuantizer(), HubCache(None)), ModelSpec(str(tiny), dtype="float32")
+    )
 
 
 @pytest.fixture(params=["fake", "lightning"])

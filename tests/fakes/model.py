@@ -13,7 +13,8 @@ from cesello.domain.conversation import Conversation
 from cesello.domain.errors import ModelError
 from cesello.domain.function_match import first_choice
 from cesello.domain.generation import Completion, LossTotal, Sampling
-from cesello.domain.model_spec import LoraSpec, ModelSpec, PolicyFacts, target_modules
+from cesello.domain.model_spec import LoraSpec, ModelSpec, PolicyFacts
+from cesello.domain.target_modules import targets
 from cesello.domain.tokens import TokenRow, token_row
 
 MODULES = tuple(f"layer.{name}" for name in ("q_proj", "k_proj", "v_proj", "o_proj", "up_proj"))
@@ -64,26 +65,27 @@ class FakePolicy:
 
     Attributes:
         seed: what its fresh weights came from.
-        trained: optimizer steps it has had.
+        trained: optimizer steps it has had, ``began`` of them before it was loaded to be trained further.
         asked: every prompt it was given, with whether its LoRA weights were on.
     """
 
     facts: PolicyFacts
     seed: int = 0
     trained: int = 0
+    began: int = 0
     asked: list[tuple[Conversation, bool]] = field(default_factory=list)
 
     @property
     def loss(self) -> float:
         """Nats per token."""
-        return 4.0 / (2 + self.trained)
+        return _loss(self.trained)
 
     def encode(self, conversation: Conversation) -> TokenRow:
         return FakeEncoder().encode([conversation])[0]
 
-    def score(self, rows: Sequence[TokenRow]) -> LossTotal:
+    def score(self, rows: Sequence[TokenRow], *, reference: bool = False) -> LossTotal:
         tokens = sum(row.trained_tokens for row in rows)
-        return LossTotal(tokens * self.loss, tokens)
+        return LossTotal(tokens * _loss(self.began if reference else self.trained), tokens)
 
     def generate(
         self, prompts: Sequence[Conversation], sampling: Sampling, *, lora: bool = True
@@ -129,8 +131,12 @@ class FakeModelProvider:
     def load(
         self, model: ModelSpec, lora: LoraSpec, *, seed: int, gradient_checkpointing: bool = False
     ) -> FakePolicy:
-        chosen = target_modules(lora, "llama", MODULES)
-        return self._policy(model, chosen, seed, 0)
+        if lora.continue_from is not None:
+            policy = self.reopen(model, Path(lora.continue_from))
+            policy.began = policy.trained
+            return policy
+        chosen = targets(lora.target_modules, "llama", MODULES)
+        return self._policy(model, chosen.modules, seed, 0)
 
     def encoder(self, model: ModelSpec) -> FakeEncoder:
         _check_here(model)
@@ -157,6 +163,11 @@ class FakeModelProvider:
         return self.loaded[-1]
 
 
+def _loss(trained: int) -> float:
+    """Nats per token after so many steps."""
+    return 4.0 / (2 + trained)
+
+
 def _check_here(model: ModelSpec) -> None:
     if Path(model.name).name.startswith("missing"):
         raise ModelError("M001", f'the model "{model.name}" is not here', fix="correct model.name")
@@ -181,5 +192,8 @@ class FakeQuantizer:
 
     name: str = "fake"
 
-    def load_options(self, device: str, compute_dtype: str) -> dict[str, object]:
+    def load_options(self, compute_dtype: str) -> dict[str, object]:
         return {}
+
+    def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
+        return None

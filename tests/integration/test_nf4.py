@@ -12,7 +12,7 @@ from cesello.adapters.model.hf_policy import HfPolicy
 from cesello.adapters.model.hf_provider import HfModelProvider
 from cesello.adapters.model.hub_cache import HubCache
 from cesello.adapters.model.packed_loss import summed_loss
-from cesello.adapters.model.quantizers import Nf4Quantizer
+from cesello.adapters.model.quantizers import FourBitQuantizer
 from cesello.adapters.training.lightning_sft import LightningSft
 from cesello.domain.conversation import Conversation, Message, Role
 from cesello.domain.generation import Sampling
@@ -33,8 +33,8 @@ TALK = Conversation(
 @pytest.fixture(scope="module")
 def trained(kit_home: Path) -> tuple[HfPolicy, list[StepReport]]:
     """SmolLM2 in NF4 after four steps on one conversation."""
-    provider = HfModelProvider(Nf4Quantizer(double_quant=True), HubCache(kit_home / "hub"))
-    policy = provider.load(ModelSpec(MODEL), LoraSpec(dropout=0.0), seed=0)
+    provider = HfModelProvider(FourBitQuantizer(double_quant=True), HubCache(kit_home / "hub"))
+    policy = provider.load(ModelSpec(MODEL, dtype="float32"), LoraSpec(dropout=0.0), seed=0)
     plan = TrainingPlan(max_steps=4, batch_size=1, learning_rate=2e-3)
     reports: list[StepReport] = []
     batches = [[[policy.encode(TALK)]] for _ in range(plan.max_steps)]
@@ -76,7 +76,9 @@ def test_plain_peft_loads_the_weights_and_gives_identical_logits(
     plain = _plain_peft(tmp_path, kit_home)
     # In training mode bitsandbytes computes alike on every CPU; there is no dropout to differ by.
     assert torch.equal(_logits(policy.model.train(), ids), _logits(plain.train(), ids))
-    reopened = HfModelProvider(Nf4Quantizer(), HubCache(kit_home / "hub")).reopen(ModelSpec(MODEL), tmp_path)
+    reopened = HfModelProvider(FourBitQuantizer(), HubCache(kit_home / "hub")).reopen(
+        ModelSpec(MODEL, dtype="float32"), tmp_path
+    )
     assert torch.equal(_logits(reopened.model.eval(), ids), _logits(plain.eval(), ids))
     with plain.disable_adapter():
         assert not torch.allclose(_logits(plain, ids), _logits(reopened.model, ids), atol=0.1)

@@ -9,7 +9,6 @@ from threading import Event, Thread
 from typing import Any
 
 import torch
-from peft import PeftModel
 from transformers import (
     GenerationConfig,
     StoppingCriteria,
@@ -23,6 +22,7 @@ from ...domain.model_spec import PolicyFacts
 from ...domain.tokens import TokenRow
 from .chat_encoder import ChatEncoder
 from .packed_loss import keeps_rows_apart, summed_loss
+from .peft_lora import REFERENCE, Tuned, save_lora
 
 _PACKED_TOKENS = 512
 
@@ -30,8 +30,9 @@ _PACKED_TOKENS = 512
 class HfPolicy:
     """A model with LoRA weights and its tokenizer; ``model`` is what an optimiser of this library trains."""
 
-    def __init__(self, model: PeftModel, encoder: ChatEncoder, facts: PolicyFacts) -> None:
-        self.model: Any = model
+    def __init__(self, tuned: Tuned, encoder: ChatEncoder, facts: PolicyFacts) -> None:
+        self.model: Any = tuned.model
+        self._tuned = tuned
         self._encoder = encoder
         self._tokenizer: Any = encoder.tokenizer
         self._facts = facts
@@ -51,8 +52,8 @@ class HfPolicy:
     def encode(self, conversation: Conversation) -> TokenRow:
         return self._encoder.encode([conversation])[0]
 
-    def score(self, rows: Sequence[TokenRow]) -> LossTotal:
-        with _evaluating(self.model):
+    def score(self, rows: Sequence[TokenRow], *, reference: bool = False) -> LossTotal:
+        with _evaluating(self.model), self._reference() if reference else nullcontext():
             parts = [summed_loss(self.model, part, packed=self.packs).item() for part in _parts(rows)]
         return LossTotal(sum(parts), sum(row.trained_tokens for row in rows))
 
@@ -95,12 +96,24 @@ class HfPolicy:
             raise failures[0]
 
     def save(self, folder: Path) -> None:
-        # "auto" would ask the hub whether the vocabulary was resized; cesello never resizes it.
-        self.model.save_pretrained(folder, save_embedding_layers=False)
+        save_lora(self._tuned, folder)
         self._tokenizer.save_pretrained(folder)
 
     def _weights(self, lora: bool) -> AbstractContextManager[Any]:
         return nullcontext() if lora else self.model.disable_adapter()
+
+    @contextmanager
+    def _reference(self) -> Iterator[None]:
+        """What the training began with, for as long as this lasts."""
+        if not self._tuned.continued:
+            with self.model.disable_adapter():
+                yield
+            return
+        self.model.set_adapter(REFERENCE, inference_mode=True)
+        try:
+            yield
+        finally:
+            self.model.set_adapter("default")
 
     def _batch(self, prompts: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
         """Prompts padded on the left to one width, shape [B, T], with their mask."""

@@ -5,36 +5,58 @@ from __future__ import annotations
 import torch
 from transformers import BitsAndBytesConfig
 
+from ...domain.quantization import eight_bit_bytes, four_bit_bytes
+
 
 class NoQuantizer:
     """Weights stay in their dtype."""
 
     name = "none"
 
-    def load_options(self, device: str, compute_dtype: str) -> dict[str, object]:
+    def load_options(self, compute_dtype: str) -> dict[str, object]:
         """Nothing: see the port."""
         return {}
 
+    def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
+        """None: see the port."""
+        return None
 
-class Nf4Quantizer:
-    """4-bit NormalFloat with optional double quantisation (Dettmers et al., QLoRA, arXiv 2305.14314)."""
 
-    name = "nf4"
+class FourBitQuantizer:
+    """4 bits a weight, with optional double quantisation (Dettmers et al., QLoRA, arXiv 2305.14314).
 
-    def __init__(self, double_quant: bool = True, compute_dtype: str = "auto") -> None:
+    Args:
+        name: ``nf4``, whose 16 values are spaced for normally distributed weights, or ``fp4``.
+        double_quant: the scales are quantised too.
+        storage: the dtype the packed bytes are kept in; sharding engines want that of the other weights.
+    """
+
+    def __init__(
+        self,
+        name: str = "nf4",
+        double_quant: bool = True,
+        compute_dtype: str = "auto",
+        storage: str = "uint8",
+    ) -> None:
+        self.name = name
         self._double_quant = double_quant
         self._compute_dtype = compute_dtype
+        self._storage = storage
 
-    def load_options(self, device: str, compute_dtype: str) -> dict[str, object]:
+    def load_options(self, compute_dtype: str) -> dict[str, object]:
         """transformers' options; ``compute_dtype`` is used where the recipe says auto."""
         chosen = compute_dtype if self._compute_dtype == "auto" else self._compute_dtype
         config = BitsAndBytesConfig(
             load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
+            bnb_4bit_quant_type=self.name,
             bnb_4bit_use_double_quant=self._double_quant,
             bnb_4bit_compute_dtype=getattr(torch, chosen),
+            bnb_4bit_quant_storage=getattr(torch, self._storage),
         )
-        return {"quantization_config": config, "device_map": {"": device}}
+        return {"quantization_config": config}
+
+    def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
+        return four_bit_bytes(rows, columns, double_quant=self._double_quant)
 
 
 class Int8Quantizer:
@@ -42,9 +64,9 @@ class Int8Quantizer:
 
     name = "int8"
 
-    def load_options(self, device: str, compute_dtype: str) -> dict[str, object]:
+    def load_options(self, compute_dtype: str) -> dict[str, object]:
         """transformers' options."""
-        return {
-            "quantization_config": BitsAndBytesConfig(load_in_8bit=True),
-            "device_map": {"": device},
-        }
+        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
+
+    def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
+        return eight_bit_bytes(rows, columns)

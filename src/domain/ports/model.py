@@ -55,8 +55,13 @@ class Policy(Protocol):
         """
         ...
 
-    def score(self, rows: Sequence[TokenRow]) -> LossTotal:
-        """The cross-entropy of the rows' trained tokens, without dropout and without gradients."""
+    def score(self, rows: Sequence[TokenRow], *, reference: bool = False) -> LossTotal:
+        """The cross-entropy of the rows' trained tokens, without dropout and without gradients.
+
+        Args:
+            reference: asks what the training began with: the base model, or where it goes on from LoRA
+                weights, the base model with these.
+        """
         ...
 
     def generate(
@@ -85,10 +90,13 @@ class ModelProvider(Protocol):
         seed: int,
         gradient_checkpointing: bool = False,
     ) -> Policy:
-        """The base model with fresh LoRA weights; the same seed gives the same weights.
+        """The base model with fresh LoRA weights, or with those that ``lora`` goes on from.
+
+        The same seed gives the same weights.
 
         Raises:
-            ModelError: M001 not found, M002 unreadable, M003 no tokenizer, M010, M011 target modules.
+            ModelError: M001 not found, M002 unreadable, M003 no tokenizer, M010 to M012 what LoRA is asked,
+                M014 weights missing; and those of ``reopen`` for weights to go on from.
         """
         ...
 
@@ -122,9 +130,17 @@ class Quantizer(Protocol):
 
     @property
     def name(self) -> str:
-        """As in the recipe: none, nf4, int8."""
+        """As in the recipe: none, nf4, fp4, int8, torchao_int8."""
         ...
 
-    def load_options(self, device: str, compute_dtype: str) -> dict[str, object]:
-        """Keyword arguments for the library that loads the model; empty where nothing is quantised."""
+    def load_options(self, compute_dtype: str) -> dict[str, object]:
+        """Keyword arguments for the library that loads the model; empty where nothing is quantised.
+
+        Raises:
+            ModelError: M009 when the library that quantises is not installed.
+        """
+        ...
+
+    def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
+        """What a linear layer's weight of that shape takes, scales included; None where it stays as it is."""
         ...

@@ -11,6 +11,8 @@ _CHATTY = (
     "lightning.pytorch.utilities.rank_zero",
     "lightning.fabric.utilities.rank_zero",
     "peft",
+    "torch.utils._pytree",
+    "torchao",
 )
 
 

@@ -25,6 +25,7 @@ def check_contradictions(document: Document) -> None:
     _check_functions(document)
     _check_streams(document)
     _check_generate(document)
+    _check_beginning(document)
 
 
 def _check_steps(document: Document) -> None:
@@ -142,6 +143,33 @@ def _check_generate(document: Document) -> None:
         elif document.sound("data", "sources", places[name], "holdout") == 0:
             what = f"{quoted(document.as_written(keys))} holds no rows out to be evaluated on"
             _contradiction(document, keys, what, "raise its holdout, or remove it from evaluation.generate")
+
+
+def _check_beginning(document: Document) -> None:
+    """How LoRA weights begin goes with how the base weights are stored."""
+    keys: Keys = ("lora", "init")
+    init, quantizer = document.sound(*keys), document.sound("quantizer", "name") or "none"
+    rank = document.sound("lora", "r")
+    if init == "pissa" and quantizer != "none":
+        what = "pissa takes part of the base weights away, and quantised ones cannot give it"
+        _contradiction(document, keys, what, "write loftq, or set quantizer.name to none")
+    elif init == "pissa" and document.sound("lora", "dora") is True:
+        what = "pissa changes the weights whose magnitude dora would learn"
+        _contradiction(document, keys, what, "choose one of the two")
+    elif init == "loftq" and quantizer == "none":
+        what = "loftq makes up for quantisation, and nothing is quantised"
+        _contradiction(document, keys, what, "write pissa or default, or set quantizer.name to nf4")
+    elif init == "orthogonal" and _is_number(rank) and rank % 2:
+        what = "orthogonal halves the rank"
+        _contradiction(document, ("lora", "r"), what, "choose an even r", got=f"r {rank}", expected="even")
+    start: Keys = ("lora", "continue_from")
+    if isinstance(document.sound(*start), str):
+        for key in ("r", "alpha", "target_modules", "rslora", "dora", "init", "modules_to_save"):
+            if document.get("lora", key) is not None:
+                what = f"weights that are gone on from have their own {key}"
+                _contradiction(
+                    document, ("lora", key), what, "remove it, or begin anew without continue_from"
+                )
 
 
 def _contradiction(document: Document, keys: Keys, what: str, fix: str, **comparison: str) -> None:

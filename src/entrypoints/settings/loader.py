@@ -53,6 +53,9 @@ class LoadedRecipe:
             # Weights and a temperature contradict each other, even where the weights are only defaults.
             for source in values["data"]["sources"]:
                 del source["weight"]
+        if self.recipe.lora.continue_from is not None:
+            # These are the given weights' own.
+            values["lora"] = {"continue_from": values["lora"]["continue_from"]}
         values["root"] = str(self.root).replace("${", "$${")
         return write_yaml(values)
 

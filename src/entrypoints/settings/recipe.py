@@ -35,23 +35,39 @@ class ModelSettings(Section):
     dtype: DType = Field(
         default="auto", description="Number format of the weights; auto takes what the device does well."
     )
-    attention: Literal["sdpa", "eager", "flash_attention_2"] = Field(
-        default="sdpa",
-        description="How attention is computed; flash_attention_2 needs its own package and a GPU.",
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = Field(
+        default="auto",
+        description="How attention is computed; auto: flash_attention_2 where its package is installed and a "
+        "GPU computes in 16 bits, else sdpa.",
+    )
+    device_map: Literal["auto"] | None = Field(
+        default=None,
+        description="auto: layers are spread over all GPUs and what does not fit goes to the CPU; null: all "
+        "of the model on one device.",
     )
 
 
 class QuantizerSettings(Section):
     """Whether the frozen base weights are stored in fewer bits."""
 
-    name: Literal["none", "nf4", "int8"] = Field(
-        default="none", description="nf4: 4 bits (QLoRA), int8: 8 bits, none: as they are."
+    name: Literal["none", "nf4", "fp4", "int8", "torchao_int8"] = Field(
+        default="none",
+        description="nf4, fp4: 4 bits (QLoRA takes nf4); int8, torchao_int8: 8 bits; none: as they are.",
     )
     double_quant: bool = Field(
-        default=True, description="nf4 only: quantise the scales too, about 0.4 bit less per weight."
+        default=True, description="nf4, fp4: quantise the scales too, about 0.4 bit less per weight."
     )
     compute_dtype: DType = Field(
-        default="auto", description="Number format that quantised weights are computed in."
+        default="auto", description="nf4, fp4: number format that quantised weights are computed in."
+    )
+    storage: Literal["uint8", "float32", "bfloat16", "float16"] = Field(
+        default="uint8",
+        description="nf4, fp4: number format the packed bytes are kept in, the bytes being the same; engines "
+        "that cut weights up want that of the other weights.",
+    )
+    upcast: bool = Field(
+        default=False,
+        description="Norms, embeddings and head in float32, as QLoRA was first trained: twice their memory.",
     )
 
 
@@ -78,6 +94,28 @@ class LoraSettings(Section):
     )
     target_modules: TargetModules = Field(
         default="attention", description="attention, mlp, all-linear, or a list of names as [q_proj, v_proj]."
+    )
+    rslora: bool = Field(
+        default=False, description="Scale by alpha / sqrt(r) instead of alpha / r: for a large r."
+    )
+    dora: bool = Field(
+        default=False, description="Learn magnitude and direction apart: a little better, slower."
+    )
+    init: Literal["default", "gaussian", "orthogonal", "pissa", "loftq"] = Field(
+        default="default",
+        description="How they begin. default, gaussian: one matrix zero; orthogonal: neither; pissa: with "
+        "the largest singular values of weights that are not quantised; loftq: with what quantisation "
+        "lost.",
+    )
+    modules_to_save: tuple[Text, ...] = Field(
+        default=(),
+        strict=False,
+        description="Modules trained whole and saved too, as [embed_tokens, lm_head] for new tokens.",
+    )
+    continue_from: Text | None = Field(
+        default=None,
+        description="A run's folder, or one of LoRA weights, under root, to go on from; its r, alpha, "
+        "dropout and modules are taken. null: begin anew.",
     )
 
 

@@ -15,7 +15,7 @@ def test_without_a_configuration_the_defaults_hold() -> None:
 
 def test_a_configuration_changes_key_by_key() -> None:
     config = make_container({"quantizer": {"name": "nf4"}, "output": "elsewhere"}).config()
-    assert config["quantizer"] == {"name": "nf4", "double_quant": True, "compute_dtype": "auto"}
+    assert config["quantizer"] == DEFAULTS["quantizer"] | {"name": "nf4"}
     assert (config["output"], config["algorithm"]) == ("elsewhere", "sft")
     assert DEFAULTS["quantizer"]["name"] == "none"
 

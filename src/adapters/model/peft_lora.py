@@ -1,0 +1,170 @@
+"""LoRA weights by PEFT: fresh ones, those of a folder, and what a policy needs to know of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from ...domain.errors import ModelError
+from ...domain.model_spec import LoraSpec
+from ...domain.target_modules import Targets, targets
+from .dequantise import is_quantised
+from .load_errors import explained
+from .lora_init import as_plain_lora, loftq, orthogonal
+
+REFERENCE = "reference"
+"""PEFT's name for the frozen copy of the weights that a training goes on from."""
+
+OriginalWeights = Callable[[], Callable[[str], torch.Tensor]]
+"""Gives what tells a layer's weight, shape [outputs, inputs], before it was quantised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A model with LoRA weights.
+
+    Attributes:
+        continued: whether they were trained before; the reference is then a frozen copy of them.
+        moved: weights that PiSSA took out of the base model, to be given back when the rest is saved.
+    """
+
+    model: PeftModel
+    continued: bool = False
+    moved: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+def fresh(base: PreTrainedModel, lora: LoraSpec, *, seed: int, original: OriginalWeights) -> Tuned:
+    """The base with new LoRA weights; the same seed gives the same.
+
+    Raises:
+        ModelError: M010, M011 for modules that it does not have, M012 for what its modules cannot have.
+    """
+    linear, experts = linear_modules(base), expert_parameters(base)
+    chosen = targets(lora.target_modules, base.config.model_type, linear, experts)
+    _check_possible(base, lora, chosen)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        with explained(str(base.config.name_or_path)):
+            tuned: Any = get_peft_model(base, _config(base, lora, chosen))
+        if lora.init == "orthogonal":
+            orthogonal(tuned)
+        elif lora.init == "loftq":
+            loftq(tuned, original())
+    moved = {}
+    if lora.init == "pissa":
+        moved = {n: w.detach().clone() for n, w in tuned.named_parameters() if ".lora_" in n}
+    return Tuned(tuned, moved=moved)
+
+
+def saved(base: PreTrainedModel, weights: Path, *, trainable: bool) -> Tuned:
+    """The base with the LoRA weights of a folder that was found safe.
+
+    Args:
+        trainable: to go on from them, with a frozen copy beside them.
+    """
+    with explained(str(weights)):
+        tuned = PeftModel.from_pretrained(base, str(weights), is_trainable=trainable)
+        if trainable:
+            tuned.load_adapter(str(weights), REFERENCE, is_trainable=False)
+            tuned.set_adapter("default")
+    return Tuned(tuned, continued=trainable)
+
+
+def save_lora(tuned: Tuned, folder: Path) -> None:
+    """Weights and configuration in the PEFT layout; what PiSSA moved becomes part of the weights again."""
+    # "auto" would ask the hub whether the vocabulary was resized; cesello never resizes it.
+    tuned.model.save_pretrained(str(folder), save_embedding_layers=False, selected_adapters=["default"])
+    if tuned.moved:
+        _give_back(tuned.moved, folder)
+
+
+def _give_back(moved: Mapping[str, torch.Tensor], folder: Path) -> None:
+    """Rewrites what was saved for the untouched base model."""
+    initial = {name.replace(".default.", "."): weight.cpu() for name, weight in moved.items()}
+    weights, config = folder / "adapter_model.safetensors", folder / "adapter_config.json"
+    save_file(as_plain_lora(load_file(weights), initial), weights, metadata={"format": "pt"})
+    values = json.loads(config.read_text(encoding="utf-8"))
+    # The rank is twice what it was and the scale, alpha / r or alpha / sqrt(r), stays.
+    values["lora_alpha"] *= 2**0.5 if values["use_rslora"] else 2
+    values |= {"r": 2 * values["r"], "init_lora_weights": True}
+    config.write_text(json.dumps(values, indent=2, sort_keys=True), encoding="utf-8")
+
+
+def linear_modules(base: PreTrainedModel) -> list[str]:
+    """Full names of the language model's linear layers, without the projection to the vocabulary."""
+    head = base.get_output_embeddings()
+    return [
+        name
+        for name, module in base.named_modules()
+        if isinstance(module, torch.nn.Linear | Conv1D) and module is not head and _is_language(base, name)
+    ]
+
+
+def expert_parameters(base: PreTrainedModel) -> list[str]:
+    """Full names of the parameters that hold one matrix per expert."""
+    return [name for name, weight in base.named_parameters() if weight.ndim == 3 and ".experts." in name]
+
+
+def _is_language(base: PreTrainedModel, name: str) -> bool:
+    """Whether a module reads text; models that also see have towers of the same layers."""
+    return not any(part in name.split(".") for part in _TOWERS)
+
+
+_TOWERS = ("vision_tower", "vision_model", "visual", "audio_tower", "multi_modal_projector")
+"""What transformers calls the parts of a model that do not read text."""
+
+
+def _config(base: PreTrainedModel, lora: LoraSpec, chosen: Targets) -> LoraConfig:
+    inits = {"gaussian": "gaussian", "pissa": "pissa_niter_16"}
+    towers = [
+        n for n, m in base.named_modules() if isinstance(m, torch.nn.Linear) and not _is_language(base, n)
+    ]
+    tied = bool(getattr(base.config, "tie_word_embeddings", False)) and bool(lora.modules_to_save)
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(chosen.modules),
+        target_parameters=list(chosen.parameters) or None,
+        exclude_modules=towers or None,
+        modules_to_save=list(lora.modules_to_save) or None,
+        ensure_weight_tying=tied,
+        use_rslora=lora.rslora,
+        use_dora=lora.dora,
+        init_lora_weights=inits.get(lora.init, True),  # type: ignore[arg-type]
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+def _check_possible(base: PreTrainedModel, lora: LoraSpec, chosen: Targets) -> None:
+    """Refuses what PEFT would refuse deep inside, or worse, would do in another way."""
+    if chosen.parameters and (lora.dropout or lora.dora or lora.init not in ("default", "gaussian")):
+        raise ModelError(
+            "M012",
+            "the weights of experts take LoRA without dropout, DoRA and special beginnings",
+            where="lora",
+            got=f"dropout {lora.dropout:g}, dora {str(lora.dora).lower()}, init {lora.init}",
+            expected="dropout 0, dora false, init default or gaussian",
+            fix="change these keys, or set lora.target_modules to attention",
+        )
+    for name in lora.modules_to_save:
+        found = [m for n, m in base.named_modules() if n == name or n.endswith(f".{name}")]
+        if not found or any(is_quantised(weight) for module in found for weight in module.parameters()):
+            raise ModelError(
+                "M012",
+                f'the module "{name}" cannot be trained whole',
+                where="lora.modules_to_save",
+                got="no such module in the model" if not found else "a module whose weights are quantised",
+                expected="a module that is not quantised, as embed_tokens, lm_head or a norm",
+                fix="correct the name, or give it LoRA weights instead: lora.target_modules",
+            )
