@@ -195,5 +195,8 @@ class FakeQuantizer:
     def load_options(self, compute_dtype: str) -> dict[str, object]:
         return {}
 
+    def complete(self, base: object, keep: Sequence[str] = ()) -> None:
+        """Nothing is left."""
+
     def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
         return None

@@ -74,12 +74,12 @@ def test_plain_peft_loads_the_weights_and_gives_identical_logits(
     policy.save(tmp_path)
     ids = torch.tensor([list(policy.encode(TALK).ids)])
     plain = _plain_peft(tmp_path, kit_home)
-    # In training mode bitsandbytes computes alike on every CPU; there is no dropout to differ by.
+    # bitsandbytes computes alike on every CPU in training mode, and ours does in both; there is no dropout.
     assert torch.equal(_logits(policy.model.train(), ids), _logits(plain.train(), ids))
     reopened = HfModelProvider(FourBitQuantizer(), HubCache(kit_home / "hub")).reopen(
         ModelSpec(MODEL, dtype="float32"), tmp_path
     )
-    assert torch.equal(_logits(reopened.model.eval(), ids), _logits(plain.eval(), ids))
+    assert torch.equal(_logits(reopened.model.eval(), ids), _logits(plain.train(), ids))
     with plain.disable_adapter():
         assert not torch.allclose(_logits(plain, ids), _logits(reopened.model, ids), atol=0.1)
 

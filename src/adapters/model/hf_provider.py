@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from peft import prepare_model_for_kbit_training
-from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 from transformers.utils.hub import cached_file
@@ -19,13 +18,15 @@ from ...domain.model_spec import LoraSpec, ModelSpec, PolicyFacts
 from ...domain.ports.hub import ModelFiles
 from ...domain.ports.model import Quantizer
 from ...domain.source import identity_of
+from ...domain.target_modules import Targets
 from .chat_encoder import ChatEncoder
+from .dequantise import parameter_count
 from .devices import chosen_device, chosen_dtype
 from .hf_policy import HfPolicy
 from .load_errors import explained
 from .lora_files import check_weights
 from .model_files import find_files
-from .peft_lora import Tuned, fresh, saved
+from .peft_lora import Tuned, chosen_targets, fresh, saved, saved_targets, tuned_names
 from .tokenizer_files import load_tokenizer
 
 
@@ -52,15 +53,22 @@ class HfModelProvider:
         gradient_checkpointing: bool = False,
     ) -> HfPolicy:
         place = find_files(model, self._files)
-        if lora.continue_from is not None:
-            check_weights(model, Path(lora.continue_from))
+        start = None if lora.continue_from is None else Path(lora.continue_from)
+        if start is not None:
+            check_weights(model, start)
         encoder = ChatEncoder(load_tokenizer(model.name, place))
-        base = self._prepared(self._base(model, place), model, gradient_checkpointing)
-        if lora.continue_from is not None:
-            tuned = saved(base, Path(lora.continue_from), trainable=True)
+        base = self._base(model, place)
+        chosen = chosen_targets(base, lora) if start is None else saved_targets(start)
+        self._complete(base, model, chosen)
+        count = parameter_count(base)
+        if gradient_checkpointing:
+            base.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            base.enable_input_require_grads()
+        if start is not None:
+            tuned = saved(base, start, trainable=True)
         else:
-            tuned = fresh(base, lora, seed=seed, original=lambda: self._original(model, place))
-        return self._policy(model, tuned, encoder)
+            tuned = fresh(base, lora, chosen, seed=seed, original=lambda: self._original(model, place))
+        return self._policy(model, tuned, encoder, count)
 
     def encoder(self, model: ModelSpec) -> ChatEncoder:
         return ChatEncoder(load_tokenizer(model.name, find_files(model, self._files)))
@@ -78,7 +86,10 @@ class HfModelProvider:
         check_weights(model, weights)
         place = find_files(model, self._files)
         encoder = ChatEncoder(load_tokenizer(str(weights), {}))
-        return self._policy(model, saved(self._base(model, place), weights, trainable=False), encoder)
+        base = self._base(model, place)
+        self._complete(base, model, saved_targets(weights))
+        count = parameter_count(base)
+        return self._policy(model, saved(base, weights, trainable=False), encoder, count)
 
     def _base(self, model: ModelSpec, place: Mapping[str, Any]) -> PreTrainedModel:
         device = chosen_device(model.device)
@@ -103,28 +114,23 @@ class HfModelProvider:
 
         return weight
 
-    def _prepared(self, base: PreTrainedModel, model: ModelSpec, checkpointing: bool) -> PreTrainedModel:
-        """Frozen and ready for LoRA."""
+    def _complete(self, base: PreTrainedModel, model: ModelSpec, chosen: Targets) -> None:
+        """Makes the base ready for LoRA weights: all of it quantised that is to be, and frozen."""
         if self._quantizer.name != "none":
-            _keep_differentiable(base)
+            self._quantizer.complete(base, keep=chosen.parameters)
+            _keep_exact(base)
             if model.upcast:
-                base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
+                prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
         base.requires_grad_(False)
-        if checkpointing:
-            base.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-            base.enable_input_require_grads()
-        return base
 
-    def _policy(self, model: ModelSpec, tuned: Tuned, encoder: ChatEncoder) -> HfPolicy:
+    def _policy(self, model: ModelSpec, tuned: Tuned, encoder: ChatEncoder, parameters: int) -> HfPolicy:
         whole: Any = tuned.model
-        added = sum(p.numel() for n, p in whole.named_parameters() if _is_added(n))
-        layers = [name for name, module in whole.named_modules() if isinstance(module, BaseTunerLayer)]
         facts = PolicyFacts(
             name=model.name,
             architecture=str(whole.config.model_type),
-            parameters=whole.base_model.model.num_parameters() - added,
+            parameters=parameters,
             trainable_parameters=sum(p.numel() for n, p in whole.named_parameters() if _is_trained(n)),
-            target_modules=tuple(dict.fromkeys(name.rsplit(".", 1)[-1] for name in layers)),
+            target_modules=tuned_names(whole),
             quantizer=self._quantizer.name,
             dtype=str(whole.dtype).removeprefix("torch."),
             device=str(whole.device),
@@ -166,23 +172,22 @@ def _pretrained(name: str, place: Mapping[str, Any], **options: Any) -> PreTrain
     return model  # type: ignore[no-any-return]
 
 
-def _attention(model: ModelSpec, device: str, dtype: str) -> str:
-    """The implementation in transformers' words; FlashAttention computes in 16 bits, on a GPU alone."""
+def _attention(model: ModelSpec, device: str, dtype: str) -> str | None:
+    """The implementation in transformers' words; None is sdpa where the architecture has it, else eager.
+
+    FlashAttention computes in 16 bits, on a GPU alone.
+    """
     if model.attention != "auto":
         return model.attention
     flash = device == "cuda" and dtype != "float32" and is_flash_attn_2_available()
-    return "flash_attention_2" if flash else "sdpa"
-
-
-def _is_added(name: str) -> bool:
-    """Whether a parameter, by its name, is none of the base model's own."""
-    parts = name.split(".")
-    return "modules_to_save" in parts or any(part.startswith("lora_") for part in parts)
+    return "flash_attention_2" if flash else None
 
 
 def _is_trained(name: str) -> bool:
-    """Whether it is one of those being tuned, and not of their frozen copy."""
-    return _is_added(name) and "default" in name.split(".")
+    """Whether a parameter, by its name, is tuned: neither the base's own nor of a frozen copy."""
+    parts = name.split(".")
+    added = "modules_to_save" in parts or any(part.startswith("lora_") for part in parts)
+    return added and "default" in parts
 
 
 def _weights_identity(name: str, place: Mapping[str, Any]) -> str | None:
@@ -197,11 +202,12 @@ def _weights_identity(name: str, place: Mapping[str, Any]) -> str | None:
     return identity_of(name, Path(config).parent.name) if config else None
 
 
-def _keep_differentiable(base: PreTrainedModel) -> None:
+def _keep_exact(base: PreTrainedModel) -> None:
     """Stops bitsandbytes from repacking 4-bit weights at the first evaluation.
 
-    On CPUs with AVX512-BF16 it does so for a kernel that has no gradient: every training step after that
-    evaluation would be silently wrong.
+    On CPUs with AVX512-BF16 it does so for a kernel that computes in bfloat16 whatever was asked and has no
+    gradient: every training step after that evaluation would be silently wrong, and weights that are loaded
+    again would not answer as they did in the training.
     """
     repacking = "support_avx512bf16_for_cpu"
     for module in base.modules():

@@ -57,7 +57,7 @@ def _padded(parts: list[torch.Tensor], model: Any) -> torch.Tensor:
 @torch.no_grad()
 def keeps_rows_apart(model: Any) -> bool:
     """Whether packed rows get the logits they get alone; not every architecture restarts at position 0."""
-    vocabulary = int(model.config.vocab_size)
+    vocabulary = int(model.config.get_text_config().vocab_size)
     first, second = (torch.arange(n, device=model.device).add(n) % vocabulary for n in (5, 7))
     positions = torch.cat([torch.arange(5), torch.arange(7)]).to(model.device)
     was_training = model.training

@@ -10,14 +10,15 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
-from transformers.pytorch_utils import Conv1D
 
 from ...domain.errors import ModelError
 from ...domain.model_spec import LoraSpec
 from ...domain.target_modules import Targets, targets
 from .dequantise import is_quantised
+from .language_modules import expert_parameters, linear_modules, other_modules
 from .load_errors import explained
 from .lora_init import as_plain_lora, loftq, orthogonal
 
@@ -42,8 +43,8 @@ class Tuned:
     moved: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
-def fresh(base: PreTrainedModel, lora: LoraSpec, *, seed: int, original: OriginalWeights) -> Tuned:
-    """The base with new LoRA weights; the same seed gives the same.
+def chosen_targets(base: PreTrainedModel, lora: LoraSpec) -> Targets:
+    """What is to get LoRA weights, of a base whose experts are not quantised yet.
 
     Raises:
         ModelError: M010, M011 for modules that it does not have, M012 for what its modules cannot have.
@@ -51,6 +52,19 @@ def fresh(base: PreTrainedModel, lora: LoraSpec, *, seed: int, original: Origina
     linear, experts = linear_modules(base), expert_parameters(base)
     chosen = targets(lora.target_modules, base.config.model_type, linear, experts)
     _check_possible(base, lora, chosen)
+    return chosen
+
+
+def saved_targets(weights: Path) -> Targets:
+    """What has LoRA weights in a folder that was found safe."""
+    config = json.loads((weights / "adapter_config.json").read_text(encoding="utf-8"))
+    return Targets(tuple(config.get("target_modules") or ()), tuple(config.get("target_parameters") or ()))
+
+
+def fresh(
+    base: PreTrainedModel, lora: LoraSpec, chosen: Targets, *, seed: int, original: OriginalWeights
+) -> Tuned:
+    """The base with new LoRA weights; the same seed gives the same."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         with explained(str(base.config.name_or_path)):
@@ -99,35 +113,19 @@ def _give_back(moved: Mapping[str, torch.Tensor], folder: Path) -> None:
     config.write_text(json.dumps(values, indent=2, sort_keys=True), encoding="utf-8")
 
 
-def linear_modules(base: PreTrainedModel) -> list[str]:
-    """Full names of the language model's linear layers, without the projection to the vocabulary."""
-    head = base.get_output_embeddings()
-    return [
-        name
-        for name, module in base.named_modules()
-        if isinstance(module, torch.nn.Linear | Conv1D) and module is not head and _is_language(base, name)
-    ]
+def tuned_names(model: Any) -> tuple[str, ...]:
+    """Short names of what carries LoRA weights, each once, in the model's order."""
+    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)]
+    return tuple(dict.fromkeys(_short_name(name, layer) for name, layer in layers))
 
 
-def expert_parameters(base: PreTrainedModel) -> list[str]:
-    """Full names of the parameters that hold one matrix per expert."""
-    return [name for name, weight in base.named_parameters() if weight.ndim == 3 and ".experts." in name]
-
-
-def _is_language(base: PreTrainedModel, name: str) -> bool:
-    """Whether a module reads text; models that also see have towers of the same layers."""
-    return not any(part in name.split(".") for part in _TOWERS)
-
-
-_TOWERS = ("vision_tower", "vision_model", "visual", "audio_tower", "multi_modal_projector")
-"""What transformers calls the parts of a model that do not read text."""
+def _short_name(name: str, layer: Any) -> str:
+    # Of experts, whose layers are nested, the parameter tells what they are.
+    return str(getattr(layer, "parameter_name", None) or name.rsplit(".", 1)[-1])
 
 
 def _config(base: PreTrainedModel, lora: LoraSpec, chosen: Targets) -> LoraConfig:
     inits = {"gaussian": "gaussian", "pissa": "pissa_niter_16"}
-    towers = [
-        n for n, m in base.named_modules() if isinstance(m, torch.nn.Linear) and not _is_language(base, n)
-    ]
     tied = bool(getattr(base.config, "tie_word_embeddings", False)) and bool(lora.modules_to_save)
     return LoraConfig(
         r=lora.r,
@@ -135,7 +133,7 @@ def _config(base: PreTrainedModel, lora: LoraSpec, chosen: Targets) -> LoraConfi
         lora_dropout=lora.dropout,
         target_modules=list(chosen.modules),
         target_parameters=list(chosen.parameters) or None,
-        exclude_modules=towers or None,
+        exclude_modules=other_modules(base) or None,
         modules_to_save=list(lora.modules_to_save) or None,
         ensure_weight_tying=tied,
         use_rslora=lora.rslora,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from transformers import BitsAndBytesConfig
+from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from ...domain.quantization import eight_bit_bytes, four_bit_bytes
+from .bitsandbytes_rest import quantise_experts, quantise_linear_rest
 
 
 class NoQuantizer:
@@ -16,6 +19,9 @@ class NoQuantizer:
     def load_options(self, compute_dtype: str) -> dict[str, object]:
         """Nothing: see the port."""
         return {}
+
+    def complete(self, base: object, keep: Sequence[str] = ()) -> None:
+        """Nothing: see the port."""
 
     def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
         """None: see the port."""
@@ -55,6 +61,12 @@ class FourBitQuantizer:
         )
         return {"quantization_config": config}
 
+    def complete(self, base: object, keep: Sequence[str] = ()) -> None:
+        assert isinstance(base, PreTrainedModel)
+        config = base.config.quantization_config
+        quantise_linear_rest(base, config)
+        quantise_experts(base, config, keep)
+
     def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
         return four_bit_bytes(rows, columns, double_quant=self._double_quant)
 
@@ -67,6 +79,10 @@ class Int8Quantizer:
     def load_options(self, compute_dtype: str) -> dict[str, object]:
         """transformers' options."""
         return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
+
+    def complete(self, base: object, keep: Sequence[str] = ()) -> None:
+        assert isinstance(base, PreTrainedModel)
+        quantise_linear_rest(base, base.config.quantization_config)
 
     def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
         return eight_bit_bytes(rows, columns)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from transformers import TorchAoConfig
 
@@ -33,6 +35,9 @@ class TorchaoInt8Quantizer:
                 fix='run `pip install "cesello[torchao]"`, or choose int8 or nf4',
             ) from cause
         return {"quantization_config": TorchAoConfig(Int8WeightOnlyConfig())}
+
+    def complete(self, base: object, keep: Sequence[str] = ()) -> None:
+        """Nothing: see the port."""
 
     def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
         scale = torch.empty((), dtype=getattr(torch, compute_dtype)).element_size()

@@ -141,6 +141,14 @@ class Quantizer(Protocol):
         """
         ...
 
+    def complete(self, base: object, keep: Sequence[str] = ()) -> None:
+        """Quantises what the library that loaded a model left as it was, in the model given.
+
+        Args:
+            keep: names of parameters, or their ends, that stay as they are since they get LoRA weights.
+        """
+        ...
+
     def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
         """What a linear layer's weight of that shape takes, scales included; None where it stays as it is."""
         ...
