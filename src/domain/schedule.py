@@ -27,6 +27,7 @@ class TrainingPlan:
             ``final_learning_rate`` times the peak.
         gradient_clip: largest norm of the gradient.
         padded: rows of a forward pass are padded to one width instead of laid end to end.
+        tight_memory: a CPU's allocator is to give back at once what is not in use.
     """
 
     max_steps: int
@@ -38,7 +39,9 @@ class TrainingPlan:
     final_learning_rate: float = 0.0
     gradient_clip: float = 1.0
     gradient_checkpointing: bool = False
+    activation_offload: bool = False
     padded: bool = False
+    tight_memory: bool = False
     seed: int = 0
 
     @property

@@ -49,7 +49,7 @@ def test_the_same_question_gets_an_answer_of_its_own(quantizer: Quantizer) -> No
 
 
 def test_what_is_quantised_takes_fewer_bytes_than_in_16_bits(quantizer: Quantizer) -> None:
-    stored = quantizer.stored_bytes(1024, 4096, "bfloat16")
+    stored = quantizer.stored_bytes((1024, 4096), "bfloat16")
     assert (stored is None) == (quantizer.name == "none")
     assert stored is None or 0.25 < stored / (2 * 1024 * 4096) < 0.52
 

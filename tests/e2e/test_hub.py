@@ -258,4 +258,4 @@ def test_a_pickled_model_in_a_folder_is_refused_too(
     write_recipe(tmp_path, FILE, "./pickled")
     done = same_process("train", "recipe.yaml", cwd=tmp_path)
     assert done.returncode == 4, done.stderr
-    assert "error[M002] a model's weights are pickles" in done.stderr
+    assert "error[M040] a model's folder holds pickles" in done.stderr

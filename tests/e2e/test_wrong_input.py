@@ -111,7 +111,29 @@ def test_weights_that_are_pickled_or_bring_code_are_refused(project: Path) -> No
     (run / "lora" / "adapter_model.bin").write_bytes(b"PK a pickle, which nobody opens")
     refused = cesello_here("generate", "--run", run, "say 1", cwd=project)
     assert refused.returncode == 4
-    assert "no adapter_model.safetensors" in refused.stderr
+    assert "error[M040]" in refused.stderr
+    assert "adapter_model.bin" in refused.stderr
+
+
+HOSTILE = {
+    "pytorch_model.bin": (b"PK a pickle, which nobody opens", "M040", "remove it"),
+    "chat_template.jinja": (b"{{ cycler.__init__.__globals__.os.system('touch it-ran') }}", "M047", "ChatML"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_model_that_could_run_code_is_refused(project: Path, name: str) -> None:
+    content, code, fix = HOSTILE[name]
+    (project / "tiny" / name).write_bytes(content)
+    before = sorted(project.rglob("*"))
+    done = cesello_here("train", "recipe.yaml", cwd=project)
+    assert done.returncode == 4, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"error[{code}] ")
+    assert f"tiny/{name}" in last
+    assert fix in last
+    assert "Traceback" not in done.stderr
+    assert sorted(project.rglob("*")) == before, "something was written"
 
 
 def test_a_run_answers_without_the_project_it_was_made_in(
@@ -165,7 +187,7 @@ def test_truncated_weights_are_refused(project: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:1000])
     done = cesello_here("train", "recipe.yaml", cwd=project)
     assert done.returncode == 4, done.stderr
-    assert "error[M002] a model cannot be loaded" in done.stderr
+    assert "error[M045] the header of a safetensors file cannot be trusted" in done.stderr
     assert not (project / "runs").exists()
 
 

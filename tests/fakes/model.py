@@ -11,6 +11,7 @@ from zlib import crc32
 from cesello.domain.chatml import call_as_text, tools_as_text
 from cesello.domain.conversation import Conversation
 from cesello.domain.errors import ModelError
+from cesello.domain.footprint import Answers, DeviceMemory, Footprint, ForwardPass, ModelShape
 from cesello.domain.function_match import first_choice
 from cesello.domain.generation import Completion, LossTotal, Sampling
 from cesello.domain.model_spec import LoraSpec, ModelSpec, PolicyFacts
@@ -129,7 +130,13 @@ class FakeModelProvider:
     weights: str | None = "w1"
 
     def load(
-        self, model: ModelSpec, lora: LoraSpec, *, seed: int, gradient_checkpointing: bool = False
+        self,
+        model: ModelSpec,
+        lora: LoraSpec,
+        *,
+        seed: int,
+        gradient_checkpointing: bool = False,
+        activation_offload: bool = False,
     ) -> FakePolicy:
         if lora.continue_from is not None:
             policy = self.reopen(model, Path(lora.continue_from))
@@ -198,5 +205,67 @@ class FakeQuantizer:
     def complete(self, base: object, keep: Sequence[str] = ()) -> None:
         """Nothing is left."""
 
-    def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
+    def stored_bytes(self, shape: Sequence[int], compute_dtype: str) -> int | None:
         return None
+
+
+MIB = 2**20
+SHAPE = ModelShape(
+    name="fake",
+    architecture="llama",
+    parameters=1000,
+    layers=1,
+    linear=dict.fromkeys((*MODULES, "layer.gate_proj", "layer.down_proj"), (10, 10)),
+    experts={},
+    cache_bytes=MIB,
+)
+
+
+@dataclass
+class FakeMemoryPredictor:
+    """A token takes a MiB of activations, a tenth of that when they are computed again.
+
+    Base weights take 400 MiB, in nf4 100.
+
+    Attributes:
+        asked: the forward passes it was asked about, in order.
+    """
+
+    asked: list[ForwardPass] = field(default_factory=list)
+
+    def shape(self, model: ModelSpec) -> ModelShape:
+        _check_here(model)
+        return replace(SHAPE, name=model.name)
+
+    def footprint(
+        self, model: ModelSpec, quantizer: str, lora: LoraSpec, work: ForwardPass, answers: Answers
+    ) -> Footprint:
+        _check_here(model)
+        targets(lora.target_modules, "llama", MODULES)
+        self.asked.append(work)
+        kept = work.tokens * MIB // (10 if work.checkpointing else 1)
+        return Footprint(
+            parameters=SHAPE.parameters,
+            trainable=10,
+            quantised_parameters=1000 if quantizer == "nf4" else 0,
+            weights=(100 if quantizer == "nf4" else 400) * MIB,
+            quantised=500 if quantizer == "nf4" else 0,
+            lora=MIB,
+            gradients=MIB,
+            optimizer=2 * MIB,
+            activations=kept,
+            logits=0,
+            step=kept + MIB * work.accumulates,
+            cache=SHAPE.cache_bytes * answers.count * answers.tokens,
+        )
+
+
+@dataclass
+class FakeDevices:
+    """One device with so many bytes free; None does not tell."""
+
+    free: int | None = None
+    device: str = "cpu"
+
+    def memory(self, wanted: str) -> DeviceMemory:
+        return DeviceMemory(self.device, "a device", self.free, self.free)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from cesello.domain.errors import ModelError
 from cesello.domain.ports.model import Policy
@@ -22,8 +23,15 @@ TOO_FAST = 1e6
 """Learning rates from here on lead to losses that are not finite."""
 
 
+@dataclass
 class FakePolicyOptimizer:
-    """Makes a ``FakePolicy`` one step better at every step; a step takes a second."""
+    """Makes a ``FakePolicy`` one step better at every step; a step takes a second.
+
+    Attributes:
+        plans: what it was asked to follow, in order.
+    """
+
+    plans: list[TrainingPlan] = field(default_factory=list)
 
     def optimize(
         self,
@@ -34,6 +42,7 @@ class FakePolicyOptimizer:
         on_step: StepListener,
         stop: Stop,
     ) -> TrainingOutcome:
+        self.plans.append(plan)
         if not isinstance(policy, FakePolicy):
             raise TypeError(f"FakePolicyOptimizer trains a FakePolicy, not a {type(policy).__name__}")
         reports: list[StepReport] = []

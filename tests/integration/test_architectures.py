@@ -59,7 +59,8 @@ def tuned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def train(policy: HfPolicy) -> list[StepReport]:
-    plan, reports = TrainingPlan(max_steps=3, learning_rate=5e-3), []
+    plan = TrainingPlan(max_steps=3, learning_rate=5e-3)
+    reports: list[StepReport] = []
     batches = [[[policy.encode(CHAT)]] for _ in range(plan.max_steps)]
     LightningSft().optimize(policy, batches, plan, on_step=reports.append, stop=FakeStop())
     return reports

@@ -26,15 +26,14 @@ def quantise_linear_rest(base: PreTrainedModel, config: BitsAndBytesConfig) -> N
 
 def quantise_experts(base: PreTrainedModel, config: BitsAndBytesConfig, keep: Sequence[str]) -> None:
     """Experts in 4 bits; one layer's are made whole at a time where they are computed with."""
+    stored: dict[str, Any] = {
+        "compress_statistics": config.bnb_4bit_use_double_quant,
+        "quant_type": config.bnb_4bit_quant_type,
+    }
     for name in expert_parameters(base):
         if not any(name == one or name.endswith(f".{one}") for one in keep):
             module, _, parameter = name.rpartition(".")
-            replace_parameter_4bit(
-                base.get_submodule(module),
-                parameter,
-                compress_statistics=config.bnb_4bit_use_double_quant,
-                quant_type=config.bnb_4bit_quant_type,
-            )
+            replace_parameter_4bit(base.get_submodule(module), parameter, **stored)
 
 
 def _left_over(base: PreTrainedModel) -> Iterator[tuple[str, torch.nn.Linear]]:
@@ -56,8 +55,8 @@ def _four_bits(layer: torch.nn.Linear, config: BitsAndBytesConfig) -> torch.nn.M
         layer.in_features, layer.out_features, layer.bias is not None,
         compute_dtype=config.bnb_4bit_compute_dtype, device="meta", **stored,
     )  # fmt: skip
-    weight = Params4bit(layer.weight.data, requires_grad=False, module=new, **stored)
-    return _filled(new, layer, weight)
+    made: Any = Params4bit
+    return _filled(new, layer, made(layer.weight.data, requires_grad=False, module=new, **stored))
 
 
 def _eight_bits(layer: torch.nn.Linear) -> torch.nn.Module:
@@ -65,7 +64,8 @@ def _eight_bits(layer: torch.nn.Linear) -> torch.nn.Module:
         layer.in_features, layer.out_features, layer.bias is not None,
         has_fp16_weights=False, threshold=6.0, device="meta",
     )  # fmt: skip
-    return _filled(new, layer, Int8Params(layer.weight.data, requires_grad=False, has_fp16_weights=False))
+    made: Any = Int8Params
+    return _filled(new, layer, made(layer.weight.data, requires_grad=False, has_fp16_weights=False))
 
 
 def _filled(new: torch.nn.Module, layer: torch.nn.Linear, weight: Any) -> torch.nn.Module:

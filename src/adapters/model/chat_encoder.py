@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from tokenizers.decoders import DecodeStream
@@ -52,19 +53,23 @@ class ChatEncoder:
 
     Args:
         tokenizer: one that runs on the tokenizers library.
+
+    Raises:
+        ModelError: M047, M048 for its chat template.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer: Any = tokenizer
         if isinstance(tokenizer.chat_template, dict):
             templates = tokenizer.chat_template
-            tokenizer.chat_template = templates.get("default", next(iter(templates.values())))
+            tokenizer.chat_template = templates.get("default", next(iter(templates.values()), None))
         self.origin = "model" if tokenizer.chat_template else "chatml"
         if not tokenizer.chat_template:
             tokenizer.chat_template = CHATML_TEMPLATE
         source = str(tokenizer.chat_template)
         self._backend: Any = self.tokenizer.backend_tokenizer
-        self._template = ChatTemplate(source, self.tokenizer.special_tokens_map)
+        file = _file(tokenizer.name_or_path)
+        self._template = ChatTemplate(source, self.tokenizer.special_tokens_map, file)
         self._control = ControlTokens(tokenizer, source)
         self._answers = AnswerSpans(self._template, self._control.special)
         self._identity: str | None = None
@@ -181,6 +186,13 @@ class ChatEncoder:
         ids: list[int] = self._backend.encode(character, add_special_tokens=False).ids
         self._backend.encode_special_tokens = before
         return ids
+
+
+def _file(name: str) -> str:
+    """Where a tokenizer of this name has its chat template."""
+    template, config = (Path(name) / file for file in ("chat_template.jinja", "tokenizer_config.json"))
+    found = (file for file in (template, config) if file.is_file())
+    return str(next(found, f"the chat template of {name}"))
 
 
 def _places(text: _Text) -> list[int]:

@@ -8,15 +8,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from jinja2 import TemplateError
-
-# The sandbox in which transformers renders: templates are code of strangers, and whatever is found to escape
-# from it is mended there.
-from transformers.utils.chat_template_utils import _compile_jinja_template
+from jinja2 import TemplateError, TemplateSyntaxError
+from jinja2.exceptions import SecurityError
 
 from ...domain.chatml import tools_as_text
 from ...domain.conversation import Conversation, Message, Role
-from ...domain.errors import DataError
+from ...domain.errors import DataError, ModelError, Place
+from .template_sandbox import TemplateSandbox
 
 Span = tuple[int, int]
 Turn = dict[str, Any]
@@ -42,15 +40,41 @@ RESULT: Turn = {
 class ChatTemplate:
     """A compiled Jinja template.
 
+    It is tried at once, so that one of ill will is found out before anything is begun.
+
     Args:
         source: the template.
         special_tokens: the names templates have for the tokenizer's special tokens, as ``eos_token``.
+        file: where the template stands.
+
+    Raises:
+        ModelError: M047 when it is not safe to render, now or later, M048 when it is no template.
     """
 
-    def __init__(self, source: str, special_tokens: Mapping[str, Any]) -> None:
+    def __init__(self, source: str, special_tokens: Mapping[str, Any], file: str) -> None:
         self.source = source
-        self._template: Any = _compile_jinja_template(source)
+        self._file = file
+        self._sandbox = TemplateSandbox()
+        self._template = self._compiled()
         self._constants = {**special_tokens, "documents": None, "strftime_now": _TODAY.strftime}
+        self._tried([SYSTEM, QUESTION, CALL, RESULT, ANSWER, QUESTION], [_SPEC])
+
+    def _compiled(self) -> Any:
+        try:
+            return self._sandbox.compiled(self.source)
+        except SecurityError as cause:
+            raise self._unsafe(cause) from cause
+        # Python raises the rest, of a template that is nested too deep to be compiled.
+        except (TemplateError, SyntaxError, RecursionError, MemoryError) as cause:
+            line = cause.lineno if isinstance(cause, TemplateSyntaxError) else None
+            raise ModelError(
+                "M048",
+                "a chat template cannot be compiled",
+                where=Place(self._file, line),
+                got=str(cause)[:200],
+                expected="a Jinja template",
+                fix="mend it, or remove it: without one, cesello writes conversations as ChatML",
+            ) from cause
 
     def render(
         self, turns: Sequence[Turn], tools: Sequence[Turn] | None = None, *, answer_next: bool = False
@@ -77,17 +101,30 @@ class ChatTemplate:
     def _blocks(
         self, turns: Sequence[Turn], tools: Sequence[Turn] | None, answer_next: bool
     ) -> Iterator[str]:
+        self._sandbox.rounds = 0
         try:
             yield from self._template.generate(
                 messages=turns, tools=tools, add_generation_prompt=answer_next, **self._constants
             )
-        except TemplateError as cause:
+        except (SecurityError, RecursionError, OverflowError, MemoryError) as cause:
+            raise self._unsafe(cause) from cause
+        except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as cause:
             raise DataError(
                 "D016",
                 "the chat template refuses a conversation",
                 got=str(cause),
                 fix="leave such rows out, or take a model whose chat template accepts them",
             ) from cause
+
+    def _unsafe(self, cause: Exception) -> ModelError:
+        return ModelError(
+            "M047",
+            "a chat template is not safe to render",
+            where=self._file,
+            got=str(cause)[:200] or type(cause).__name__,
+            expected="one that only writes a conversation down, and comes to an end",
+            fix="do not use what comes with it; without a template cesello writes conversations as ChatML",
+        )
 
     # What the template can do
 

@@ -38,6 +38,17 @@ def chosen_dtype(wanted: str, device: str) -> str:
     return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
 
 
+def planned_device(wanted: str) -> str:
+    """The device of a plan, which need not be here."""
+    return "cuda" if wanted == "cuda" else chosen_device(wanted)
+
+
+def planned_dtype(wanted: str, device: str) -> str:
+    """The number format of a plan; a GPU that is not here is taken for one of today."""
+    here = device != "cuda" or torch.cuda.is_available()
+    return "bfloat16" if wanted == "auto" and not here else chosen_dtype(wanted, device)
+
+
 def cpu_has_bfloat16() -> bool:
     """Whether the processor has units for bfloat16, as far as the system tells."""
     try:

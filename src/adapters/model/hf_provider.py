@@ -20,14 +20,16 @@ from ...domain.ports.model import Quantizer
 from ...domain.source import identity_of
 from ...domain.target_modules import Targets
 from .chat_encoder import ChatEncoder
-from .dequantise import parameter_count
+from .checkpointing import compute_again
+from .dequantise import is_quantised, parameter_count
 from .devices import chosen_device, chosen_dtype
+from .folder_errors import lacking
 from .hf_policy import HfPolicy
 from .load_errors import explained
 from .lora_files import check_weights
-from .model_files import find_files
-from .peft_lora import Tuned, chosen_targets, fresh, saved, saved_targets, tuned_names
-from .tokenizer_files import load_tokenizer
+from .model_files import check_beside, find_files
+from .peft_lora import Tuned, chosen_targets, fresh, is_trained, saved, saved_targets, tuned_names
+from .tokenizer_files import check_vocabulary, load_tokenizer
 
 
 class HfModelProvider:
@@ -51,6 +53,7 @@ class HfModelProvider:
         *,
         seed: int,
         gradient_checkpointing: bool = False,
+        activation_offload: bool = False,
     ) -> HfPolicy:
         place = find_files(model, self._files)
         start = None if lora.continue_from is None else Path(lora.continue_from)
@@ -58,12 +61,12 @@ class HfModelProvider:
             check_weights(model, start)
         encoder = ChatEncoder(load_tokenizer(model.name, place))
         base = self._base(model, place)
+        check_vocabulary(encoder.tokenizer, base)
         chosen = chosen_targets(base, lora) if start is None else saved_targets(start)
         self._complete(base, model, chosen)
         count = parameter_count(base)
         if gradient_checkpointing:
-            base.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-            base.enable_input_require_grads()
+            compute_again(base, offload=activation_offload)
         if start is not None:
             tuned = saved(base, start, trainable=True)
         else:
@@ -87,11 +90,16 @@ class HfModelProvider:
         place = find_files(model, self._files)
         encoder = ChatEncoder(load_tokenizer(str(weights), {}))
         base = self._base(model, place)
+        check_vocabulary(encoder.tokenizer, base)
         self._complete(base, model, saved_targets(weights))
         count = parameter_count(base)
         return self._policy(model, saved(base, weights, trainable=False), encoder, count)
 
-    def _base(self, model: ModelSpec, place: Mapping[str, Any]) -> PreTrainedModel:
+    def plain(self, model: ModelSpec) -> PreTrainedModel:
+        """A model as its files hold it: neither quantised nor with LoRA weights."""
+        return self._base(model, find_files(model, self._files), quantised=False)
+
+    def _base(self, model: ModelSpec, place: Mapping[str, Any], *, quantised: bool = True) -> PreTrainedModel:
         device = chosen_device(model.device)
         dtype = chosen_dtype(model.dtype, device)
         return _pretrained(
@@ -100,7 +108,7 @@ class HfModelProvider:
             device_map=model.device_map or {"": device},
             dtype=dtype,
             attn_implementation=_attention(model, device, dtype),
-            **self._quantizer.load_options(dtype),
+            **(self._quantizer.load_options(dtype) if quantised else {}),
         )
 
     def _original(self, model: ModelSpec, place: Mapping[str, Any]) -> Callable[[str], torch.Tensor]:
@@ -119,6 +127,7 @@ class HfModelProvider:
         if self._quantizer.name != "none":
             self._quantizer.complete(base, keep=chosen.parameters)
             _keep_exact(base)
+            _leave_files(base)
             if model.upcast:
                 prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
         base.requires_grad_(False)
@@ -129,7 +138,7 @@ class HfModelProvider:
             name=model.name,
             architecture=str(whole.config.model_type),
             parameters=parameters,
-            trainable_parameters=sum(p.numel() for n, p in whole.named_parameters() if _is_trained(n)),
+            trainable_parameters=sum(p.numel() for n, p in whole.named_parameters() if is_trained(n)),
             target_modules=tuned_names(whole),
             quantizer=self._quantizer.name,
             dtype=str(whole.dtype).removeprefix("torch."),
@@ -143,11 +152,13 @@ def _pretrained(name: str, place: Mapping[str, Any], **options: Any) -> PreTrain
     """A model with all its weights; the library would make up those that a file lacks.
 
     Raises:
-        ModelError: those of ``explained``, and M014 when weights are missing.
+        ModelError: those of ``explained`` and ``check_beside``, M002 when weights have other shapes than the
+            model, M014 when some are missing.
     """
     options["dtype"] = getattr(torch, options["dtype"])
     loaded: Any
     with explained(name):
+        check_beside(name, place)
         loaded = AutoModelForCausalLM.from_pretrained(
             name,
             **place,
@@ -157,18 +168,22 @@ def _pretrained(name: str, place: Mapping[str, Any], **options: Any) -> PreTrain
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            # Told below, by name; the library's error leaves the names to its log.
+            ignore_mismatched_sizes=True,
         )
     model, info = loaded
+    for weight, stored, wanted in sorted(info["mismatched_keys"]):
+        raise ModelError(
+            "M002",
+            "a model's weights have other shapes than its config.json says",
+            where=f"{name}/config.json",
+            got=f"{weight} {list(stored)}",
+            expected=list(wanted),
+            fix="bring config.json and the weights of the same model together",
+        )
     missing = sorted(info["missing_keys"])
     if missing:
-        raise ModelError(
-            "M014",
-            "a model's files lack some of its weights",
-            where=name,
-            got=f"{len(missing)} missing, as {missing[0]}",
-            expected="all weights of its architecture",
-            fix="bring the missing files, or take the model from where it is whole",
-        )
+        raise lacking(name, f"{len(missing)} missing, as {missing[0]}")
     return model  # type: ignore[no-any-return]
 
 
@@ -181,13 +196,6 @@ def _attention(model: ModelSpec, device: str, dtype: str) -> str | None:
         return model.attention
     flash = device == "cuda" and dtype != "float32" and is_flash_attn_2_available()
     return "flash_attention_2" if flash else None
-
-
-def _is_trained(name: str) -> bool:
-    """Whether a parameter, by its name, is tuned: neither the base's own nor of a frozen copy."""
-    parts = name.split(".")
-    added = "modules_to_save" in parts or any(part.startswith("lora_") for part in parts)
-    return added and "default" in parts
 
 
 def _weights_identity(name: str, place: Mapping[str, Any]) -> str | None:
@@ -213,3 +221,10 @@ def _keep_exact(base: PreTrainedModel) -> None:
     for module in base.modules():
         if hasattr(module, repacking):
             setattr(module, repacking, False)
+
+
+def _leave_files(base: PreTrainedModel) -> None:
+    """Copies what a CPU would read from the mapped weights, whose files stay in memory for that alone."""
+    for weight in (*base.parameters(), *base.buffers()):
+        if weight.device.type == "cpu" and not is_quantised(weight):
+            weight.data = weight.data.clone()

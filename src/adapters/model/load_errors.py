@@ -7,9 +7,28 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
 from ...domain.errors import ModelError
+from .folder_errors import asks_for_code
+
+OF_THE_FILES = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    SafetensorError,
+    ImportError,
+    # what numbers and words in a configuration lead to that nobody thought of
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    StrictDataclassError,
+    TypeError,
+)
+"""What the libraries raise for a model's files that are missing or wrong."""
+
+TAKE_ANOTHER = "take another model, or an edition of this one that needs no code, often called -hf"
 
 
 @contextmanager
@@ -17,7 +36,8 @@ def explained(name: str) -> Iterator[None]:
     """Translates what is raised within it.
 
     Raises:
-        ModelError: M001 when the model is not found, M002 when it cannot be read, M006 when memory is short.
+        ModelError: M001 when the model is not found, M002 when it cannot be read, M006 when memory is short,
+            M042 when it needs code of its own.
     """
     try:
         yield
@@ -28,25 +48,31 @@ def explained(name: str) -> Iterator[None]:
             where=name,
             fix="set quantizer.name to nf4 or take a smaller model",
         ) from cause
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        RuntimeError,
-        SafetensorError,
-        ImportError,
-    ) as cause:
+    except OF_THE_FILES as cause:
         local = Path(name).exists()
         if isinstance(cause, OSError) and not local and "safetensors" not in str(cause):
             raise _not_found(name, cause) from cause
+        if needs_code(cause):
+            raise asks_for_code(name, "code of its architecture", TAKE_ANOTHER) from cause
         raise ModelError(
             "M002",
             "a model cannot be loaded",
             where=name,
             got=first_line(cause),
             expected="config.json and complete safetensors of a causal language model",
-            fix="check the folder's files" if local else "check the name and revision",
+            fix=_fix(cause, local),
         ) from cause
+
+
+def needs_code(cause: Exception) -> bool:
+    """Whether transformers would have to run a repository's code."""
+    return "custom code" in str(cause) and "must be executed" in str(cause)
+
+
+def _fix(cause: Exception, local: bool) -> str:
+    if "does not recognize this architecture" in str(cause):
+        return "take a model of another architecture, or a newer cesello"
+    return "check the folder's files" if local else "check the name and revision"
 
 
 def _not_found(name: str, cause: Exception) -> ModelError:

@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ...domain.errors import ModelError
 from ...domain.model_spec import ModelSpec
-from .load_errors import first_line
-
-_RUNS_CODE = ("auto_mapping", "megatron_config", "tokenizer_kwargs")
-"""Keys of ``adapter_config.json`` through which PEFT imports or configures more than weights."""
+from .adapter_config import unsafe_keys
+from .model_json import read_json
+from .safe_folder import check_folder
 
 
 def check_weights(model: ModelSpec, weights: Path) -> None:
     """Refuses what PEFT would load but should not: pickles, configured imports, weights of another model.
 
     Raises:
-        ModelError: M002 unreadable, M004 of another base model, M008 not safe.
+        ModelError: M002 unreadable, M004 of another base model, M008 not plain LoRA; those of
+            ``check_folder``.
     """
     path = weights / "adapter_config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        base = config.get("base_model_name_or_path")
-    except (OSError, ValueError, AttributeError) as cause:
+    if not path.exists():
         raise ModelError(
-            "M002",
-            "LoRA weights cannot be read",
-            where=str(path),
-            got=first_line(cause),
-            fix="name another run",
-        ) from cause
-    unsafe = [key for key in _RUNS_CODE if config.get(key)]
-    if unsafe or not (weights / "adapter_model.safetensors").is_file():
-        raise ModelError(
-            "M008",
-            "LoRA weights are not safe to load",
-            where=str(weights),
-            got=f"the keys {', '.join(unsafe)}" if unsafe else "no adapter_model.safetensors",
-            expected="safetensors and a plain adapter_config.json",
-            fix="save them again with cesello or with PEFT's save_pretrained",
+            "M002", "LoRA weights cannot be read", where=str(path), got="no such file", fix="name another run"
         )
+    tensors = check_folder(weights)
+    config = read_json(path)
+    if not (weights / "adapter_model.safetensors").is_file():
+        raise _not_plain(weights, "no adapter_model.safetensors")
+    unsafe = unsafe_keys(config, tensors)
+    if unsafe:
+        raise _not_plain(path, f"the keys {', '.join(unsafe)}")
+    base = config.get("base_model_name_or_path")
     if base != model.name:
         raise ModelError(
             "M004",
@@ -50,3 +40,14 @@ def check_weights(model: ModelSpec, weights: Path) -> None:
             expected=model.name,
             fix="load them on the model they were trained on",
         )
+
+
+def _not_plain(path: Path, got: str) -> ModelError:
+    return ModelError(
+        "M008",
+        "LoRA weights are not safe to load",
+        where=str(path),
+        got=got,
+        expected="safetensors and an adapter_config.json of plain LoRA",
+        fix="save them again with cesello or with PEFT's save_pretrained",
+    )

@@ -2,7 +2,8 @@
 
 End to end, rows are one sequence whose position ids restart at every row; without an attention mask
 transformers then builds the mask that keeps each row to itself. The vocabulary is projected at label
-positions only. Shapes: R rows, T tokens (of all rows together, or of the longest), L labels, V vocabulary.
+positions only. Shapes: R rows, T tokens (of all rows together, or of the longest), L labels, C columns in
+which any row has a label, V vocabulary.
 """
 
 from __future__ import annotations
@@ -38,20 +39,27 @@ def _packed_loss(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
 
 
 def _padded_loss(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
-    ids_RT = _padded([torch.frombuffer(row.ids, dtype=torch.int32).long() for row in rows], model)
-    mask_RT = _padded([torch.ones(len(row), dtype=torch.long) for row in rows], model)
-    trained_RT = _padded([torch.frombuffer(bytearray(row.trained), dtype=torch.bool) for row in rows], model)
-    columns_L = trained_RT.any(0).nonzero().squeeze(1)  # where any row has a label
-    logits_RLV = model(
-        input_ids=ids_RT, attention_mask=mask_RT, logits_to_keep=columns_L - 1, use_cache=False
+    ids_RT = _padded([torch.frombuffer(row.ids, dtype=torch.int32).long() for row in rows])
+    mask_RT = _padded([torch.ones(len(row), dtype=torch.long) for row in rows])
+    trained_RT = _padded([torch.frombuffer(bytearray(row.trained), dtype=torch.bool) for row in rows])
+    columns_C = trained_RT.any(0).nonzero().squeeze(1)  # where any row has a label
+    # Where the labels are is worked out before anything goes to a GPU, which would have to be waited for.
+    rows_L, places_L = trained_RT[:, columns_C].nonzero(as_tuple=True)
+    labels_L = ids_RT[rows_L, columns_C[places_L]]
+    device = model.device
+    logits_RCV = model(
+        input_ids=ids_RT.to(device),
+        attention_mask=mask_RT.to(device),
+        logits_to_keep=columns_C.to(device) - 1,
+        use_cache=False,
     ).logits
-    labels_RL = trained_RT[:, columns_L]
-    return cross_entropy(logits_RLV[labels_RL].float(), ids_RT[:, columns_L][labels_RL], reduction="sum")
+    logits_LV = logits_RCV[rows_L.to(device), places_L.to(device)]
+    return cross_entropy(logits_LV.float(), labels_L.to(device), reduction="sum")
 
 
-def _padded(parts: list[torch.Tensor], model: Any) -> torch.Tensor:
+def _padded(parts: list[torch.Tensor]) -> torch.Tensor:
     """One line a row, shape [R, T], with zeros on the right, which no token before them can see."""
-    return torch.nn.utils.rnn.pad_sequence(parts, batch_first=True).to(model.device)
+    return torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from ...domain.errors import ModelError
 from ...domain.model_spec import LoraSpec
@@ -119,6 +120,17 @@ def tuned_names(model: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_short_name(name, layer) for name, layer in layers))
 
 
+def is_added(name: str) -> bool:
+    """Whether a parameter, by its name, stands beside the base model's own."""
+    parts = name.split(".")
+    return "modules_to_save" in parts or any(part.startswith("lora_") for part in parts)
+
+
+def is_trained(name: str) -> bool:
+    """Whether it is one of those being tuned, and not of their frozen copy."""
+    return is_added(name) and "default" in name.split(".")
+
+
 def _short_name(name: str, layer: Any) -> str:
     # Of experts, whose layers are nested, the parameter tells what they are.
     return str(getattr(layer, "parameter_name", None) or name.rsplit(".", 1)[-1])
@@ -132,6 +144,7 @@ def _config(base: PreTrainedModel, lora: LoraSpec, chosen: Targets) -> LoraConfi
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=list(chosen.modules),
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in base.modules()),
         target_parameters=list(chosen.parameters) or None,
         exclude_modules=other_modules(base) or None,
         modules_to_save=list(lora.modules_to_save) or None,

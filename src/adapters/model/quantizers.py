@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import torch
 from transformers import BitsAndBytesConfig, PreTrainedModel
@@ -23,7 +24,7 @@ class NoQuantizer:
     def complete(self, base: object, keep: Sequence[str] = ()) -> None:
         """Nothing: see the port."""
 
-    def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
+    def stored_bytes(self, shape: Sequence[int], compute_dtype: str) -> int | None:
         """None: see the port."""
         return None
 
@@ -67,8 +68,8 @@ class FourBitQuantizer:
         quantise_linear_rest(base, config)
         quantise_experts(base, config, keep)
 
-    def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
-        return four_bit_bytes(rows, columns, double_quant=self._double_quant)
+    def stored_bytes(self, shape: Sequence[int], compute_dtype: str) -> int | None:
+        return four_bit_bytes(prod(shape), double_quant=self._double_quant)
 
 
 class Int8Quantizer:
@@ -84,5 +85,5 @@ class Int8Quantizer:
         assert isinstance(base, PreTrainedModel)
         quantise_linear_rest(base, base.config.quantization_config)
 
-    def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
-        return eight_bit_bytes(rows, columns)
+    def stored_bytes(self, shape: Sequence[int], compute_dtype: str) -> int | None:
+        return eight_bit_bytes(*shape) if len(shape) == 2 else None

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from transformers import TorchAoConfig
+from transformers import PreTrainedModel, TorchAoConfig
+from transformers.pytorch_utils import Conv1D
 
 from ...domain.errors import ModelError
 from ...domain.quantization import eight_bit_bytes
+from .language_modules import linear_modules
 
 
 class TorchaoInt8Quantizer:
@@ -37,8 +39,26 @@ class TorchaoInt8Quantizer:
         return {"quantization_config": TorchAoConfig(Int8WeightOnlyConfig())}
 
     def complete(self, base: object, keep: Sequence[str] = ()) -> None:
-        """Nothing: see the port."""
+        assert isinstance(base, PreTrainedModel)
+        for name in linear_modules(base):
+            layer = base.get_submodule(name)
+            if isinstance(layer, Conv1D):
+                base.set_submodule(name, _quantised(layer))
 
-    def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
+    def stored_bytes(self, shape: Sequence[int], compute_dtype: str) -> int | None:
+        if len(shape) != 2:
+            return None
         scale = torch.empty((), dtype=getattr(torch, compute_dtype)).element_size()
-        return eight_bit_bytes(rows, columns, scale_bytes=scale)
+        return eight_bit_bytes(*shape, scale_bytes=scale)
+
+
+def _quantised(layer: Conv1D) -> torch.nn.Linear:
+    """GPT-2's linear layers hold their weight the other way round, and torchao leaves them as they are."""
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+    inputs, outputs = layer.weight.shape
+    new = torch.nn.Linear(inputs, outputs, device="meta")
+    new.weight = torch.nn.Parameter(layer.weight.T.contiguous(), requires_grad=False)
+    new.bias = layer.bias
+    quantize_(new, Int8WeightOnlyConfig())
+    return new

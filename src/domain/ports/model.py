@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..conversation import Conversation
+from ..footprint import Answers, DeviceMemory, Footprint, ForwardPass, ModelShape
 from ..generation import Completion, LossTotal, Sampling
 from ..model_spec import LoraSpec, ModelSpec, PolicyFacts
 from ..tokens import TokenRow
@@ -89,10 +90,15 @@ class ModelProvider(Protocol):
         *,
         seed: int,
         gradient_checkpointing: bool = False,
+        activation_offload: bool = False,
     ) -> Policy:
         """The base model with fresh LoRA weights, or with those that ``lora`` goes on from.
 
         The same seed gives the same weights.
+
+        Args:
+            gradient_checkpointing: activations are computed again in the backward pass instead of kept.
+            activation_offload: what is kept nevertheless waits in the host's memory.
 
         Raises:
             ModelError: M001 not found, M002 unreadable, M003 no tokenizer, M010 to M012 what LoRA is asked,
@@ -149,6 +155,47 @@ class Quantizer(Protocol):
         """
         ...
 
-    def stored_bytes(self, rows: int, columns: int, compute_dtype: str) -> int | None:
-        """What a linear layer's weight of that shape takes, scales included; None where it stays as it is."""
+    def stored_bytes(self, shape: Sequence[int], compute_dtype: str) -> int | None:
+        """What a weight takes, scales included; None where it stays as it is.
+
+        Args:
+            shape: of two dimensions for a linear layer's, of three for one with a matrix per expert.
+        """
+        ...
+
+
+class MemoryPredictor(Protocol):
+    """Tells what a model takes from its configuration alone: no weight is read."""
+
+    def shape(self, model: ModelSpec) -> ModelShape:
+        """What the model is made of.
+
+        Raises:
+            ModelError: M001 not found, M002 unreadable.
+        """
+        ...
+
+    def footprint(
+        self, model: ModelSpec, quantizer: str, lora: LoraSpec, work: ForwardPass, answers: Answers
+    ) -> Footprint:
+        """What a training holds at most that does such a forward pass and writes such answers.
+
+        Args:
+            quantizer: its name.
+
+        Raises:
+            ModelError: those of ``shape``, and M010 to M012 for what LoRA is asked.
+        """
+        ...
+
+
+class Devices(Protocol):
+    """What a model is computed on."""
+
+    def memory(self, wanted: str) -> DeviceMemory:
+        """Of the device that ``auto``, ``cpu`` or ``cuda`` chooses.
+
+        Raises:
+            ModelError: M005 when there is no such device.
+        """
         ...
