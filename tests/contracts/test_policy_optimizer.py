@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -233,3 +233,16 @@ def test_only_lora_weights_change(tiny: Path) -> None:
         name for name, weight in policy.model.named_parameters() if not torch.equal(weight, before[name])
     }
     assert changed == {name for name in before if "lora_" in name}
+
+
+def test_small_gradients_survive_in_float16(tiny: Path) -> None:
+    """A head of small weights sends back gradients that are below the smallest number of half precision."""
+    norms = {}
+    for dtype in ("float32", "float16"):
+        workshop = real_workshop(tiny)
+        workshop.model = replace(workshop.model, dtype=dtype)
+        policy: Any = workshop.policy()
+        policy.model.get_output_embeddings().weight.data *= 1e-4
+        _, reports = workshop.optimize(policy, [[rows(policy)]], learning_rate=1e-4)
+        norms[dtype] = reports[0].gradient_norm
+    assert norms["float16"] == pytest.approx(norms["float32"], rel=0.05)

@@ -14,9 +14,11 @@ from cesello.adapters.model.dequantise import quantised_weights
 from cesello.adapters.model.hf_policy import HfPolicy
 from cesello.adapters.model.hf_provider import HfModelProvider
 from cesello.adapters.model.hub_cache import HubCache
-from cesello.adapters.model.quantizers import FourBitQuantizer
+from cesello.adapters.model.quantizers import FourBitQuantizer, Int8Quantizer
+from cesello.adapters.model.torchao_quantizer import TorchaoInt8Quantizer
 from cesello.adapters.training.lightning_sft import LightningSft
 from cesello.domain.model_spec import LoraSpec, ModelSpec
+from cesello.domain.ports.model import Quantizer
 from cesello.domain.schedule import StepReport, TrainingPlan
 from cesello.domain.target_modules import TARGET_MODULES
 from tests.conversations import CHAT
@@ -116,3 +118,23 @@ def test_what_was_saved_answers_bit_for_bit_the_same(tuned: Tuned, preset: str) 
     assert again.score([row]) == policy.score([row])
     assert again.facts.parameters == policy.facts.parameters
     assert again.facts.trainable_parameters == policy.facts.trainable_parameters
+
+
+@pytest.mark.parametrize(
+    "quantizer", [FourBitQuantizer("fp4"), Int8Quantizer(), TorchaoInt8Quantizer()], ids=lambda one: one.name
+)
+@pytest.mark.parametrize("architecture", ["llama", "gpt2", "falcon", "mixtral"])
+def test_every_quantizer_trains_on_every_kind_of_layer(
+    architecture: str, quantizer: Quantizer, tmp_path: Path
+) -> None:
+    base = ModelSpec(str(make_tiny(architecture, tmp_path / "base")), dtype="float32")
+    provider = HfModelProvider(quantizer, HubCache(None))
+    lora = LoraSpec(r=4, alpha=8, dropout=0.0, target_modules="all-linear")
+    policy = provider.load(base, lora, seed=0)
+    stored = {name for name, _ in quantised_weights(policy.model.get_base_model())}
+    assert {f"{one}.base_layer.weight" for one in carriers(policy)} <= stored
+    losses = [report.loss for report in train(policy)]
+    assert losses[2] < losses[0]
+    policy.save(tmp_path / "lora")
+    row = policy.encode(CHAT)
+    assert provider.reopen(base, tmp_path / "lora").score([row]) == policy.score([row])

@@ -13,4 +13,5 @@ def compute_again(base: PreTrainedModel, *, offload: bool = False) -> None:
     Args:
         offload: these inputs wait in the host's memory; on a CPU that is where they are anyway.
     """
-    base.activation_checkpointing_enable({"use_reentrant": False}, offload=offload)
+    elsewhere = offload and base.device.type != "cpu"
+    base.activation_checkpointing_enable({"use_reentrant": False}, offload=elsewhere)

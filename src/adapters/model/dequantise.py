@@ -39,7 +39,8 @@ def quantised_weights(base: Any) -> Iterator[tuple[str, torch.Tensor]]:
     One is made whole at a time. A linear layer's has shape [outputs, inputs], an expert's parameter its own.
     """
     for name, module in base.named_modules():
-        if is_quantised(getattr(module, "weight", None)):
+        # Its own: LoRA layers show the weight of the layer within them as theirs.
+        if is_quantised(module._parameters.get("weight")):
             yield f"{name}.weight", dequantised(module)
         for parameter in quantised_parameters(module):
             yield f"{name}.{parameter}", getattr(module, parameter)

@@ -44,6 +44,9 @@ class TorchaoInt8Quantizer:
             layer = base.get_submodule(name)
             if isinstance(layer, Conv1D):
                 base.set_submodule(name, _quantised(layer))
+            elif isinstance(layer, torch.nn.Linear) and type(layer) is not torch.nn.Linear:
+                # Falcon's layers multiply by the weight's transpose, which torchao's weights do not have.
+                base.set_submodule(name, _plain(layer, torch.nn.Parameter(layer.weight, requires_grad=False)))
 
     def stored_bytes(self, shape: Sequence[int], compute_dtype: str) -> int | None:
         if len(shape) != 2:
@@ -56,9 +59,14 @@ def _quantised(layer: Conv1D) -> torch.nn.Linear:
     """GPT-2's linear layers hold their weight the other way round, and torchao leaves them as they are."""
     from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
-    inputs, outputs = layer.weight.shape
-    new = torch.nn.Linear(inputs, outputs, device="meta")
-    new.weight = torch.nn.Parameter(layer.weight.T.contiguous(), requires_grad=False)
-    new.bias = layer.bias
+    new = _plain(layer, torch.nn.Parameter(layer.weight.T.contiguous(), requires_grad=False))
     quantize_(new, Int8WeightOnlyConfig())
+    return new
+
+
+def _plain(layer: torch.nn.Linear | Conv1D, weight: torch.nn.Parameter) -> torch.nn.Linear:
+    """A linear layer like any other, with that weight and the layer's bias."""
+    outputs, inputs = weight.shape
+    new = torch.nn.Linear(inputs, outputs, device="meta")
+    new.weight, new.bias = weight, layer.bias
     return new

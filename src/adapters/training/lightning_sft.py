@@ -32,6 +32,11 @@ from ...domain.schedule import (
 )
 from ..model.hf_policy import HfPolicy
 from ..model.packed_loss import summed_loss
+from .cpu_allocator import give_back_at_once
+
+_LOSS_SCALE = 2.0**12
+"""In float16 numbers end at 6e-8, where gradients of single tokens lie. Loss scaling (Micikevicius et al.,
+arXiv 1710.03740) lifts them; a constant power of two changes nothing else and has no state to be resumed."""
 
 
 class SftModule(lightning.LightningModule):
@@ -42,6 +47,7 @@ class SftModule(lightning.LightningModule):
         self.automatic_optimization = False
         self.model = policy.model
         self._packs = not plan.padded and policy.packs
+        self._scale = _LOSS_SCALE if policy.model.dtype == torch.float16 else 1.0
         self._plan = plan
         self._on_step = on_step
 
@@ -62,8 +68,9 @@ class SftModule(lightning.LightningModule):
         loss = torch.zeros((), device=self.device)
         for rows in step_batch:
             part = summed_loss(self.model, rows, packed=self._packs) / labels
-            self.manual_backward(part)
+            self.manual_backward(part * self._scale)
             loss += part.detach()
+        self._unscale()
         norm = torch.nn.utils.clip_grad_norm_(self._trainable(), self._plan.gradient_clip)
         self._check_finite(loss, norm, index)
         learning_rate = float(schedule.get_last_lr()[0])
@@ -107,6 +114,12 @@ class SftModule(lightning.LightningModule):
     ) -> StepBatch:
         """Rows stay plain until they are packed, which puts them where the model is."""
         return batch
+
+    def _unscale(self) -> None:
+        if self._scale != 1.0:
+            for weight in self._trainable():
+                if weight.grad is not None:
+                    weight.grad /= self._scale
 
     def _trainable(self) -> list[torch.nn.Parameter]:
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
@@ -155,6 +168,10 @@ class LightningSft:
             reports.append(report)
             on_step(report)
 
+        if plan.tight_memory:
+            give_back_at_once()
+        # Lightning leaves the mode as it is, and loaded weights come in that of answering, without dropout.
+        policy.model.train()
         began = time.perf_counter()
         fit(SftModule(policy, plan, heard), batches, policy.model.device.type, stop)
         return TrainingOutcome(
