@@ -63,8 +63,8 @@ test: check kit ## the gates, then the contract, integration and end-to-end test
 	$(PYTEST) tests/contracts tests/integration tests/e2e
 
 .PHONY: test-all
-test-all: check kit ## as `make test`, with the slow tests
-	$(PYTEST) -m "slow or not slow" tests/contracts tests/integration tests/e2e
+test-all: check kit ## as `make test`, with the slow tests and those that download more than the kit
+	$(PYTEST) -m "" tests/contracts tests/integration tests/e2e
 
 .PHONY: peers
 peers: build/peers/.ready ## what benchmarks are measured against, apart from everything else

@@ -10,6 +10,7 @@ from functools import cache
 
 from ..domain.errors import CeselloError, Interrupted
 from ..domain.evaluation import EvaluationSpec
+from ..domain.footprint import Answers, Footprint, ForwardPass, RowSize
 from ..domain.model_card import model_card
 from ..domain.model_spec import LoraSpec
 from ..domain.ports.model import ModelProvider, Policy
@@ -17,7 +18,8 @@ from ..domain.ports.reward import RewardModel
 from ..domain.ports.run import Clock, Observer, RunFolder, RunStore, Stop
 from ..domain.ports.training import PolicyOptimizer
 from ..domain.run import RunManifest, RunStatus
-from ..domain.schedule import StepReport, TrainingOutcome
+from ..domain.schedule import StepReport, TrainingOutcome, TrainingPlan
+from .check_memory import CheckMemory, MemoryCheck, MemoryRequest
 from .evaluate import Evaluate
 from .mix_sources import MixedData, realised
 from .prepare_data import DataRequest, PrepareData, PreparedData
@@ -31,6 +33,8 @@ class FinetuneRequest:
         recipe: the resolved recipe's text, kept with the run.
         data: the model's name, the sources, and the plan.
         versions: of the libraries at work; ``machine`` in words.
+        quantizer: its name.
+        checks_memory: refuse what does not fit the memory before it is loaded.
     """
 
     name: str
@@ -41,6 +45,39 @@ class FinetuneRequest:
     algorithm: str = "sft"
     versions: Mapping[str, str] = field(default_factory=dict)
     machine: str = ""
+    quantizer: str = "none"
+    checks_memory: bool = True
+
+
+_SMALLEST = ForwardPass((RowSize(2, 1),))
+"""What is known of the steps before the model has answered the prompts of a source."""
+
+
+def memory_request(request: FinetuneRequest, work: ForwardPass) -> MemoryRequest:
+    """What ``CheckMemory`` is asked about a training whose largest forward pass is known."""
+    data, evaluation = request.data, request.evaluation
+    writes = bool(evaluation.samples or evaluation.graded)
+    longest = data.rules.max_tokens + evaluation.max_new_tokens
+    return MemoryRequest(
+        model=data.model,
+        quantizer=request.quantizer,
+        lora=request.lora,
+        work=work,
+        answers=Answers(evaluation.batch_size if writes else 0, longest),
+        accumulate=data.plan.accumulate,
+    )
+
+
+def _largest(mixed: MixedData) -> ForwardPass:
+    plan = mixed.plan
+    rows = mixed.batches.largest(plan.padded)
+    return forward_pass(rows, plan)
+
+
+def forward_pass(rows: tuple[RowSize, ...], plan: TrainingPlan) -> ForwardPass:
+    """Such rows, as the plan has them computed."""
+    offloads = plan.gradient_checkpointing and plan.activation_offload
+    return ForwardPass(rows, plan.padded, plan.gradient_checkpointing, offloads, plan.accumulate > 1)
 
 
 class Finetune:
@@ -48,6 +85,7 @@ class Finetune:
 
     Args:
         prepare: makes the data ready.
+        check_memory: tells what the training takes before anything is loaded.
         rewards: what grades answers, by name.
     """
 
@@ -55,6 +93,7 @@ class Finetune:
         self,
         provider: ModelProvider,
         prepare: PrepareData,
+        check_memory: CheckMemory,
         optimizer: PolicyOptimizer,
         rewards: Mapping[str, RewardModel],
         runs: RunStore,
@@ -64,6 +103,7 @@ class Finetune:
     ) -> None:
         self._provider = provider
         self._prepare = prepare
+        self._check_memory = check_memory
         self._optimizer = optimizer
         self._runs = runs
         self._observer = observer
@@ -82,16 +122,26 @@ class Finetune:
                 failed. Interrupted: the run is marked so and keeps the weights of the steps done.
         """
         load = cache(lambda: self._load(request))
+        replays = any(source.replay for source in request.data.sources)
+        memory = self._memory(request, _SMALLEST) if replays else None
         data = self._prepare(request.data, load)
+        memory = memory or self._memory(request, _largest(data.mixed))
         policy = load()
         self._stop.check()
         run = self._runs.create(request.name, request.recipe)
         try:
-            manifest = self._started(run, request, policy, data.mixed)
+            data = data.with_plan(replace(data.mixed.plan, tight_memory=memory.tight))
+            manifest = self._started(run, request, policy, data.mixed, memory.footprint)
             with self._recorded(run, manifest) as record:
                 return self._tune(run, record, policy, data, request)
         finally:
             run.close()
+
+    def _memory(self, request: FinetuneRequest, work: ForwardPass) -> MemoryCheck:
+        """What the training takes; refused before the model is loaded where that is too much."""
+        self._observer.phase("checking the memory")
+        asked = memory_request(request, work)
+        return self._check_memory.or_refuse(asked) if request.checks_memory else self._check_memory(asked)
 
     def _load(self, request: FinetuneRequest) -> Policy:
         data = request.data
@@ -101,10 +151,16 @@ class Finetune:
             request.lora,
             seed=data.plan.seed,
             gradient_checkpointing=data.plan.gradient_checkpointing,
+            activation_offload=data.plan.activation_offload,
         )
 
     def _started(
-        self, run: RunFolder, request: FinetuneRequest, policy: Policy, mixed: MixedData
+        self,
+        run: RunFolder,
+        request: FinetuneRequest,
+        policy: Policy,
+        mixed: MixedData,
+        footprint: Footprint,
     ) -> RunManifest:
         manifest = RunManifest(
             id=run.id,
@@ -118,6 +174,7 @@ class Finetune:
             machine=request.machine,
             planned_steps=mixed.plan.max_steps,
             model=policy.facts,
+            footprint=footprint,
             data=mixed.manifest,
         )
         run.write_manifest(manifest)

@@ -13,6 +13,7 @@ from typing import overload
 
 from ..domain.batching import Batching, BatchSpec, micro_batches
 from ..domain.errors import DataError
+from ..domain.footprint import ForwardPass, RowSize
 from ..domain.mixture import Draw, Mixture, MixtureSource, MixtureSpec, StopRule
 from ..domain.mixture_manifest import MixtureManifest, SourceManifest
 from ..domain.schedule import StepBatch, TrainingPlan
@@ -68,6 +69,16 @@ class Steps(Sequence[StepBatch]):
     def rows_until(self, step: int) -> int:
         """How many rows the first ``step`` steps hold."""
         return self._ends[min(step * self._accumulate, self.micro_batches)]
+
+    def largest(self, padded: bool) -> tuple[RowSize, ...]:
+        """The rows of the micro-batch with the most tokens, padding included where there is any."""
+        passes = ([self._size(at) for at in range(begin, end)] for begin, end in pairwise(self._ends))
+        return tuple(max(passes, key=lambda rows: ForwardPass(tuple(rows), padded).tokens))
+
+    def _size(self, at: int) -> RowSize:
+        source = self.prepared[self.sources[at]]
+        row = source.train[self.rows[at]]
+        return RowSize(source.examples.lengths[row], source.examples.trained_tokens[row])
 
     def _row(self, at: int) -> TokenRow:
         source = self.prepared[self.sources[at]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..domain.batching import BatchSpec
 from ..domain.conversation import Conversation
@@ -47,6 +47,10 @@ class PreparedData:
 
     sources: Sequence[PreparedSource]
     mixed: MixedData
+
+    def with_plan(self, plan: TrainingPlan) -> PreparedData:
+        """The same data for another plan of the same steps."""
+        return replace(self, mixed=replace(self.mixed, plan=plan))
 
 
 class PrepareData:

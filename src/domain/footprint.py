@@ -57,6 +57,7 @@ class ModelShape:
     """A model without its weights.
 
     Attributes:
+        dtype: of what is not quantised, and of what is computed.
         linear: outputs and inputs of every linear layer but the projection to the vocabulary, by full name.
         experts: likewise of every parameter with one matrix per expert, as (experts, outputs, inputs).
         cache_bytes: that one token of an answer takes in the cache of keys and values.
@@ -64,6 +65,7 @@ class ModelShape:
 
     name: str
     architecture: str
+    dtype: str
     parameters: int
     layers: int
     linear: Mapping[str, tuple[int, int]]
@@ -115,6 +117,11 @@ class Footprint:
     logits: int
     step: int
     cache: int = 0
+
+    @property
+    def whole(self) -> int:
+        """The base weights that are not quantised: embeddings, head, norms."""
+        return self.weights - self.quantised
 
     @property
     def resting(self) -> int:

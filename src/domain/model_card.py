@@ -21,7 +21,7 @@ def model_card(manifest: RunManifest) -> str:
         "## Provenance",
         f"Recipe sha256 `{manifest.recipe_sha256}`; recipe and manifest stand beside this folder.",
         f"Machine: {manifest.machine or 'not named'}.",
-        _table(["library", "version"], sorted(manifest.versions.items())),
+        table(["library", "version"], sorted(manifest.versions.items())),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -58,7 +58,7 @@ def _data(manifest: RunManifest) -> str:
         "planned share",
         "realised share",
     ]
-    return f"{_table(headings, rows)}\n\nData digest `{manifest.data.digest}`."
+    return f"{table(headings, rows)}\n\nData digest `{manifest.data.digest}`."
 
 
 def _share(value: float | None) -> str:
@@ -85,10 +85,11 @@ def _figures(before: Evaluation | None, after: Evaluation | None) -> str:
             )
             for part, value in graded.parts.items()
         ]
-    return _table(["figure", "before", "after"], rows)
+    return table(["figure", "before", "after"], rows)
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table of Markdown."""
     cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
     lines = [list(headings), ["---"] * len(headings), *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

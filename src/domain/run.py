@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from .footprint import Footprint
 from .mixture_manifest import MixtureManifest
 from .model_spec import PolicyFacts
 from .schedule import perplexity
@@ -70,6 +71,7 @@ class RunManifest:
     Attributes:
         started, finished: ISO 8601, UTC.
         recipe_sha256: of the resolved recipe beside it.
+        footprint: the memory it was predicted to take.
         weights: sha256 of every file of the LoRA weights, by name.
         error: the sentence that ended a failed run.
     """
@@ -89,6 +91,7 @@ class RunManifest:
     seconds: float = 0.0
     final_loss: float | None = None
     model: PolicyFacts | None = None
+    footprint: Footprint | None = None
     data: MixtureManifest | None = None
     before: Evaluation | None = None
     after: Evaluation | None = None

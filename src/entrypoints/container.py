@@ -14,13 +14,19 @@ from typing import Any
 from dependency_injector import containers, providers
 
 from ..application.check_data import CheckData
+from ..application.check_memory import CheckMemory
+from ..application.choose_probes import ChooseProbes
 from ..application.drop_copies import DropCopies
+from ..application.export_model import ExportModel
 from ..application.finetune import Finetune
 from ..application.generate import Generate
 from ..application.plan_data import PlanData
+from ..application.plan_run import PlanRun
 from ..application.prepare_data import PrepareData
 from ..application.prepare_source import PrepareSource
 from ..application.preview_data import PreviewData
+from ..application.probe_run import ProbeRun
+from ..application.verify_export import VerifyExport
 from . import wiring
 from .home import home
 from .kit_wiring import build_model_files
@@ -31,6 +37,7 @@ DEFAULTS: Mapping[str, Any] = {
     "root": ".",
     "quantizer": {"name": "none", "double_quant": True, "compute_dtype": "auto", "storage": "uint8"},
     "data": {"sources": []},
+    "gguf_converter": None,
     "memory": {
         "store": "chroma",
         "folder": None,
@@ -49,15 +56,18 @@ class Container(containers.DeclarativeContainer):
     home = providers.Callable(home)
     model_files = providers.Singleton(build_model_files, home)
     _four_bits = (config.quantizer.double_quant, config.quantizer.compute_dtype, config.quantizer.storage)
+    _nf4 = providers.Singleton(wiring.four_bit_quantizer, "nf4", *_four_bits)
     quantizer = providers.Selector(
         config.quantizer.name,
         none=providers.Singleton(wiring.no_quantizer),
-        nf4=providers.Singleton(wiring.four_bit_quantizer, "nf4", *_four_bits),
+        nf4=_nf4,
         fp4=providers.Singleton(wiring.four_bit_quantizer, "fp4", *_four_bits),
         int8=providers.Singleton(wiring.int8_quantizer),
         torchao_int8=providers.Singleton(wiring.torchao_int8_quantizer),
     )
     model_provider = providers.Singleton(wiring.hf_provider, quantizer, model_files)
+    memory_predictor = providers.Singleton(wiring.meta_predictor, quantizer, _nf4, model_files)
+    devices = providers.Singleton(wiring.torch_devices)
     sources = providers.Factory(wiring.dataset_sources, config.data.sources, config.root, home)
     example_store = providers.Singleton(wiring.disk_example_store, home)
     near_copies = providers.Singleton(wiring.minhash_copies)
@@ -88,10 +98,34 @@ class Container(containers.DeclarativeContainer):
         PreviewData, model_provider, sources, prepare_source, drop_copies, observer
     )
     check_data = providers.Factory(CheckData, model_provider, sources, prepare_source, drop_copies, observer)
+    check_memory = providers.Factory(CheckMemory, memory_predictor, devices)
+    plan_run = providers.Factory(PlanRun, memory_predictor, check_memory, observer)
+    probe_run = providers.Factory(ProbeRun, model_provider, prepare_data, policy_optimizer, observer, stop)
     finetune = providers.Factory(
-        Finetune, model_provider, prepare_data, policy_optimizer, rewards, run_store, observer, stop, clock
+        Finetune,
+        model_provider,
+        prepare_data,
+        check_memory,
+        policy_optimizer,
+        rewards,
+        run_store,
+        observer,
+        stop,
+        clock,
     )
     generate = providers.Factory(Generate, model_provider, stop)
+
+    model_exporter = providers.Singleton(wiring.hf_exporter, quantizer, model_files)
+    parity_probe = providers.Singleton(wiring.hf_parity_probe, quantizer, model_files)
+    export_folders = providers.Singleton(wiring.folder_exports)
+    gguf = providers.Singleton(wiring.llama_cpp_gguf, config.gguf_converter)
+    choose_probes = providers.Factory(ChooseProbes, model_provider, prepare_data, observer)
+    export_model = providers.Factory(
+        ExportModel, choose_probes, parity_probe, model_exporter, export_folders, gguf, observer, stop, clock
+    )
+    verify_export = providers.Factory(
+        VerifyExport, choose_probes, parity_probe, export_folders, observer, stop
+    )
 
 
 def make_container(config: Mapping[str, Any] | None = None) -> Container:

@@ -53,6 +53,7 @@ def finetune_request(loaded: LoadedRecipe) -> FinetuneRequest:
         recipe=loaded.as_yaml(),
         data=data_request(loaded),
         lora=lora_spec(loaded),
+        quantizer=recipe.quantizer.name,
         evaluation=_evaluation_spec(recipe),
         algorithm=recipe.algorithm,
         versions=library_versions(),

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ..domain.ports.data import DatasetSource, ExampleStore, NearCopies
+from ..domain.ports.export import ExportFolders, GgufExporter, ModelExporter, ParityProbe
 from ..domain.ports.hub import ModelFiles
 from ..domain.ports.memory import Chunker, Embedder, Reranker, VectorStore
-from ..domain.ports.model import ModelProvider, Quantizer
+from ..domain.ports.model import Devices, MemoryPredictor, ModelProvider, Quantizer
 from ..domain.ports.reward import RewardModel
 from ..domain.ports.run import RunStore
 from ..domain.ports.training import PolicyOptimizer
@@ -54,6 +55,27 @@ def hf_provider(quantizer: Quantizer, files: ModelFiles) -> ModelProvider:
     from ..adapters.model.hf_provider import HfModelProvider
 
     return HfModelProvider(quantizer, files)
+
+
+def meta_predictor(quantizer: Quantizer, nf4: Quantizer, files: ModelFiles) -> MemoryPredictor:
+    """Memory by a step on the meta device; nf4 is what it can be asked about besides."""
+    from ..adapters.model.meta_predictor import MetaPredictor
+
+    return MetaPredictor({nf4.name: nf4, quantizer.name: quantizer}, files)
+
+
+def computes_bfloat16() -> bool:
+    """Whether this machine's processor has units for it."""
+    from ..adapters.model.devices import cpu_has_bfloat16
+
+    return cpu_has_bfloat16()
+
+
+def torch_devices() -> Devices:
+    """The devices of this machine."""
+    from ..adapters.model.torch_devices import TorchDevices
+
+    return TorchDevices()
 
 
 def lightning_sft() -> PolicyOptimizer:
@@ -144,6 +166,36 @@ def dataset_sources(
         "replay": lambda source: file_source(source, Path(root)),
     }
     return {source["name"]: builders[source["kind"]](source) for source in sources}
+
+
+def hf_exporter(quantizer: Quantizer, files: ModelFiles) -> ModelExporter:
+    """Merging by PEFT."""
+    from ..adapters.model.hf_provider import HfModelProvider
+    from ..adapters.model.merged_model import HfModelExporter
+
+    return HfModelExporter(HfModelProvider(quantizer, files))
+
+
+def hf_parity_probe(quantizer: Quantizer, files: ModelFiles) -> ParityProbe:
+    """Models of transformers, compared."""
+    from ..adapters.model.hf_provider import HfModelProvider
+    from ..adapters.model.parity import HfParityProbe
+
+    return HfParityProbe(HfModelProvider(quantizer, files))
+
+
+def folder_exports() -> ExportFolders:
+    """Exports as folders."""
+    from ..adapters.run.folder_exports import FolderExports
+
+    return FolderExports()
+
+
+def llama_cpp_gguf(script: str | None) -> GgufExporter:
+    """GGUF files by llama.cpp's converter."""
+    from ..adapters.model.llama_cpp_gguf import LlamaCppGguf
+
+    return LlamaCppGguf(script)
 
 
 def disk_example_store(home: Path) -> ExampleStore:

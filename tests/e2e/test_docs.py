@@ -50,6 +50,7 @@ class Instead:
 
 
 _QUICKSTART = "tests/e2e/test_quickstart.py"
+_EXPORT = "tests/e2e/test_export.py"
 _ASKED = Instead(
     "it needs a finished run", tested_by=f"{_QUICKSTART}::test_generate_answers_with_and_without_the_weights"
 )
@@ -59,6 +60,19 @@ INSTEAD: dict[str, Instead] = {
     ),
     'cesello generate --run latest "What\'s the area of a circle with a radius of 4?"': _ASKED,
     'cesello generate --run latest --no-lora "What\'s the area of a circle with a radius of 4?"': _ASKED,
+    "cesello export latest --merge my-model": Instead(
+        "it needs a finished run",
+        tested_by=f"{_EXPORT}::test_the_command_tells_what_it_merged_into_and_how_alike_it_is",
+    ),
+    "cesello export latest": Instead(
+        "it needs a finished run",
+        tested_by=f"{_EXPORT}::test_the_programs_that_are_printed_load_the_same_model",
+    ),
+    "cesello verify my-model": Instead("it needs an export", tested_by=f"{_EXPORT}::test_an_export_verifies"),
+    "cesello export latest --merge my-model --overwrite --gguf gguf/my-model.gguf": Instead(
+        "it needs a finished run and llama.cpp's converter",
+        tested_by=f"{_EXPORT}::test_a_gguf_file_is_made_for_ollama",
+    ),
     "cesello runs show latest": Instead(
         "it needs a finished run", tested_by=f"{_QUICKSTART}::test_runs_are_listed_and_shown"
     ),

@@ -249,3 +249,18 @@ def _wait_for_step(project: Path, process: subprocess.Popen[str]) -> None:
         assert process.poll() is None, "the training ended before it could be stopped"
         time.sleep(0.1)
     raise AssertionError("no step was taken")
+
+
+def test_a_model_too_big_for_the_memory_is_refused_before_it_is_loaded(project: Path) -> None:
+    config = project / "tiny" / "config.json"
+    large = {"hidden_size": 65536, "intermediate_size": 262144, "num_attention_heads": 512, "head_dim": 128}
+    config.write_text(json.dumps(json.loads(config.read_text()) | large))
+    done = cesello_here("train", "recipe.yaml", cwd=project)
+    assert done.returncode == 4, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error[M006] the training does not fit the memory at ")
+    assert "/tiny on CPU" in last
+    assert "GiB needed at the peak -> expected at most" in last
+    assert "`cesello plan` shows what takes how much" in last
+    assert "loading" not in [line.split()[0] for line in done.stderr.splitlines() if "tokenizer" not in line]
+    assert not (project / "runs").exists()

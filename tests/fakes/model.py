@@ -213,6 +213,7 @@ MIB = 2**20
 SHAPE = ModelShape(
     name="fake",
     architecture="llama",
+    dtype="bfloat16",
     parameters=1000,
     layers=1,
     linear=dict.fromkeys((*MODULES, "layer.gate_proj", "layer.down_proj"), (10, 10)),

@@ -17,6 +17,8 @@ from cesello.domain.errors import DataError
 from cesello.domain.tokens import TokenRow
 from tests.real_tokenizers import NAMES, real_tokenizer
 
+pytestmark = pytest.mark.download
+
 ARGUMENTS = {
     "città": "Forlì – «Cesena» 🙂",
     "giorni": [1, 2.5, -3],

@@ -6,22 +6,20 @@ runs/<id>/manifest.json  recipe.yaml  metrics.jsonl  samples-before.jsonl  sampl
 from __future__ import annotations
 
 import dataclasses
-import errno
-import hashlib
 import json
 import os
-import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ...domain.errors import CeselloError, DataError, RetryableError, StorageError
+from ...domain.errors import DataError, RetryableError, StorageError
 from ...domain.run import RunManifest, RunStatus, RunSummary, Sample
+from .whole_files import private, sealed, sync, write_whole, writing
 
 MANIFEST = "manifest.json"
 WEIGHTS = "lora"
@@ -111,7 +109,7 @@ class OpenRun:
     def append_metrics(self, metrics: Mapping[str, Any]) -> None:
         with (
             _writing(self._path),
-            _private(self._path / "metrics.jsonl", os.O_APPEND) as file,
+            private(self._path / "metrics.jsonl", os.O_APPEND) as file,
         ):
             file.write(json.dumps(metrics) + "\n")
 
@@ -128,11 +126,11 @@ class OpenRun:
                 partial.mkdir(mode=0o700)
                 save(partial)
                 write_whole(partial / "README.md", card)
-                digests = {file.name: _sealed(file) for file in sorted(partial.iterdir())}
-                _sync(partial)
+                digests = {file.name: sealed(file) for file in sorted(partial.iterdir())}
+                sync(partial)
                 shutil.rmtree(self._path / WEIGHTS, ignore_errors=True)
                 partial.rename(self._path / WEIGHTS)
-                _sync(self._path)
+                sync(self._path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return digests
@@ -141,65 +139,11 @@ class OpenRun:
         self._lock.release()
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file of mode 0600 in one piece: a reader sees the old text or the new, never a part."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with _private(partial, os.O_TRUNC) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _sync(path.parent)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def _private(path: Path, mode: int) -> Iterator[Any]:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | mode, 0o600), "w", encoding="utf-8") as file:
-        yield file
-
-
-def _sealed(file: Path) -> str:
-    """Makes a file private, brings it to the disk, and tells its sha256."""
-    file.chmod(0o600)
-    _sync(file)
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-_FULL = re.compile("no space left|disk quota|file too large", re.IGNORECASE)
-
-
-@contextmanager
-def _writing(where: Path) -> Iterator[None]:
-    """Failures of the disk in our form; safetensors reports a full disk in an error of its own."""
-    try:
-        yield
-    except CeselloError:
-        raise
-    except Exception as cause:
-        number = getattr(cause, "errno", None)
-        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _FULL.search(str(cause)):
-            raise RetryableError(
-                "T075", "the disk is full", where=str(where), got=str(cause),
-                fix="free some space and run the command again; nothing half-written was kept",
-            ) from cause  # fmt: skip
-        if isinstance(cause, OSError):
-            raise StorageError(
-                "I003", "a run cannot be written", where=str(where), got=str(cause),
-                fix="set output to a folder that can be written",
-            ) from cause  # fmt: skip
-        raise
+def _writing(where: Path) -> AbstractContextManager[None]:
+    return writing(
+        where,
+        StorageError("I003", "a run cannot be written", fix="set output to a folder that can be written"),
+    )
 
 
 _SHOWN = {"algorithm", "finished", "seconds", "seed"}

@@ -78,39 +78,29 @@ def _libraries() -> Iterator[Finding]:
 def _devices() -> Iterator[Finding]:
     import torch
 
+    from ..wiring import computes_bfloat16
+
     cores, threads = os.cpu_count() or 1, torch.get_num_threads()
-    flags = _cpu_flags()
-    fast = bool(flags & {"avx512_bf16", "amx_bf16"})
-    yield Finding(
-        "cpu",
-        True,
-        f"{cores} cores, {threads} torch threads, bfloat16 {'in hardware' if fast else 'emulated'}",
-    )
+    dtype = "bfloat16" if computes_bfloat16() else "float32"
+    yield Finding("cpu", True, f"{cores} cores, {threads} torch threads, computes in {dtype}")
     if not torch.cuda.is_available():
-        yield Finding("gpu", True, "none: training runs on the CPU in float32")
+        yield Finding("gpu", True, "none: training runs on the CPU")
         return
     for index in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(index)
-        bf16 = "bfloat16" if torch.cuda.is_bf16_supported() else "no bfloat16"
-        yield Finding(f"gpu {index}", True, f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB, {bf16}")
-
-
-def _cpu_flags() -> set[str]:
-    """What the processor knows, where the system tells."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return set()
-    line = next((line for line in text.splitlines() if line.startswith("flags")), "")
-    return set(line.split())
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        dtype = "bfloat16" if bf16 else "float16"
+        memory = f"{facts.total_memory / 2**30:.0f} GiB"
+        yield Finding(f"gpu {index}", True, f"{facts.name}, {memory}, computes in {dtype}")
 
 
 def _memory() -> Finding:
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
+    from ..wiring import torch_devices
+
+    memory = torch_devices().memory("cpu")
+    if memory.free is None or memory.total is None:
         return Finding("memory", True, "unknown")
-    return Finding("memory", True, f"{total / 2**30:.0f} GiB")
+    return Finding("memory", True, f"{memory.free / 2**30:.0f} of {memory.total / 2**30:.0f} GiB free")
 
 
 def _kit() -> Iterator[Finding]:

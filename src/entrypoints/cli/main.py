@@ -18,8 +18,11 @@ from .output import printable
 COMMANDS = {
     "init": "Write a commented recipe to start from.",
     "data": "Look at the rows of a recipe before training on them.",
+    "plan": "Say what a training takes before anything is loaded.",
     "train": "Train a model as a recipe says.",
     "generate": "Ask the model of a run.",
+    "export": "Merge a run's LoRA weights into a model for other programs.",
+    "verify": "Check that an exported model is what it says.",
     "runs": "List the runs and look at one.",
     "kit": "Bring models and data for work without a model hub.",
     "doctor": "Say what this machine can do and what is missing.",

@@ -19,9 +19,22 @@ if TYPE_CHECKING:
     "overrides", "--set", multiple=True, metavar="KEY=VALUE", help="Change a key, as training.max_steps=10."
 )
 @click.option("--dry-run", is_flag=True, help="Check the recipe and say what would be done; load nothing.")
+@click.option(
+    "checks_memory",
+    "--memory-check/--no-memory-check",
+    default=True,
+    help="Refuse, before the model is loaded, what does not fit the memory.",
+)
 @click.option("as_json", "--json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
-def train(debug: bool, recipe: Path, overrides: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def train(
+    debug: bool,
+    recipe: Path,
+    overrides: tuple[str, ...],
+    dry_run: bool,
+    checks_memory: bool,
+    as_json: bool,
+) -> None:
     """Train a model as RECIPE says.
 
     Reads the sources, measures the model on held-out rows, trains its LoRA weights, measures again, and
@@ -33,7 +46,7 @@ def train(debug: bool, recipe: Path, overrides: tuple[str, ...], dry_run: bool, 
     if dry_run:
         _say_plan(loaded, as_json)
         return
-    _train(loaded, as_json, debug)
+    _train(loaded, checks_memory, as_json, debug)
 
 
 def _say_plan(loaded: LoadedRecipe, as_json: bool) -> None:
@@ -71,14 +84,16 @@ def _doubles(loaded: LoadedRecipe) -> bool:
     return loaded.recipe.quantizer.name == "nf4" and loaded.recipe.quantizer.double_quant
 
 
-def _train(loaded: LoadedRecipe, as_json: bool, debug: bool) -> None:
+def _train(loaded: LoadedRecipe, checks_memory: bool, as_json: bool, debug: bool) -> None:
+    from dataclasses import replace
+
     from ..requests import finetune_request, recipe_container
     from .summary import say_result
     from .watch import watched
 
     container = recipe_container(loaded)
     with watched(container, debug):
-        manifest = container.finetune()(finetune_request(loaded))
+        manifest = container.finetune()(replace(finetune_request(loaded), checks_memory=checks_memory))
     path = Path(loaded.recipe.output) / manifest.id
     if as_json:
         echo_json(manifest)

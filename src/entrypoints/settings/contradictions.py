@@ -18,6 +18,7 @@ from .validation import missing_key
 def check_contradictions(document: Document) -> None:
     """Reports C006 to C009 where keys do not go together."""
     _check_steps(document)
+    _check_offload(document)
     _check_names(document)
     _check_weights(document)
     _check_lengths(document)
@@ -44,6 +45,14 @@ def _check_steps(document: Document) -> None:
             got=f"{warmup} steps of warmup",
             expected=f"at most {steps}, training.max_steps",
         )
+
+
+def _check_offload(document: Document) -> None:
+    keys: Keys = ("training", "activation_offload")
+    again = document.sound("training", "gradient_checkpointing")
+    if document.sound(*keys) is True and again is not True:
+        what = "only what gradient_checkpointing keeps can wait in the host's memory"
+        _contradiction(document, keys, what, "set gradient_checkpointing to true as well")
 
 
 def _check_names(document: Document) -> None:

@@ -158,7 +158,11 @@ class TrainingSettings(Section):
         default=1.0, gt=0, allow_inf_nan=False, description="Largest norm of the gradient."
     )
     gradient_checkpointing: bool = Field(
-        default=False, description="Compute activations twice to save memory."
+        default=False, description="Compute activations twice to save memory: about a third more time."
+    )
+    activation_offload: bool = Field(
+        default=False,
+        description="With gradient_checkpointing, what is kept nevertheless waits in the host's memory.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the training runs; auto: a GPU if any."

@@ -23,11 +23,11 @@ from cesello.domain.mixture import MixtureSpec
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from cesello.domain.run import RunManifest, RunStatus
 from cesello.domain.schedule import StepReport, TrainingPlan
-from cesello.domain.source import SourceSpec
+from cesello.domain.source import Replay, SourceSpec
 from cesello.entrypoints.container import make_container
 from tests.fakes.data import FakeDatasetSource
 from tests.fakes.examples import FakeExampleStore, FakeNearCopies
-from tests.fakes.model import FakeModelProvider
+from tests.fakes.model import MIB, FakeDevices, FakeMemoryPredictor, FakeModelProvider
 from tests.fakes.reward import FakeRewardModel
 from tests.fakes.run import FakeRunFolder, FakeRunStore, FakeStop, FixedClock, RecordingObserver
 from tests.fakes.training import FakePolicyOptimizer
@@ -77,6 +77,9 @@ class Workshop:
     )
     store: FakeExampleStore = field(default_factory=FakeExampleStore)
     provider: FakeModelProvider = field(default_factory=FakeModelProvider)
+    predictor: FakeMemoryPredictor = field(default_factory=FakeMemoryPredictor)
+    devices: FakeDevices = field(default_factory=FakeDevices)
+    optimizer: FakePolicyOptimizer = field(default_factory=FakePolicyOptimizer)
     runs: FakeRunStore = field(default_factory=FakeRunStore)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     stop: FakeStop = field(default_factory=FakeStop)
@@ -85,10 +88,12 @@ class Workshop:
         container = make_container()
         fakes: dict[str, Any] = {
             "model_provider": self.provider,
+            "memory_predictor": self.predictor,
+            "devices": self.devices,
             "sources": self.sources,
             "example_store": self.store,
             "near_copies": FakeNearCopies(),
-            "policy_optimizer": FakePolicyOptimizer(),
+            "policy_optimizer": self.optimizer,
             "rewards": {"fake": FakeRewardModel()},
             "run_store": self.runs,
             "observer": self.observer,
@@ -135,13 +140,14 @@ def test_the_phases_come_in_order(workshop: Workshop) -> None:
         ("tokenising calls", 12),
         ("reading chat", None),
         ("tokenising chat", 8),
+        ("checking the memory", None),
         ("loading fake", None),
         ("evaluating before", 4 + 2 + 3 + 1),
         ("training", 6),
         ("evaluating after", 4 + 2 + 3 + 1),
         ("saving", None),
     ]
-    assert workshop.observer.done == [0, 12, 12, 8, 8, 0, 10, 6, 10, 0]
+    assert workshop.observer.done == [0, 12, 12, 8, 8, 0, 0, 10, 6, 10, 0]
 
 
 def test_a_completed_run_tells_all_that_went_in_and_came_out(workshop: Workshop) -> None:
@@ -240,8 +246,9 @@ def test_what_was_prepared_is_not_prepared_again(workshop: Workshop) -> None:
     first = workshop.finetune()
     again = Workshop(store=workshop.store, runs=FakeRunStore())
     assert again.finetune().data == first.data
-    assert [name for name, _ in again.observer.phases][:2] == [
+    assert [name for name, _ in again.observer.phases][:3] == [
         "loading the tokenizer of fake",
+        "checking the memory",
         "loading fake",
     ]
 
@@ -395,3 +402,48 @@ def test_where_not_even_the_manifest_can_be_written_the_first_failure_is_told(
         workshop.finetune()
     assert workshop.manifest.status is RunStatus.RUNNING
     assert workshop.run.closed
+
+
+# Memory
+
+
+def test_what_does_not_fit_is_refused_before_it_is_loaded(workshop: Workshop) -> None:
+    workshop.devices = FakeDevices(free=100 * MIB)
+    with pytest.raises(ModelError) as caught:
+        workshop.finetune()
+    assert (caught.value.code, caught.value.exit_status) == ("M006", 4)
+    assert not workshop.provider.loaded
+    assert not workshop.runs.runs
+
+
+def test_the_check_can_be_left_out(workshop: Workshop) -> None:
+    workshop.devices = FakeDevices(free=100 * MIB)
+    manifest = workshop.finetune(replace(REQUEST, checks_memory=False))
+    assert manifest.status is RunStatus.COMPLETED
+
+
+def test_the_memory_is_that_of_the_largest_forward_pass_drawn(workshop: Workshop) -> None:
+    manifest = workshop.finetune()
+    [work] = workshop.predictor.asked
+    assert len(work.rows) == 2
+    assert work.accumulates
+    assert not work.padded
+    assert work.tokens < 2 * RowRules().max_tokens, "rows as they are, not as long as they might be"
+    assert manifest.footprint is not None
+    assert manifest.footprint.activations == work.tokens * MIB
+
+
+def test_a_model_that_answers_prompts_is_checked_before_that(workshop: Workshop) -> None:
+    workshop.sources = {"chat": FakeDatasetSource([{"prompt": f"question {n}"} for n in range(8)], "chat")}
+    workshop.devices = FakeDevices(free=100 * MIB)
+    replayed = SourceSpec("chat", replay=Replay(max_new_tokens=4, temperature=0.0))
+    with pytest.raises(ModelError, match="M006"):
+        workshop.finetune(replace(changed(sources=(replayed,)), evaluation=EvaluationSpec(samples=0)))
+    assert not workshop.provider.loaded
+
+
+@pytest.mark.parametrize(("free", "tight"), [(600 * MIB, True), (4000 * MIB, False), (None, False)])
+def test_where_memory_is_tight_the_plan_says_so(workshop: Workshop, free: int | None, tight: bool) -> None:
+    workshop.devices = FakeDevices(free)
+    workshop.finetune(replace(REQUEST, evaluation=EvaluationSpec(samples=0)))
+    assert [plan.tight_memory for plan in workshop.optimizer.plans] == [tight]

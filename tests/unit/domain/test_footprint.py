@@ -25,6 +25,7 @@ LAYER = "model.layers.0"
 MIXTRAL = ModelShape(
     name="m",
     architecture="mixtral",
+    dtype="bfloat16",
     parameters=0,
     layers=1,
     linear={f"{LAYER}.self_attn.{name}": (8, 4) for name in ("q_proj", "k_proj", "v_proj", "o_proj")},
@@ -46,6 +47,10 @@ def test_a_step_comes_on_top_of_what_rests() -> None:
 def test_answers_can_take_more_than_a_step() -> None:
     assert replace(FOOTPRINT, cache=400).peak == FOOTPRINT.resting + 400
     assert replace(FOOTPRINT, cache=300).peak == FOOTPRINT.training
+
+
+def test_what_is_not_quantised_stays_whole() -> None:
+    assert FOOTPRINT.whole == 600 - 413
 
 
 def test_bits_are_of_what_is_quantised() -> None:

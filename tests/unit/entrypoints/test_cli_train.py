@@ -15,7 +15,7 @@ from dependency_injector import providers
 
 from cesello.entrypoints.cli.main import run
 from cesello.entrypoints.container import Container, make_container
-from tests.fakes.model import FakeModelProvider
+from tests.fakes.model import FakeDevices, FakeMemoryPredictor, FakeModelProvider
 from tests.fakes.training import FakePolicyOptimizer
 from tests.repository import ROOT
 
@@ -104,6 +104,8 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         container = make_container(config)
         container.model_provider.override(providers.Object(FakeModelProvider()))
         container.policy_optimizer.override(providers.Object(FakePolicyOptimizer()))
+        container.memory_predictor.override(providers.Object(FakeMemoryPredictor()))
+        container.devices.override(providers.Object(FakeDevices()))
         return container
 
     monkeypatch.setattr("cesello.entrypoints.requests.make_container", with_fakes)
@@ -136,6 +138,7 @@ def test_a_training_says_its_figures_and_what_to_do_next(capsys: pytest.CaptureF
         "loading the tokenizer of fake",
         "reading chat",
         "tokenising chat (0/12)",
+        "checking the memory",
         "loading fake",
         "evaluating before (0/7)",
         "training (0/3)",

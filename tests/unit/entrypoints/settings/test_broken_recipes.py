@@ -113,6 +113,35 @@ CASES = {
     "no sources": Broken(
         "C004", "recipe.yaml:6:17", DATA, "data: {sources: []}\n", fix="at least one source"
     ),
+    "pissa on quantised weights": Broken(
+        "C007",
+        "recipe.yaml:5:14",
+        sets=("quantizer.name=nf4",),
+        old="r: 8",
+        new="init: pissa",
+        fix="write loftq",
+    ),
+    "pissa with dora": Broken(
+        "C007", "recipe.yaml:5:14", "r: 8", "init: pissa, dora: true", fix="one of the two"
+    ),
+    "loftq on whole weights": Broken("C007", "recipe.yaml:5:14", "r: 8", "init: loftq", fix="quantizer.name"),
+    "orthogonal of an odd rank": Broken(
+        "C007", "recipe.yaml:5:11", "r: 8", "r: 7, init: orthogonal", fix="even r"
+    ),
+    "unknown beginning": Broken("C005", "recipe.yaml:5:14", "r: 8", "init: pisa", fix='"pissa"'),
+    "weights to go on from with a rank of ours": Broken(
+        "C007", "recipe.yaml:5:11", "r: 8", "r: 8, continue_from: ./lora", fix="remove it"
+    ),
+    "weights to go on from outside the root": Broken(
+        "C011", "recipe.yaml:5:23", "r: 8", "continue_from: ../lora", fix="widen root"
+    ),
+    "activations put away that are not computed again": Broken(
+        "C007",
+        "recipe.yaml:18:23",
+        "max_steps: 10",
+        "max_steps: 10\n  activation_offload: true",
+        fix="as well",
+    ),
     "unknown quantizer": Broken("C005", "recipe.yaml:4:19", "none", "nf5", fix='"nf4"'),
     "unknown source kind": Broken("C005", "recipe.yaml:13:13", "kind: file", "kind: flie", fix='"file"'),
     "target module without brackets": Broken(

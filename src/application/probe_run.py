@@ -1,0 +1,88 @@
+"""Take a few steps of a training and say how long all of it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+from ..domain.ports.model import ModelProvider, Policy
+from ..domain.ports.run import Observer, Stop
+from ..domain.ports.training import PolicyOptimizer
+from ..domain.schedule import StepReport
+from .finetune import FinetuneRequest
+from .mix_sources import realised
+from .prepare_data import PrepareData
+
+_WARM = 1
+"""First steps that are not counted: libraries set themselves up in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a few steps told.
+
+    Attributes:
+        steps, tokens: of the whole training, as its data has them.
+        tokens_per_second: of the steps taken.
+        seconds: of all steps at that rate; evaluations come on top.
+    """
+
+    steps: int
+    tokens: int
+    tokens_per_second: float
+    seconds: float
+
+
+class ProbeRun:
+    """Prepares the data, loads the model and trains a little; nothing is kept but the prepared rows."""
+
+    def __init__(
+        self,
+        provider: ModelProvider,
+        prepare: PrepareData,
+        optimizer: PolicyOptimizer,
+        observer: Observer,
+        stop: Stop,
+    ) -> None:
+        self._provider = provider
+        self._prepare = prepare
+        self._optimizer = optimizer
+        self._observer = observer
+        self._stop = stop
+
+    def __call__(self, request: FinetuneRequest, steps: int = 4) -> Probe:
+        """Takes ``steps`` steps, at least two.
+
+        Raises:
+            DataError, ModelError: those of the data and the model. Interrupted: a stop was asked for.
+        """
+        load = cache(lambda: self._load(request))
+        mixed = self._prepare(request.data, load).mixed
+        policy = load()
+        count = min(max(steps, _WARM + 1), len(mixed.batches))
+        self._observer.phase("probing", count)
+        reports: list[StepReport] = []
+
+        def on_step(report: StepReport) -> None:
+            reports.append(report)
+            self._observer.step(report)
+
+        plan = replace(mixed.plan, max_steps=count, warmup_steps=0)
+        self._optimizer.optimize(policy, mixed.batches[:count], plan, on_step=on_step, stop=self._stop)
+        self._stop.check()
+        counted = reports[_WARM:] or reports
+        rate = sum(one.tokens for one in counted) / sum(one.seconds for one in counted)
+        drawn = realised(mixed, len(mixed.batches)).sources
+        tokens = sum(source.drawn_tokens or 0 for source in drawn)
+        return Probe(len(mixed.batches), tokens, rate, tokens / rate)
+
+    def _load(self, request: FinetuneRequest) -> Policy:
+        data = request.data
+        self._observer.phase(f"loading {data.model.name}")
+        return self._provider.load(
+            data.model,
+            request.lora,
+            seed=data.plan.seed,
+            gradient_checkpointing=data.plan.gradient_checkpointing,
+            activation_offload=data.plan.activation_offload,
+        )

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from dependency_injector import providers
+
+from cesello.application.finetune import FinetuneRequest
+from cesello.application.prepare_data import DataRequest
+from cesello.application.probe_run import Probe
+from cesello.domain.errors import Interrupted
+from cesello.domain.mixture import MixtureSpec
+from cesello.domain.model_spec import LoraSpec, ModelSpec
+from cesello.domain.schedule import TrainingPlan
+from cesello.domain.source import SourceSpec
+from cesello.entrypoints.container import make_container
+from tests.fakes.data import FakeDatasetSource
+from tests.fakes.examples import FakeExampleStore, FakeNearCopies
+from tests.fakes.model import FakeModelProvider
+from tests.fakes.run import FakeStop
+from tests.fakes.training import FakePolicyOptimizer
+
+CHAT = [{"instruction": f"question {number}", "response": "yes"} for number in range(20)]
+DATA = DataRequest(
+    ModelSpec("fake"),
+    (SourceSpec("chat", holdout=0),),
+    MixtureSpec(),
+    TrainingPlan(10, batch_size=2, warmup_steps=3),
+    10,
+)
+REQUEST = FinetuneRequest("demo", "", DATA, LoraSpec())
+
+
+def probed(
+    request: FinetuneRequest = REQUEST, steps: int = 4, stop: FakeStop | None = None
+) -> tuple[Probe, FakePolicyOptimizer]:
+    container, optimizer = make_container(), FakePolicyOptimizer()
+    container.model_provider.override(providers.Object(FakeModelProvider()))
+    container.sources.override(providers.Object({"chat": FakeDatasetSource(CHAT, "chat")}))
+    container.example_store.override(providers.Object(FakeExampleStore()))
+    container.near_copies.override(providers.Object(FakeNearCopies()))
+    container.policy_optimizer.override(providers.Object(optimizer))
+    container.stop.override(providers.Object(stop or FakeStop()))
+    result: Probe = container.probe_run()(request, steps)
+    return result, optimizer
+
+
+def test_a_few_steps_tell_of_all() -> None:
+    probe, optimizer = probed()
+    [plan] = optimizer.plans
+    assert (plan.max_steps, plan.warmup_steps) == (4, 0)
+    assert probe.steps == 10
+    # All rows are of one length and a step of the fake takes a second.
+    assert probe.tokens_per_second == pytest.approx(probe.tokens / 10)
+    assert probe.seconds == pytest.approx(10)
+
+
+@pytest.mark.parametrize(("steps", "taken"), [(0, 2), (100, 10)])
+def test_at_least_two_steps_are_taken_and_no_more_than_there_are(steps: int, taken: int) -> None:
+    _, optimizer = probed(steps=steps)
+    assert optimizer.plans[0].max_steps == taken
+
+
+def test_one_step_is_enough_where_there_are_no_more() -> None:
+    short = replace(DATA, max_steps=1, plan=replace(DATA.plan, max_steps=1, warmup_steps=0))
+    probe, _ = probed(replace(REQUEST, data=short))
+    assert probe.steps == 1
+    assert probe.seconds == pytest.approx(1)
+
+
+def test_a_stop_is_heard() -> None:
+    with pytest.raises(Interrupted):
+        probed(stop=FakeStop(requested=2))
