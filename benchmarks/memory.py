@@ -9,7 +9,9 @@ weights, in bfloat16 and NF4. Figures go to `benchmarks/results/`.
 
 from __future__ import annotations
 
+import gc
 import json
+import platform
 import random
 import subprocess
 import sys
@@ -23,6 +25,7 @@ import click
 RESULTS = Path(__file__).parent / "results"
 SMOLLM = "HuggingFaceTB/SmolLM2-135M-Instruct"
 GIB = 2**30
+_STEPS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Measured:
 
 
 def measure(setting: Setting) -> Measured:
-    """Trains three steps in this process, which must be a fresh one."""
+    """Trains two steps in this process: the optimizer's moments are there from the second on."""
     import torch
 
     from cesello.adapters.model.hf_provider import HfModelProvider
@@ -113,7 +116,7 @@ def measure(setting: Setting) -> Measured:
 
 
 def _train(policy: Any, setting: Setting) -> float:
-    """Three steps; seconds of the last one."""
+    """Seconds of the last step."""
     from cesello.adapters.training.lightning_sft import LightningSft
     from cesello.domain.schedule import StepReport, TrainingPlan
     from cesello.domain.tokens import token_row
@@ -125,8 +128,8 @@ def _train(policy: Any, setting: Setting) -> float:
         for count in setting.rows
     ]
     reports: list[StepReport] = []
-    plan = TrainingPlan(3, batch_size=len(rows), padded=setting.padded, learning_rate=1e-4)
-    LightningSft().optimize(policy, [[rows]] * 3, plan, on_step=reports.append, stop=FakeStop())
+    plan = TrainingPlan(_STEPS, batch_size=len(rows), padded=setting.padded, learning_rate=1e-4)
+    LightningSft().optimize(policy, [[rows]] * _STEPS, plan, on_step=reports.append, stop=FakeStop())
     return reports[-1].seconds
 
 
@@ -152,7 +155,7 @@ def _random_weights(model: Any, folder: str) -> Any:
 
     known = known_config(model.name)
     assert known is not None
-    with torch.device("cuda"):
+    with torch.device(model.device):
         whole = AutoModelForCausalLM.from_config(AutoConfig.for_model(**known), dtype=torch.bfloat16)
     whole.save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
@@ -194,16 +197,18 @@ def _status(key: str) -> int:
 
 @click.command()
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--only", help="Measure one setting in this process and print it as JSON.")
+@click.option("--only", multiple=True, help="Measure this setting in this process and print it as JSON.")
 @click.option("--rows", help="With --only: tokens of each row, as 64,32.")
-def main(device: str, only: str | None, rows: str | None) -> None:
+def main(device: str, only: tuple[str, ...], rows: str | None) -> None:
     """Predicts and measures every setting of a device."""
     settings = ON_CPU if device == "cpu" else ON_GPU
-    if only is not None:
-        setting = next(one for one in settings if one.name == only)
+    for name in only:
+        setting = next(one for one in settings if one.name == name)
         if rows is not None:
             setting = replace(setting, rows=tuple(map(int, rows.split(","))))
         click.echo(json.dumps(asdict(measure(setting))))
+        gc.collect()  # models hold themselves in circles
+    if only:
         return
     measured = [_in_its_own_process(device, setting) for setting in settings]
     for one in measured:
@@ -227,7 +232,11 @@ def _machine(device: str) -> str:
 
     import torch
 
-    return torch.cuda.get_device_name() if device == "cuda" else f"{os.cpu_count()} cores"
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "CPU")
+    return f"{os.cpu_count()} cores of {model}, {platform.system()} {platform.machine()}"
 
 
 if __name__ == "__main__":
