@@ -19,6 +19,8 @@ PYTEST = $(BIN)/python -m pytest -q
 # The type checker is bundled with its wheel: it has nothing to ask any other host.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export RUFF_OUTPUT_FORMAT := concise
+# Idle threads of torch sleep instead of spinning, as in the command: on a busy machine they take a core away.
+export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: help
 help: ## list the targets

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from cesello.adapters.model.hf_provider import HfModelProvider
 from cesello.adapters.model.hub_cache import HubCache
 from cesello.adapters.model.quantizers import NoQuantizer
-from cesello.adapters.training.lightning_sft import LightningSft
+from cesello.adapters.training.lightning_sft import LightningSft, SftModule
 from cesello.domain.conversation import Conversation, Message, Role
 from cesello.domain.errors import ModelError
 from cesello.domain.model_spec import LoraSpec, ModelSpec
@@ -233,6 +233,17 @@ def test_only_lora_weights_change(tiny: Path) -> None:
         name for name, weight in policy.model.named_parameters() if not torch.equal(weight, before[name])
     }
     assert changed == {name for name in before if "lora_" in name}
+
+
+def test_a_model_on_several_devices_is_not_moved_to_one(tiny: Path) -> None:
+    policy: Any = real_workshop(tiny).policy()
+    alone = SftModule(policy, TrainingPlan(1), lambda _: None)
+    policy.model.hf_device_map = {"model.layers.0": 0, "model.layers.1": 1}
+    spread = SftModule(policy, TrainingPlan(1), lambda _: None)
+    assert list(alone.parameters())
+    assert not list(spread.parameters())
+    [optimizer], _ = spread.configure_optimizers()
+    assert len(optimizer.param_groups[0]["params"]) == sum(w.requires_grad for w in policy.model.parameters())
 
 
 def test_small_gradients_survive_in_float16(tiny: Path) -> None:

@@ -50,6 +50,7 @@ class Instead:
 
 
 _QUICKSTART = "tests/e2e/test_quickstart.py"
+_PLAN = "tests/e2e/test_plan.py"
 _EXPORT = "tests/e2e/test_export.py"
 _ASKED = Instead(
     "it needs a finished run", tested_by=f"{_QUICKSTART}::test_generate_answers_with_and_without_the_weights"
@@ -60,6 +61,13 @@ INSTEAD: dict[str, Instead] = {
     ),
     'cesello generate --run latest "What\'s the area of a circle with a radius of 4?"': _ASKED,
     'cesello generate --run latest --no-lora "What\'s the area of a circle with a radius of 4?"': _ASKED,
+    "cesello plan recipes/quickstart.yaml": Instead(
+        "libraries are loaded once for all plans", tested_by=f"{_PLAN}::test_the_quickstart_fits_a_laptop"
+    ),
+    "cesello plan recipes/mistral-7b-qlora.yaml --device-memory 8GiB": Instead(
+        "libraries are loaded once for all plans",
+        tested_by=f"{_PLAN}::test_the_plan_of_mistral_says_what_attention_and_all_layers_have",
+    ),
     "cesello export latest --merge my-model": Instead(
         "it needs a finished run",
         tested_by=f"{_EXPORT}::test_the_command_tells_what_it_merged_into_and_how_alike_it_is",

@@ -259,3 +259,15 @@ def test_a_pickled_model_in_a_folder_is_refused_too(
     done = same_process("train", "recipe.yaml", cwd=tmp_path)
     assert done.returncode == 4, done.stderr
     assert "error[M040] a model's folder holds pickles" in done.stderr
+
+
+def test_a_plan_fetches_the_configuration_alone(world: World, same_process: Command, tmp_path: Path) -> None:
+    world.hub.push("models", "someone/unseen", world.folder / "tiny")
+    before = len(world.hub.requests)
+    write_recipe(tmp_path, FILE, "someone/unseen")
+    done = same_process("plan", "recipe.yaml", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["shape"]["parameters"] > 0
+    asked = world.hub.requests[before:]
+    assert any("config.json" in one for one in asked)
+    assert not [one for one in asked if "safetensors" in one or "tokenizer" in one]

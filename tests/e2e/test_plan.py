@@ -22,6 +22,15 @@ def test_the_plan_of_mistral_says_what_attention_and_all_layers_have(tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
+def test_the_quickstart_fits_a_laptop(tmp_path: Path, kit_home: Path) -> None:
+    done = cesello_here("plan", ROOT / "recipes" / "quickstart.yaml", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["memory"]["footprint"]["trainable"] == 1_843_200
+    assert plan["sums"]["peak"] < 2 * 2**30
+    assert plan["memory"]["fits"]
+
+
 def test_where_it_does_not_fit_what_helps_does_fit(tmp_path: Path) -> None:
     keep = ("--set", "training.gradient_checkpointing=false", "--device-memory", "8GiB")
     done = cesello_here("plan", MISTRAL, *keep, cwd=tmp_path)

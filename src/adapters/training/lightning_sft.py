@@ -45,7 +45,11 @@ class SftModule(lightning.LightningModule):
     def __init__(self, policy: HfPolicy, plan: TrainingPlan, on_step: StepListener) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.model = policy.model
+        if _is_spread(policy.model):
+            # Not as a part of this module, which Lightning moves to one device.
+            self.__dict__["model"] = policy.model
+        else:
+            self.model = policy.model
         self._packs = not plan.padded and policy.packs
         self._scale = _LOSS_SCALE if policy.model.dtype == torch.float16 else 1.0
         self._plan = plan
@@ -133,6 +137,11 @@ class SftModule(lightning.LightningModule):
                 got=f"loss {float(loss):g}, gradient norm {float(norm):g}",
                 fix="lower training.learning_rate, or set model.dtype to float32",
             )
+
+
+def _is_spread(model: Any) -> bool:
+    """Whether accelerate has put a model's layers on several devices."""
+    return len(set(getattr(model, "hf_device_map", {"": None}).values())) > 1
 
 
 class _Stopping(lightning.Callback):
