@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..domain.errors import ModelError
-from ..domain.footprint import Answers, DeviceMemory, Footprint, ForwardPass, RowSize, fits, is_tight, needed
+from ..domain.footprint import Answers, DeviceMemory, Footprint, ForwardPass, RowSize, fits, is_tight
 from ..domain.model_spec import LoraSpec, ModelSpec
 from ..domain.ports.model import Devices, MemoryPredictor
 
@@ -21,8 +21,10 @@ class MemoryRequest:
 
     Attributes:
         quantizer: its name.
+        batch_size: rows of the pass, or where they are packed, sequences.
         accumulate: forward passes of a step.
         memory: of the device to plan for; None asks the device that the model is for.
+        loaded: whether the model is in the memory already, so that what is free is without it.
     """
 
     model: ModelSpec
@@ -30,8 +32,10 @@ class MemoryRequest:
     lora: LoraSpec
     work: ForwardPass
     answers: Answers
+    batch_size: int = 1
     accumulate: int = 1
     memory: DeviceMemory | None = None
+    loaded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,12 @@ class Remedy:
     """A change of the recipe, on top of those before it.
 
     Attributes:
-        change: as it is written behind ``--set``.
+        changes: keys and values, as they are written behind ``--set``.
         cost: in words.
         footprint: with the change.
     """
 
-    change: str
+    changes: Mapping[str, str]
     cost: str
     footprint: Footprint
     fits: bool
@@ -66,6 +70,15 @@ class MemoryCheck:
     remedies: tuple[Remedy, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One thing that can be changed."""
+
+    changes: Mapping[str, str]
+    cost: str
+    request: MemoryRequest
+
+
 class CheckMemory:
     """Predicts and compares."""
 
@@ -79,8 +92,11 @@ class CheckMemory:
         Raises:
             ModelError: those of the predictor, and M005 when the device is not here.
         """
-        memory = request.memory or self._devices.memory(request.model.device)
+        model = request.model
+        memory = request.memory or self._devices.memory(model.device, spread=model.device_map is not None)
         footprint = self.footprint(request)
+        if request.loaded and memory.free is not None:
+            memory = replace(memory, free=memory.free + footprint.weights + footprint.lora)
         fit = fits(footprint, memory)
         remedies = () if fit else tuple(self._remedies(request, footprint, memory))
         return MemoryCheck(footprint, memory, fit, is_tight(footprint, memory), remedies)
@@ -105,18 +121,16 @@ class CheckMemory:
     def _remedies(
         self, request: MemoryRequest, footprint: Footprint, memory: DeviceMemory
     ) -> Iterator[Remedy]:
-        writes = footprint.resting + footprint.cache > footprint.training
-        for change, cost, changed in _changes(request, memory, writes):
-            then = self.footprint(changed)
+        writes = footprint.resting + footprint.answers > footprint.training
+        for change in _changes(request, memory, writes):
+            then = self.footprint(change.request)
             fit = fits(then, memory)
-            yield Remedy(change, cost, then, fit)
+            yield Remedy(change.changes, change.cost, then, fit)
             if fit:
                 return
 
 
-def _changes(
-    request: MemoryRequest, memory: DeviceMemory, writes: bool
-) -> Iterator[tuple[str, str, MemoryRequest]]:
+def _changes(request: MemoryRequest, memory: DeviceMemory, writes: bool) -> Iterator[_Change]:
     """Changes on top of each other, the cheapest first.
 
     Args:
@@ -124,44 +138,61 @@ def _changes(
     """
     if writes and request.answers.count > 1:
         request = replace(request, answers=replace(request.answers, count=1))
-        yield "evaluation.batch_size=1", "answers are written one after the other", request
-    work = request.work
-    count = len(work.rows)
-    if count > 1:
-        work = replace(work, rows=(max(work.rows, key=lambda row: row.tokens),), accumulates=True)
-        request = replace(request, work=work)
-        change = f"training.batch_size=1 training.accumulate={count * request.accumulate}"
-        yield change, "the same steps, in more and smaller passes", request
-    if not work.checkpointing:
-        work = replace(work, checkpointing=True)
-        request = replace(request, work=work)
-        yield "training.gradient_checkpointing=true", "about a third more time", request
-    if not work.offloads and memory.device == "cuda":
-        work = replace(work, offloads=True)
-        request = replace(request, work=work)
-        yield "training.activation_offload=true", "copies to the host and back, some time", request
-    if request.quantizer in ("none", "int8", "torchao_int8"):
+        yield _Change({"evaluation.batch_size": "1"}, "answers are written one after the other", request)
+    if request.batch_size > 1:
+        rows = _of_one(request.work.rows, request.batch_size)
+        request = replace(request, work=replace(request.work, rows=rows, accumulates=True))
+        passes = str(request.batch_size * request.accumulate)
+        changes = {"training.batch_size": "1", "training.accumulate": passes}
+        yield _Change(changes, "the same steps, in more and smaller passes", request)
+    if not request.work.checkpointing:
+        request = replace(request, work=replace(request.work, checkpointing=True))
+        yield _Change({"training.gradient_checkpointing": "true"}, "about a third more time", request)
+    if not request.work.offloads and memory.device == "cuda":
+        request = replace(request, work=replace(request.work, offloads=True))
+        cost = "copies to the host and back, some time"
+        yield _Change({"training.activation_offload": "true"}, cost, request)
+    # PiSSA takes part of the weights away, which quantised ones cannot give.
+    if request.quantizer in ("none", "int8", "torchao_int8") and request.lora.init != "pissa":
         request = replace(request, quantizer="nf4")
-        yield "quantizer.name=nf4", "the base weights rounded to 4 bits", request
-    tokens = work.rows[0].tokens
+        yield _Change({"quantizer.name": "nf4"}, "the base weights rounded to 4 bits", request)
+    tokens = sum(row.tokens for row in request.work.rows)
     while tokens // 2 >= _SHORTEST:
         tokens //= 2
-        short = RowSize(tokens, min(work.rows[0].trained, tokens))
-        request = replace(request, work=replace(work, rows=(short,)))
-        yield f"data.max_tokens={tokens}", "longer rows are cut or left out", request
+        request = replace(request, work=replace(request.work, rows=_cut(request.work.rows, tokens)))
+        yield _Change({"data.max_tokens": str(tokens)}, "longer rows are cut or left out", request)
+
+
+def _of_one(rows: Sequence[RowSize], batch_size: int) -> tuple[RowSize, ...]:
+    """The rows of a batch of one: the longest, or of packed sequences those that fill one."""
+    if len(rows) <= batch_size:
+        return (max(rows, key=lambda row: row.tokens),)
+    return _cut(rows, -(-sum(row.tokens for row in rows) // batch_size))
+
+
+def _cut(rows: Sequence[RowSize], tokens: int) -> tuple[RowSize, ...]:
+    """The first rows, as many as have so many tokens, the last of them cut."""
+    kept: list[RowSize] = []
+    for row in rows:
+        left = tokens - sum(one.tokens for one in kept)
+        if left <= 0:
+            break
+        kept.append(RowSize(min(row.tokens, left), min(row.trained, left)))
+    return tuple(kept)
 
 
 def _too_big(request: MemoryRequest, check: MemoryCheck) -> ModelError:
     memory = check.memory
-    need, free = needed(check.footprint, memory.device), memory.free or 0
-    helps = [remedy.change for remedy in check.remedies]
+    # Later changes of a key take the place of earlier ones.
+    changes = {key: value for remedy in check.remedies for key, value in remedy.changes.items()}
     enough = bool(check.remedies) and check.remedies[-1].fits
-    fix = f"set {', '.join(helps)}" if enough else "take a smaller model or a device with more memory"
+    named = ", ".join(f"{key}={value}" for key, value in changes.items())
+    fix = f"set {named}" if enough else "take a smaller model or a device with more memory"
     return ModelError(
         "M006",
         "the training does not fit the memory",
         where=f"{request.model.name} on {memory.name}",
-        got=f"{need / _GIB:.1f} GiB needed at the peak",
-        expected=f"at most the {free / _GIB:.1f} GiB that are free",
+        got=f"{check.footprint.peak / _GIB:.1f} GiB needed at the peak",
+        expected=f"at most the {(memory.free or 0) / _GIB:.1f} GiB that are free",
         fix=f"{fix}; `cesello plan` shows what takes how much",
     )

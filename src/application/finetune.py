@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -21,6 +21,7 @@ from ..domain.run import RunManifest, RunStatus
 from ..domain.schedule import StepReport, TrainingOutcome, TrainingPlan
 from .check_memory import CheckMemory, MemoryCheck, MemoryRequest
 from .evaluate import Evaluate
+from .load_policy import load_policy
 from .mix_sources import MixedData, realised
 from .prepare_data import DataRequest, PrepareData, PreparedData
 
@@ -64,14 +65,9 @@ def memory_request(request: FinetuneRequest, work: ForwardPass) -> MemoryRequest
         lora=request.lora,
         work=work,
         answers=Answers(evaluation.batch_size if writes else 0, longest),
+        batch_size=data.plan.batch_size,
         accumulate=data.plan.accumulate,
     )
-
-
-def _largest(mixed: MixedData) -> ForwardPass:
-    plan = mixed.plan
-    rows = mixed.batches.largest(plan.padded)
-    return forward_pass(rows, plan)
 
 
 def forward_pass(rows: tuple[RowSize, ...], plan: TrainingPlan) -> ForwardPass:
@@ -121,38 +117,46 @@ class Finetune:
             DataError, ModelError: before anything is written. RetryableError, StorageError: the run is marked
                 failed. Interrupted: the run is marked so and keeps the weights of the steps done.
         """
-        load = cache(lambda: self._load(request))
+        load = cache(lambda: load_policy(self._provider, self._observer, request.data, request.lora))
         replays = any(source.replay for source in request.data.sources)
-        memory = self._memory(request, _SMALLEST) if replays else None
+        if replays:
+            self._memory(request, [_SMALLEST])
         data = self._prepare(request.data, load)
-        memory = memory or self._memory(request, _largest(data.mixed))
+        memory = self._memory(request, self._passes(request, data.mixed), loaded=replays)
         policy = load()
         self._stop.check()
         run = self._runs.create(request.name, request.recipe)
         try:
-            data = data.with_plan(replace(data.mixed.plan, tight_memory=memory.tight))
-            manifest = self._started(run, request, policy, data.mixed, memory.footprint)
+            data = data.with_plan(replace(data.mixed.plan, tight_memory=bool(memory and memory.tight)))
+            footprint = memory.footprint if memory else None
+            manifest = self._started(run, request, policy, data.mixed, footprint)
             with self._recorded(run, manifest) as record:
                 return self._tune(run, record, policy, data, request)
         finally:
             run.close()
 
-    def _memory(self, request: FinetuneRequest, work: ForwardPass) -> MemoryCheck:
+    def _memory(
+        self, request: FinetuneRequest, passes: Sequence[ForwardPass], *, loaded: bool = False
+    ) -> MemoryCheck | None:
         """What the training takes; refused before the model is loaded where that is too much."""
+        if not request.checks_memory:
+            return None
         self._observer.phase("checking the memory")
-        asked = memory_request(request, work)
-        return self._check_memory.or_refuse(asked) if request.checks_memory else self._check_memory(asked)
+        asked = [replace(memory_request(request, work), loaded=loaded) for work in passes]
+        return max(map(self._check_memory.or_refuse, asked), key=lambda check: check.footprint.peak)
 
-    def _load(self, request: FinetuneRequest) -> Policy:
-        data = request.data
-        self._observer.phase(f"loading {data.model.name}")
-        return self._provider.load(
-            data.model,
-            request.lora,
-            seed=data.plan.seed,
-            gradient_checkpointing=data.plan.gradient_checkpointing,
-            activation_offload=data.plan.activation_offload,
-        )
+    def _passes(self, request: FinetuneRequest, mixed: MixedData) -> list[ForwardPass]:
+        """The forward passes that can take most: the one with most tokens, and the heaviest with its labels.
+
+        What a token and a label take is told by the first.
+        """
+        if not request.checks_memory:
+            return []
+        longest = forward_pass(mixed.batches.largest(mixed.plan.padded), mixed.plan)
+        footprint = self._check_memory.footprint(memory_request(request, longest))
+        label = footprint.logits * longest.tokens / max(footprint.activations * longest.labels, 1)
+        heaviest = forward_pass(mixed.batches.largest(mixed.plan.padded, label=label), mixed.plan)
+        return list(dict.fromkeys([longest, heaviest]))
 
     def _started(
         self,
@@ -160,7 +164,7 @@ class Finetune:
         request: FinetuneRequest,
         policy: Policy,
         mixed: MixedData,
-        footprint: Footprint,
+        footprint: Footprint | None,
     ) -> RunManifest:
         manifest = RunManifest(
             id=run.id,

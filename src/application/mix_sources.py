@@ -70,10 +70,18 @@ class Steps(Sequence[StepBatch]):
         """How many rows the first ``step`` steps hold."""
         return self._ends[min(step * self._accumulate, self.micro_batches)]
 
-    def largest(self, padded: bool) -> tuple[RowSize, ...]:
-        """The rows of the micro-batch with the most tokens, padding included where there is any."""
-        passes = ([self._size(at) for at in range(begin, end)] for begin, end in pairwise(self._ends))
-        return tuple(max(passes, key=lambda rows: ForwardPass(tuple(rows), padded).tokens))
+    def largest(self, padded: bool, *, label: float = 0.0) -> tuple[RowSize, ...]:
+        """The rows of the largest micro-batch.
+
+        Args:
+            padded: tokens of padding count too.
+            label: what a label weighs, a token being 1.
+        """
+        passes = (
+            ForwardPass(tuple(self._size(at) for at in range(begin, end)), padded)
+            for begin, end in pairwise(self._ends)
+        )
+        return max(passes, key=lambda one: one.tokens + label * one.labels).rows
 
     def _size(self, at: int) -> RowSize:
         source = self.prepared[self.sources[at]]

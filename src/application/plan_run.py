@@ -65,7 +65,7 @@ class PlanRun:
         return RunPlan(
             shape=shape,
             work=work,
-            presets=dict(_presets(shape, request.lora.r)),
+            presets=dict(_presets(shape, request.lora.r)) if request.lora.continue_from is None else {},
             memory=self._check_memory(asked),
             other=self._check_memory.footprint(replace(asked, work=other)),
             steps=request.data.max_steps,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 
-from ..domain.ports.model import ModelProvider, Policy
+from ..domain.ports.model import ModelProvider
 from ..domain.ports.run import Observer, Stop
 from ..domain.ports.training import PolicyOptimizer
 from ..domain.schedule import StepReport
 from .finetune import FinetuneRequest
+from .load_policy import load_policy
 from .mix_sources import realised
 from .prepare_data import PrepareData
 
@@ -56,7 +57,7 @@ class ProbeRun:
         Raises:
             DataError, ModelError: those of the data and the model. Interrupted: a stop was asked for.
         """
-        load = cache(lambda: self._load(request))
+        load = cache(lambda: load_policy(self._provider, self._observer, request.data, request.lora))
         mixed = self._prepare(request.data, load).mixed
         policy = load()
         count = min(max(steps, _WARM + 1), len(mixed.batches))
@@ -75,14 +76,3 @@ class ProbeRun:
         drawn = realised(mixed, len(mixed.batches)).sources
         tokens = sum(source.drawn_tokens or 0 for source in drawn)
         return Probe(len(mixed.batches), tokens, rate, tokens / rate)
-
-    def _load(self, request: FinetuneRequest) -> Policy:
-        data = request.data
-        self._observer.phase(f"loading {data.model.name}")
-        return self._provider.load(
-            data.model,
-            request.lora,
-            seed=data.plan.seed,
-            gradient_checkpointing=data.plan.gradient_checkpointing,
-            activation_offload=data.plan.activation_offload,
-        )

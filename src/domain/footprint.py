@@ -39,6 +39,13 @@ class ForwardPass:
         longest = max(row.tokens for row in self.rows)
         return len(self.rows) * longest if self.padded else sum(row.tokens for row in self.rows)
 
+    @property
+    def labels(self) -> int:
+        """Positions whose logits are computed; of padded rows, columns in which any row has a label."""
+        if not self.padded:
+            return sum(row.trained for row in self.rows)
+        return len(self.rows) * max(row.trained for row in self.rows)
+
 
 @dataclass(frozen=True, slots=True)
 class Answers:
@@ -102,7 +109,9 @@ class Footprint:
         logits: what projecting to the vocabulary and the loss add to them.
         step: the most that a step adds to what rests in memory; less than the sum of the three above, since
             gradients come while activations go.
-        cache: keys and values of the answers that are written at once, when nothing is trained.
+        answers: what writing answers adds, when nothing is trained: the prompts that are read at once, and
+            ``cache``, their keys and values.
+        beginning: what is held beside the base weights until the LoRA weights have begun.
     """
 
     parameters: int
@@ -116,7 +125,9 @@ class Footprint:
     activations: int
     logits: int
     step: int
+    answers: int = 0
     cache: int = 0
+    beginning: int = 0
 
     @property
     def whole(self) -> int:
@@ -136,7 +147,7 @@ class Footprint:
     @property
     def peak(self) -> int:
         """The most that is held at any time."""
-        return max(self.training, self.resting + self.cache)
+        return max(self.training, self.resting + self.answers, self.weights + self.lora + self.beginning)
 
     @property
     def bits(self) -> float | None:
@@ -161,20 +172,16 @@ class DeviceMemory:
 
 
 CUDA_CONTEXT = 600 * 2**20
-"""What CUDA and its libraries take beside the tensors, about half a GiB on the cards of today."""
+"""What CUDA and its libraries take beside the tensors, about half a GiB on the cards of today; a card that is
+here tells what is free without it."""
 
 LOOSE = 1.8
 """A CPU's allocator holds up to 1.75 times what is in use (measured on glibc) unless it is told not to."""
 
 
-def needed(footprint: Footprint, device: str) -> int:
-    """Bytes that must be free for a training."""
-    return footprint.peak + (CUDA_CONTEXT if device == "cuda" else 0)
-
-
 def fits(footprint: Footprint, memory: DeviceMemory) -> bool:
     """Whether a training fits; where nobody knows how much is free, it is let try."""
-    return memory.free is None or needed(footprint, memory.device) <= memory.free
+    return memory.free is None or footprint.peak <= memory.free
 
 
 def is_tight(footprint: Footprint, memory: DeviceMemory) -> bool:

@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .target_modules import TARGET_MODULES
+
 _FOUR_BITS = """BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="{name}",
@@ -34,6 +36,7 @@ class LoraLayout:
         experts: whether parameters of experts have LoRA weights.
         dtype, quantizer: how the base was loaded in the training.
         compute: what 4-bit weights were computed in.
+        upcast: whether what was not quantised was in float32.
         own_template: whether the chat template is ours, since the base model has none.
     """
 
@@ -51,6 +54,8 @@ class LoraLayout:
     compute: str
     own_template: bool
     system_prompt: str
+    architecture: str = "llama"
+    upcast: bool = False
 
 
 def merged_program(folder: str, system_prompt: str) -> str:
@@ -115,6 +120,18 @@ def lora_commands(lora: LoraLayout) -> Sequence[str]:
     if lora.own_template:
         words += ["--chat-template", f"{lora.folder}/chat_template.jinja"]
     return [shlex.join(words)]
+
+
+def peft_differs(lora: LoraLayout) -> str:
+    """What of the base plain PEFT has in another number format than the training; empty where nothing is."""
+    names = TARGET_MODULES.get(lora.architecture)
+    experts = names is not None and bool(names.experts) and not lora.experts
+    differing = {
+        "experts": experts and lora.quantizer in ("nf4", "fp4"),
+        "Falcon's layers": lora.architecture == "falcon" and lora.quantizer != "none",
+        "embeddings, head and norms": lora.upcast and lora.quantizer != "none",
+    }
+    return " and ".join(what for what, is_so in differing.items() if is_so)
 
 
 def vllm_lacks(lora: LoraLayout) -> str:

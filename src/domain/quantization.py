@@ -22,9 +22,9 @@ def four_bit_bytes(weights: int, *, double_quant: bool, block: int = 64, outer: 
     return packed + scales + offset + _CODEBOOK + _OUTER_CODEBOOK
 
 
-def eight_bit_bytes(rows: int, columns: int, *, scale_bytes: int = _FLOAT32) -> int:
+def eight_bit_bytes(rows: int, columns: int) -> int:
     """Bytes of a matrix in 8 bits with a scale for every row."""
-    return rows * columns + rows * scale_bytes
+    return rows * columns + rows * _FLOAT32
 
 
 def _parts(whole: int, size: int) -> int:

@@ -88,6 +88,8 @@ def lora_layout(loaded: LoadedRecipe, run: RunSummary) -> LoraLayout:
         compute=compute,
         own_template=facts.get("chat_template") == "chatml",
         system_prompt=loaded.recipe.data.system_prompt or "",
+        architecture=str(facts.get("architecture", "")),
+        upcast=spec.upcast,
     )
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from cesello.adapters.model.hf_provider import HfModelProvider
 from cesello.adapters.model.hub_cache import HubCache
-from cesello.adapters.model.quantizers import NoQuantizer
+from cesello.adapters.model.quantizers import FourBitQuantizer, NoQuantizer
 from cesello.adapters.training.lightning_sft import LightningSft, SftModule
 from cesello.domain.conversation import Conversation, Message, Role
 from cesello.domain.errors import ModelError
@@ -244,6 +244,18 @@ def test_a_model_on_several_devices_is_not_moved_to_one(tiny: Path) -> None:
     assert not list(spread.parameters())
     [optimizer], _ = spread.configure_optimizers()
     assert len(optimizer.param_groups[0]["params"]) == sum(w.requires_grad for w in policy.model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("dtype", "compute", "scaled"),
+    [("float16", "auto", True), ("float32", "float16", True), ("bfloat16", "bfloat16", False)],
+)
+def test_gradients_that_pass_through_float16_are_scaled(
+    tiny: Path, dtype: str, compute: str, scaled: bool
+) -> None:
+    provider = HfModelProvider(FourBitQuantizer(compute_dtype=compute), HubCache(None))
+    policy = provider.load(ModelSpec(str(tiny), dtype=dtype), LORA, seed=0)
+    assert (SftModule(policy, TrainingPlan(1), lambda _: None)._scale > 1) is scaled
 
 
 def test_small_gradients_survive_in_float16(tiny: Path) -> None:

@@ -230,9 +230,11 @@ class FakeMemoryPredictor:
 
     Attributes:
         asked: the forward passes it was asked about, in order.
+        per_label: bytes of its logits.
     """
 
     asked: list[ForwardPass] = field(default_factory=list)
+    per_label: int = 0
 
     def shape(self, model: ModelSpec) -> ModelShape:
         _check_here(model)
@@ -255,8 +257,9 @@ class FakeMemoryPredictor:
             gradients=MIB,
             optimizer=2 * MIB,
             activations=kept,
-            logits=0,
-            step=kept + MIB * work.accumulates,
+            logits=work.labels * self.per_label,
+            step=kept + work.labels * self.per_label + MIB * work.accumulates,
+            answers=SHAPE.cache_bytes * answers.count * answers.tokens,
             cache=SHAPE.cache_bytes * answers.count * answers.tokens,
         )
 
@@ -268,5 +271,5 @@ class FakeDevices:
     free: int | None = None
     device: str = "cpu"
 
-    def memory(self, wanted: str) -> DeviceMemory:
+    def memory(self, wanted: str, *, spread: bool = False) -> DeviceMemory:
         return DeviceMemory(self.device, "a device", self.free, self.free)

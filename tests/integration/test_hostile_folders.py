@@ -18,8 +18,10 @@ from cesello.adapters.model import safe_folder
 from cesello.adapters.model.hf_provider import HfModelProvider
 from cesello.adapters.model.hub_cache import HubCache
 from cesello.adapters.model.lora_files import check_weights
+from cesello.adapters.model.meta_predictor import MetaPredictor
 from cesello.adapters.model.quantizers import NoQuantizer
 from cesello.domain.errors import ModelError
+from cesello.domain.footprint import Answers, ForwardPass, RowSize
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from tests.strange_folders import (
     INDEX,
@@ -135,6 +137,13 @@ def two_shards(folder: Path, payload: Payload) -> None:
     (folder / INDEX).write_text(json.dumps({"weight_map": weight_map}))
 
 
+def other_configuration(folder: Path, payload: Payload) -> None:
+    """transformers would read that one instead."""
+    change(folder / "config.json", configuration_files=["config.4.0.0.json"])
+    shutil.copy(folder / "config.json", folder / "config.4.0.0.json")
+    change(folder / "config.4.0.0.json", transformers_weights="sub/other.safetensors")
+
+
 def pickled_lora(folder: Path, payload: Payload) -> None:
     (folder / "adapter_model.safetensors").unlink()
     (folder / "adapter_model.bin").write_bytes(payload.pickle)
@@ -159,6 +168,9 @@ OTHERS = {
         names_weights(INDEX, "/w.safetensors"), "M044", INDEX, '"/w.safetensors"', "put a copy"
     ),
     "two files with one tensor": Case(two_shards, "M046", "b.safetensors", "another file", "bring the file"),
+    "other configurations": Case(
+        other_configuration, "M043", "config.json", "config.4.0.0.json", "remove the key"
+    ),
     "weights that a configuration names": Case(
         configured("config.json", transformers_weights="adapter_model.bin"),
         "M040", "config.json", "adapter_model.bin", "remove it if",
@@ -237,6 +249,24 @@ def test_the_payload_leaves_a_trace_where_it_is_let(way: str, payload: Payload) 
     assert payload.ran()
 
 
+OF_LORA = [name for name, case in (HOSTILE | OTHERS).items() if case.of_lora and case.code != "M047"]
+
+
+@pytest.mark.parametrize("name", OF_LORA)
+def test_weights_to_go_on_from_are_looked_at_by_the_plan_too(
+    name: str, tmp_path: Path, tiny: Path, lora: Path, payload: Payload
+) -> None:
+    """It comes before the model is loaded, and builds LoRA layers as their configuration says."""
+    case = (HOSTILE | OTHERS)[name]
+    folder = case.folder(tmp_path, tiny, lora, payload)
+    predictor = MetaPredictor({"none": NoQuantizer()}, HubCache(None))
+    work, spec = ForwardPass((RowSize(4, 2),)), LoraSpec(continue_from=str(folder))
+    with pytest.raises(ModelError) as caught:
+        predictor.footprint(ModelSpec(str(tiny), dtype="float32"), "none", spec, work, Answers(1, 1))
+    assert not payload.ran()
+    case.check(caught.value)
+
+
 @pytest.mark.parametrize("way", ["encoder", "identity"])
 def test_each_way_to_a_model_looks_first(way: str, tmp_path: Path, tiny: Path, payload: Payload) -> None:
     folder = HOSTILE["a pickle"].folder(tmp_path, tiny, tiny, payload)
@@ -301,6 +331,17 @@ def test_what_lies_beside_the_safetensors_of_a_name_is_left_there(
     pickled("pytorch_model.bin")(snapshot, payload)
     assert loaded("some-org/tiny", tmp_path / "hub") == "llama"
     assert not payload.ran()
+
+
+@pytest.mark.parametrize("implementation", ["eager", "someone/evil-kernel"])
+def test_the_recipe_says_how_attention_is_computed(implementation: str, tiny: Path, tmp_path: Path) -> None:
+    """A model's files could name a kernel of the hub, which is code."""
+    folder = shutil.copytree(tiny, tmp_path / "model")
+    change(
+        folder / "config.json", _attn_implementation=implementation, _experts_implementation=implementation
+    )
+    policy = PROVIDER.load(ModelSpec(str(folder), dtype="float32"), LoraSpec(), seed=0)
+    assert policy.model.config._attn_implementation == "sdpa"
 
 
 def evil_architecture(folder: Path, payload: Payload) -> None:

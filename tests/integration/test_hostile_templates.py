@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
+from cesello.adapters.model import template_sandbox
 from cesello.domain.conversation import Conversation, Message, Role
 from cesello.domain.errors import DataError, ModelError
 from cesello.domain.model_spec import ModelSpec
@@ -92,6 +94,17 @@ def test_a_list_without_a_template_is_none(templates: str, tiny: Path, tmp_path:
     config = Path(model.name) / "tokenizer_config.json"
     config.write_text(config.read_text().replace("{", '{"chat_template": ' + templates + ",", 1))
     assert PROVIDER.encoder(model).origin == "chatml"
+
+
+def test_what_takes_too_long_is_stopped(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filters are not counted, so that a loop of few rounds can take long."""
+    monkeypatch.setattr(template_sandbox, "_SECONDS", 0.2)
+    filters = "{{ a|upper|lower|replace('b', '') }}"
+    long = "{% set a = 'a' * 1000000 %}{% for i in range(20000) %}" + filters + "{% endfor %}"
+    began = time.monotonic()
+    with pytest.raises(ModelError, match=r"M047.*seconds"):
+        PROVIDER.encoder(model_with(long, tiny, tmp_path))
+    assert time.monotonic() - began < 20
 
 
 def test_a_template_that_waits_for_its_moment_is_stopped_then(tiny: Path, tmp_path: Path) -> None:

@@ -15,12 +15,13 @@ from transformers.pytorch_utils import Conv1D
 
 from cesello.adapters.model.dequantise import dequantised
 from cesello.adapters.model.hf_policy import HfPolicy
-from cesello.adapters.model.hf_provider import HfModelProvider
+from cesello.adapters.model.hf_provider import HfModelProvider, check_here
 from cesello.adapters.model.hub_cache import HubCache
 from cesello.adapters.model.packed_loss import summed_loss
 from cesello.adapters.model.quantizers import FourBitQuantizer, NoQuantizer
 from cesello.adapters.training.lightning_sft import LightningSft
 from cesello.domain.errors import ModelError
+from cesello.domain.generation import Sampling
 from cesello.domain.model_spec import INITS, LoraSpec, ModelSpec
 from cesello.domain.schedule import TrainingPlan
 from tests.conversations import CHAT
@@ -63,8 +64,8 @@ def nats(policy: HfPolicy, **options: Any) -> float:
     return total
 
 
-def train(policy: HfPolicy, steps: int = 3) -> None:
-    plan = TrainingPlan(max_steps=steps, learning_rate=1e-2)
+def train(policy: HfPolicy, steps: int = 3, learning_rate: float = 1e-2) -> None:
+    plan = TrainingPlan(max_steps=steps, learning_rate=learning_rate)
     batches = [[[policy.encode(CHAT)]]] * steps
     LightningSft().optimize(policy, batches, plan, on_step=lambda _: None, stop=FakeStop())
 
@@ -142,6 +143,20 @@ def test_what_pissa_learnt_is_saved_for_the_untouched_model(
     assert torch.allclose(logits(again), logits(policy), atol=1e-4)
     with again.model.disable_adapter():
         assert nats(again) != pytest.approx(nats(policy), rel=1e-3)
+
+
+def test_without_the_weights_of_pissa_it_is_the_base_model(llama: ModelSpec) -> None:
+    """What PEFT calls switched off is what PiSSA left of it."""
+    plain, policy = PLAIN.load(llama, LORA, seed=0), PLAIN.load(llama, replace(LORA, init="pissa"), seed=0)
+    base = nats(plain)
+    train(policy)
+    assert nats(policy, reference=True) == pytest.approx(base, rel=1e-5)
+    assert nats(policy) < base
+    asked, sampling = [CHAT.prompt()], Sampling(max_new_tokens=12)
+    [answer] = policy.generate(asked, sampling, lora=False)
+    assert [answer] == list(plain.generate(asked, sampling))
+    assert "".join(policy.stream(asked[0], sampling, lora=False)) == answer.text
+    assert nats(policy) < base, "asking it changed nothing"
 
 
 def test_pissa_keeps_modules_that_are_saved_whole(llama: ModelSpec, tmp_path: Path) -> None:
@@ -223,6 +238,22 @@ def test_the_reference_of_weights_that_go_on_is_a_copy_of_them(
     assert nats(provider.reopen(llama, tmp_path / "second")) == nats(policy)
 
 
+@pytest.mark.parametrize("modules", [("embed_tokens",), ("lm_head",), ("embed_tokens", "lm_head")], ids=str)
+def test_the_reference_knows_modules_that_are_trained_whole(
+    models: Path, modules: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Also of a model whose head is its embeddings."""
+    model = ModelSpec(str(models / "gemma"), dtype="float32")
+    first = PLAIN.load(model, replace(LORA, modules_to_save=modules), seed=0)
+    train(first)
+    first.save(tmp_path)
+    policy = PLAIN.load(model, LoraSpec(continue_from=str(tmp_path)), seed=0)
+    start = nats(policy)
+    assert start == nats(first) == nats(policy, reference=True)
+    train(policy)
+    assert nats(policy, reference=True) == start > nats(policy)
+
+
 def test_the_reference_of_fresh_weights_is_the_base_model(llama: ModelSpec) -> None:
     policy = PLAIN.load(llama, LORA, seed=0)
     base = nats(policy)
@@ -250,6 +281,27 @@ def test_tied_embeddings_stay_tied_when_they_are_trained(models: Path, tmp_path:
     inputs, outputs = base.get_input_embeddings(), base.get_output_embeddings()
     assert torch.equal(_active(inputs), _active(outputs))
     assert not torch.equal(_active(inputs), inputs.original_module.weight)
+    policy.save(tmp_path)
+    assert nats(PLAIN.reopen(model, tmp_path)) == nats(policy)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("architecture", ["llama", "gemma"])
+def test_modules_that_are_trained_whole_are_trained_in_float32(
+    models: Path, architecture: str, dtype: str, tmp_path: Path
+) -> None:
+    """In 16 bits AdamW's steps of a tenth of a per mille would change nothing, or nan."""
+    model = ModelSpec(str(models / architecture), dtype=dtype)
+    lora = replace(LORA, target_modules="attention", modules_to_save=("embed_tokens", "norm", "lm_head"))
+    policy = PLAIN.load(model, lora, seed=0)
+    saved = {n: w for n, w in policy.model.named_parameters() if "modules_to_save" in n}
+    assert saved
+    assert {weight.dtype for weight in saved.values()} == {torch.float32}
+    before = {name: weight.detach().clone() for name, weight in saved.items()}
+    start = nats(policy)
+    train(policy, learning_rate=1e-4)
+    assert all(not torch.equal(weight, before[name]) for name, weight in saved.items())
+    assert nats(policy) < start
     policy.save(tmp_path)
     assert nats(PLAIN.reopen(model, tmp_path)) == nats(policy)
 
@@ -312,3 +364,15 @@ def test_a_model_that_is_spread_by_accelerate_trains_too(llama: ModelSpec) -> No
     train(spread)
     train(alone)
     assert nats(spread) == nats(alone)
+
+
+def test_layers_that_were_put_away_are_not_trained(llama: ModelSpec) -> None:
+    policy = PLAIN.load(llama, LORA, seed=0)
+    base = policy.model.get_base_model()
+    base.hf_device_map = {"model.layers.0": 0, "model.layers.1": "cpu"}
+    with pytest.raises(ModelError, match=r"M006.*layers on cpu"):
+        check_here(base, llama)
+    base.hf_device_map = {"model.layers.0": 0, "model.layers.1": 1}
+    check_here(base, llama)
+    base.hf_device_map = {"": "cpu"}
+    check_here(base, llama)

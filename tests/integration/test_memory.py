@@ -22,7 +22,7 @@ from cesello.domain.footprint import Answers, ForwardPass, RowSize
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from cesello.domain.ports.model import Quantizer
 from tests.repository import ROOT
-from tests.tiny_architectures import make_tiny
+from tests.tiny_architectures import TINY, make_tiny
 
 MISTRAL = ModelSpec("mistralai/Mistral-7B-v0.3", device="cuda")
 SMOLLM = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -97,9 +97,12 @@ def test_mistral_in_nf4_has_the_bits_of_the_paper(preset: str, trainable: int) -
 
 
 @pytest.mark.parametrize("quantizer", QUANTIZERS, ids=lambda one: f"{one.name}-{id(one) % 7}")
-@pytest.mark.parametrize("architecture", ["llama", "gpt2", "falcon", "qwen2_moe"])
-def test_what_is_stored_is_what_was_planned(architecture: str, quantizer: Quantizer, tmp_path: Path) -> None:
-    model = ModelSpec(str(make_tiny(architecture, tmp_path)), dtype="float32")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("architecture", ["llama", "gpt2", "falcon", "gemma3", "qwen2_moe"])
+def test_what_is_stored_is_what_was_planned(
+    architecture: str, dtype: str, quantizer: Quantizer, tmp_path: Path
+) -> None:
+    model = ModelSpec(str(make_tiny(architecture, tmp_path)), dtype=dtype)
     lora = LoraSpec(r=4, dropout=0.0)
     plan = predictor(quantizer).footprint(model, quantizer.name, lora, SMALL, Answers(1, 1))
     policy = HfModelProvider(quantizer, HubCache(None)).load(model, lora, seed=0)
@@ -108,6 +111,48 @@ def test_what_is_stored_is_what_was_planned(architecture: str, quantizer: Quanti
     assert plan.trainable == policy.facts.trainable_parameters
     assert plan.parameters == policy.facts.parameters
     assert plan.weights == weights + sum(map(beside_experts, policy.model.modules()))
+
+
+KINDS = [LoraSpec(r=4, dropout=0.0, target_modules=preset) for preset in ("attention", "mlp", "all-linear")]
+KINDS += [LoraSpec(r=4, dropout=0.0, dora=True, rslora=True)]
+
+
+@pytest.mark.parametrize("quantizer", ["none", "nf4"])
+@pytest.mark.parametrize("architecture", TINY)
+def test_every_kind_of_training_can_be_planned(architecture: str, quantizer: str, tmp_path: Path) -> None:
+    model = ModelSpec(str(make_tiny(architecture, tmp_path)), dtype="bfloat16")
+    quantizers: dict[str, Quantizer] = {"none": NoQuantizer(), "nf4": FourBitQuantizer()}
+    planner = MetaPredictor(quantizers, HubCache(None))
+    for lora in KINDS:
+        for padded, checkpointing in ((False, False), (True, True)):
+            work = ForwardPass((RowSize(16, 8), RowSize(8, 4)), padded, checkpointing)
+            plan = planner.footprint(model, quantizer, lora, work, Answers(2, 16))
+            assert plan.step > plan.gradients > 0
+            assert plan.answers > plan.cache > 0
+
+
+def test_reading_prompts_takes_more_than_their_keys_and_values() -> None:
+    """Eight prompts of 2,048 tokens: a layer's activations are there for a moment, of all prompts at once."""
+    footprint = predictor(FourBitQuantizer()).footprint(MISTRAL, "nf4", LoraSpec(), SMALL, Answers(8, 2048))
+    assert footprint.cache == 8 * 2048 * 2 * 2 * 32 * 8 * 128
+    hidden = 8 * 2048 * 14336 * 2
+    assert footprint.cache + hidden < footprint.answers < footprint.cache + 6 * hidden
+
+
+def test_a_frozen_copy_and_the_plain_weights_of_loftq_are_counted(tmp_path: Path) -> None:
+    model = ModelSpec(str(make_tiny("llama", tmp_path / "base")), dtype="float32")
+    quantizer = FourBitQuantizer()
+    plans = {
+        init: predictor(quantizer).footprint(model, "nf4", LoraSpec(init=init), SMALL, Answers(1, 1))
+        for init in ("default", "loftq")
+    }
+    assert plans["loftq"].beginning == 4 * plans["loftq"].parameters
+    assert plans["default"].beginning == 0
+    provider = HfModelProvider(quantizer, HubCache(None))
+    provider.load(model, LoraSpec(r=4), seed=0).save(tmp_path / "lora")
+    on = LoraSpec(continue_from=str(tmp_path / "lora"))
+    going_on = predictor(quantizer).footprint(model, "nf4", on, SMALL, Answers(1, 1))
+    assert going_on.lora == 2 * going_on.gradients
 
 
 def test_a_real_model_in_nf4_takes_the_bytes_of_the_plan(kit_home: Path) -> None:

@@ -101,7 +101,7 @@ class ChatTemplate:
     def _blocks(
         self, turns: Sequence[Turn], tools: Sequence[Turn] | None, answer_next: bool
     ) -> Iterator[str]:
-        self._sandbox.rounds = 0
+        self._sandbox.begin()
         try:
             yield from self._template.generate(
                 messages=turns, tools=tools, add_generation_prompt=answer_next, **self._constants

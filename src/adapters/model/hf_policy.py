@@ -22,7 +22,7 @@ from ...domain.model_spec import PolicyFacts
 from ...domain.tokens import TokenRow
 from .chat_encoder import ChatEncoder
 from .packed_loss import keeps_rows_apart, summed_loss
-from .peft_lora import REFERENCE, Tuned, save_lora
+from .peft_lora import Tuned, save_lora
 
 _PACKED_TOKENS = 512
 
@@ -53,7 +53,7 @@ class HfPolicy:
         return self._encoder.encode([conversation])[0]
 
     def score(self, rows: Sequence[TokenRow], *, reference: bool = False) -> LossTotal:
-        with _evaluating(self.model), self._reference() if reference else nullcontext():
+        with self._tuned.reference() if reference else nullcontext(), _evaluating(self.model):
             parts = [summed_loss(self.model, part, packed=self.packs).item() for part in _parts(rows)]
         return LossTotal(sum(parts), sum(row.trained_tokens for row in rows))
 
@@ -62,7 +62,7 @@ class HfPolicy:
     ) -> tuple[Completion, ...]:
         inputs = self._batch([self._encoder.prompt(prompt) for prompt in prompts])
         width = inputs["input_ids"].shape[1]
-        with _evaluating(self.model), self._weights(lora), _seeded(sampling.seed):
+        with self._weights(lora), _evaluating(self.model), _seeded(sampling.seed):
             output_BT = self.model.generate(**inputs, generation_config=self._generation_config(sampling))
         return tuple(self._completion(row.tolist()) for row in output_BT[:, width:])
 
@@ -84,7 +84,7 @@ class HfPolicy:
                 failures.append(failure)
                 streamer.end()  # or the reader would wait for ever
 
-        with _evaluating(self.model), self._weights(lora), _seeded(sampling.seed):
+        with self._weights(lora), _evaluating(self.model), _seeded(sampling.seed):
             thread = Thread(target=write, daemon=True)
             thread.start()
             try:
@@ -100,20 +100,7 @@ class HfPolicy:
         self._tokenizer.save_pretrained(folder)
 
     def _weights(self, lora: bool) -> AbstractContextManager[Any]:
-        return nullcontext() if lora else self.model.disable_adapter()
-
-    @contextmanager
-    def _reference(self) -> Iterator[None]:
-        """What the training began with, for as long as this lasts."""
-        if not self._tuned.continued:
-            with self.model.disable_adapter():
-                yield
-            return
-        self.model.set_adapter(REFERENCE, inference_mode=True)
-        try:
-            yield
-        finally:
-            self.model.set_adapter("default")
+        return nullcontext() if lora else self._tuned.base()
 
     def _batch(self, prompts: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
         """Prompts padded on the left to one width, shape [B, T], with their mask."""

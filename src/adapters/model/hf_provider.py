@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from peft import prepare_model_for_kbit_training
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 from transformers.utils.hub import cached_file
 from transformers.utils.import_utils import is_flash_attn_2_available
@@ -26,9 +26,9 @@ from .devices import chosen_device, chosen_dtype
 from .folder_errors import lacking
 from .hf_policy import HfPolicy
 from .load_errors import explained
-from .lora_files import check_weights
+from .lora_files import check_weights, start_of, targets_of
 from .model_files import check_beside, find_files
-from .peft_lora import Tuned, chosen_targets, fresh, is_trained, saved, saved_targets, tuned_names
+from .peft_lora import Tuned, chosen_targets, fresh, saved, trained_weights, tuned_names
 from .tokenizer_files import check_vocabulary, load_tokenizer
 
 
@@ -56,13 +56,12 @@ class HfModelProvider:
         activation_offload: bool = False,
     ) -> HfPolicy:
         place = find_files(model, self._files)
-        start = None if lora.continue_from is None else Path(lora.continue_from)
-        if start is not None:
-            check_weights(model, start)
+        start = start_of(model, lora)
         encoder = ChatEncoder(load_tokenizer(model.name, place))
         base = self._base(model, place)
+        check_here(base, model)
         check_vocabulary(encoder.tokenizer, base)
-        chosen = chosen_targets(base, lora) if start is None else saved_targets(start)
+        chosen = chosen_targets(base, lora) if start is None else targets_of(start)
         self._complete(base, model, chosen)
         count = parameter_count(base)
         if gradient_checkpointing:
@@ -91,7 +90,7 @@ class HfModelProvider:
         encoder = ChatEncoder(load_tokenizer(str(weights), {}))
         base = self._base(model, place)
         check_vocabulary(encoder.tokenizer, base)
-        self._complete(base, model, saved_targets(weights))
+        self._complete(base, model, targets_of(weights))
         count = parameter_count(base)
         return self._policy(model, saved(base, weights, trainable=False), encoder, count)
 
@@ -138,7 +137,7 @@ class HfModelProvider:
             name=model.name,
             architecture=str(whole.config.model_type),
             parameters=parameters,
-            trainable_parameters=sum(p.numel() for n, p in whole.named_parameters() if is_trained(n)),
+            trainable_parameters=sum(weight.numel() for weight in trained_weights(whole).values()),
             target_modules=tuned_names(whole),
             quantizer=self._quantizer.name,
             dtype=str(whole.dtype).removeprefix("torch."),
@@ -159,10 +158,15 @@ def _pretrained(name: str, place: Mapping[str, Any], **options: Any) -> PreTrain
     loaded: Any
     with explained(name):
         check_beside(name, place)
+        config = AutoConfig.from_pretrained(name, **place, trust_remote_code=False)
+        # The recipe says how attention is computed: a model's files could even name a kernel of the hub.
+        config._attn_implementation = options.get("attn_implementation")
+        config._experts_implementation = None
         loaded = AutoModelForCausalLM.from_pretrained(
             name,
             **place,
             **options,
+            config=config,
             # transformers looks for LoRA weights beside the base model, in a place of its own choice.
             adapter_kwargs=dict(place),
             use_safetensors=True,
@@ -196,6 +200,25 @@ def _attention(model: ModelSpec, device: str, dtype: str) -> str | None:
         return model.attention
     flash = device == "cuda" and dtype != "float32" and is_flash_attn_2_available()
     return "flash_attention_2" if flash else None
+
+
+def check_here(base: PreTrainedModel, model: ModelSpec) -> None:
+    """Refuses to train a model whose layers accelerate has put away: it brings them for forward passes alone.
+
+    Raises:
+        ModelError: M006.
+    """
+    places = set(getattr(base, "hf_device_map", {}).values())
+    away = places & {"cpu", "disk"}
+    if away and len(places) > 1:
+        raise ModelError(
+            "M006",
+            "the model does not fit the GPUs, and layers that were put away cannot be trained beside",
+            where=model.name,
+            got=f"layers on {', '.join(map(str, sorted(away)))}",
+            expected="all layers on GPUs",
+            fix="set quantizer.name to nf4, take a smaller model or more GPUs",
+        )
 
 
 def _weights_identity(name: str, place: Mapping[str, Any]) -> str | None:

@@ -21,6 +21,17 @@ def linear_modules(base: PreTrainedModel) -> list[str]:
     ]
 
 
+def quantisable_modules(base: PreTrainedModel) -> list[str]:
+    """Full names of what quantizers convert: linear layers of any part, derived classes only of these."""
+    head, language = base.get_output_embeddings(), set(linear_modules(base))
+    plain = (torch.nn.Linear, Conv1D)
+    return [
+        name
+        for name, module in base.named_modules()
+        if name in language or (type(module) in plain and module is not head)
+    ]
+
+
 def expert_parameters(base: PreTrainedModel) -> list[str]:
     """Full names of the parameters that hold one matrix per expert."""
     return [name for name, weight in base.named_parameters() if weight.ndim == 3 and ".experts." in name]

@@ -5,10 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...domain.errors import ModelError
-from ...domain.model_spec import ModelSpec
+from ...domain.model_spec import LoraSpec, ModelSpec
+from ...domain.target_modules import Targets
 from .adapter_config import unsafe_keys
 from .model_json import read_json
 from .safe_folder import check_folder
+
+
+def start_of(model: ModelSpec, lora: LoraSpec) -> Path | None:
+    """The folder of the weights that a training goes on from, once it is known to be safe; None: none.
+
+    Raises:
+        ModelError: those of ``check_weights``.
+    """
+    if lora.continue_from is None:
+        return None
+    check_weights(model, Path(lora.continue_from))
+    return Path(lora.continue_from)
+
+
+def targets_of(weights: Path) -> Targets:
+    """What has LoRA weights in a folder that was found safe."""
+    config = read_json(weights / "adapter_config.json")
+    return Targets(tuple(config.get("target_modules") or ()), tuple(config.get("target_parameters") or ()))
 
 
 def check_weights(model: ModelSpec, weights: Path) -> None:

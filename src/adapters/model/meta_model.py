@@ -22,9 +22,10 @@ from ...domain.model_spec import LoraSpec, ModelSpec
 from ...domain.ports.model import Quantizer
 from ...domain.target_modules import Targets
 from .checkpointing import compute_again
-from .language_modules import expert_parameters, linear_modules
+from .language_modules import expert_parameters, quantisable_modules
 from .load_errors import explained
-from .peft_lora import REFERENCE, chosen_targets, fresh, saved_targets
+from .lora_files import start_of, targets_of
+from .peft_lora import chosen_targets, fresh, in_float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class MetaModel:
 
 def base_on_meta(config: Any, dtype: str, attention: str | None) -> PreTrainedModel:
     """The base model of a configuration."""
+    config._attn_implementation = attention
+    config._experts_implementation = None
     with torch.device("meta"), explained(str(config.name_or_path or config.model_type)):
         return AutoModelForCausalLM.from_config(  # type: ignore[no-any-return]
             config, dtype=getattr(torch, dtype), attn_implementation=attention
@@ -70,8 +73,8 @@ def with_lora(
     """The base quantised and with the weights that are trained."""
     if checkpointing:
         compute_again(base)
-    start = None if lora.continue_from is None else Path(lora.continue_from)
-    chosen = chosen_targets(base, lora) if start is None else saved_targets(start)
+    start = start_of(model, lora)
+    chosen = chosen_targets(base, lora) if start is None else targets_of(start)
     stored = _quantise(base, quantizer, dtype, chosen.parameters)
     if model.upcast and stored:
         _upcast(base, stored)
@@ -90,8 +93,7 @@ def _tuned(base: PreTrainedModel, lora: LoraSpec, chosen: Targets, start: Path |
     config = PeftConfig.from_pretrained(str(start))
     config.inference_mode = False
     tuned = get_peft_model(base, config)
-    tuned.add_adapter(REFERENCE, config)
-    tuned.set_adapter("default")
+    in_float32(tuned)
     return tuned
 
 
@@ -102,13 +104,14 @@ def _no_weights() -> Any:
 def _quantise(base: PreTrainedModel, quantizer: Quantizer, dtype: str, keep: Sequence[str]) -> dict[int, int]:
     """Puts stand-ins in place; the bytes that are stored of each weight, by its id."""
     stored: dict[int, int] = {}
-    for name in linear_modules(base):
+    for name in quantisable_modules(base):
         layer: Any = base.get_submodule(name)
         shape = tuple(layer.weight.shape)
         size = quantizer.stored_bytes(shape[::-1] if isinstance(layer, Conv1D) else shape, dtype)
         if size is not None:
-            stored[id(layer.weight)] = size
-            base.set_submodule(name, _StoredLinear(layer, dtype))
+            new = _StoredLinear(layer, dtype)
+            stored[id(new.weight)] = size
+            base.set_submodule(name, new)
     for name in expert_parameters(base):
         weight = base.get_parameter(name)
         size = quantizer.stored_bytes(tuple(weight.shape), dtype)
@@ -134,9 +137,10 @@ class _StoredLinear(nn.Linear):
 
     def __init__(self, layer: Any, dtype: str) -> None:
         nn.Module.__init__(self)
-        shape = layer.weight.shape
-        self.out_features, self.in_features = reversed(shape) if isinstance(layer, Conv1D) else shape
-        self.weight, self.bias = layer.weight, layer.bias
+        turned = isinstance(layer, Conv1D)
+        self.weight = nn.Parameter(layer.weight.T) if turned else layer.weight
+        self.bias = layer.bias
+        self.out_features, self.in_features = self.weight.shape
         self.compute_dtype = getattr(torch, dtype)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:

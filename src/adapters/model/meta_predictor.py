@@ -16,9 +16,9 @@ from .devices import planned_device, planned_dtype
 from .known_models import known_config
 from .language_modules import expert_parameters, linear_modules
 from .meta_model import base_on_meta, config_of, with_lora
-from .meta_step import cache_bytes, step_memory
+from .meta_step import answer_memory, cache_bytes, step_memory
 from .model_files import find_files
-from .peft_lora import is_added
+from .peft_lora import trained_weights
 
 
 class MetaPredictor:
@@ -51,29 +51,33 @@ class MetaPredictor:
     ) -> Footprint:
         base = self._base(model)
         parameters = sum(weight.numel() for weight in base.parameters())
+        plain = sum(weight.nbytes for weight in base.parameters())
         cache = cache_bytes(base) * answers.count * answers.tokens
-        dtype = planned_dtype(model.dtype, planned_device(model.device))
+        device = planned_device(model.device)
+        dtype = planned_dtype(model.dtype, device)
         made = with_lora(
             base, model, lora, self._quantizers[quantizer], dtype, checkpointing=work.checkpointing
         )
-        tuned = made.model
-        trained = [weight for weight in tuned.parameters() if weight.requires_grad]
+        trained = [weight for weight in made.model.parameters() if weight.requires_grad]
         gradients = sum(weight.nbytes for weight in trained)
-        step = step_memory(tuned, work)
-        away = _offloaded(base, work) if work.offloads and planned_device(model.device) == "cuda" else 0
+        step = step_memory(made.model, work)
+        away = _offloaded(base, work) if work.offloads and device == "cuda" else 0
         return Footprint(
             parameters=parameters,
             trainable=sum(weight.numel() for weight in trained),
             quantised_parameters=made.quantised_parameters,
             weights=made.weights,
             quantised=made.quantised,
-            lora=_lora_bytes(tuned),
+            lora=_added(made.model, lora),
             gradients=gradients,
             optimizer=2 * gradients,
             activations=step.kept - away,
             logits=step.logits,
             step=step.peak - away,
+            answers=answer_memory(made.model, answers),
             cache=cache,
+            # LoftQ compares with the plain weights, which wait in the host's memory.
+            beginning=plain if lora.init == "loftq" and device == "cpu" else 0,
         )
 
     def _base(self, model: ModelSpec) -> PreTrainedModel:
@@ -105,6 +109,7 @@ def _three(shape: Sequence[int]) -> tuple[int, int, int]:
     return experts, rows, columns
 
 
-def _lora_bytes(tuned: Any) -> int:
-    """Of all that stands beside the base weights, a frozen copy included."""
-    return sum(weight.nbytes for name, weight in tuned.named_parameters() if is_added(name))
+def _added(tuned: Any, lora: LoraSpec) -> int:
+    """Bytes beside the base weights, with a frozen copy where there is one."""
+    once = sum(weight.nbytes for weight in trained_weights(tuned).values())
+    return once * (2 if lora.continue_from is not None or lora.init == "pissa" else 1)

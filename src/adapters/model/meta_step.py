@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ...domain.footprint import ForwardPass
+from ...domain.footprint import Answers, ForwardPass
 from ...domain.tokens import token_row
 from .packed_loss import summed_loss
 
@@ -61,7 +61,7 @@ def step_memory(model: Any, work: ForwardPass) -> StepMemory:
     hook = model.get_output_embeddings().register_forward_pre_hook(reached)
     model.train()
     try:
-        with _fused_kernels(), account:
+        with _stood_in(), account:
             summed_loss(model, rows, packed=not work.padded).backward()
     finally:
         hook.remove()
@@ -72,11 +72,30 @@ def step_memory(model: Any, work: ForwardPass) -> StepMemory:
 def cache_bytes(base: Any, tokens: int = 8) -> int:
     """What one token takes in the cache of keys and values."""
     ids = torch.zeros(1, tokens, dtype=torch.long, device="meta")
-    with torch.no_grad(), _fused_kernels(), _Account([]):
+    with torch.no_grad(), _stood_in(), _Account([]):
         cache = base(input_ids=ids, use_cache=True).past_key_values
     tensors = [getattr(layer, kind) for layer in cache.layers for kind in ("keys", "values")]
     total: int = sum(tensor.nbytes for tensor in tensors if tensor is not None)
     return total // tokens
+
+
+def answer_memory(model: Any, answers: Answers) -> int:
+    """Bytes that reading so many prompts at once takes at most, their cache of keys and values included.
+
+    Args:
+        answers: as long as they become; that their prompts are shorter is left out of account.
+    """
+    if not answers.count:
+        return 0
+    account = _Account([*model.parameters(), *model.buffers()])
+    ids = torch.zeros(answers.count, answers.tokens, dtype=torch.long, device="meta")
+    was_training = model.training
+    model.eval()
+    with torch.no_grad(), _stood_in(), account:
+        # Prompts are padded to one width, so there is a mask.
+        model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=True, logits_to_keep=1)
+    model.train(was_training)
+    return account.peak
 
 
 def _labels(tokens: int, trained: int) -> list[bool]:
@@ -121,9 +140,10 @@ class _Account(TorchDispatchMode):
 
 
 @contextmanager
-def _fused_kernels() -> Iterator[None]:
+def _stood_in() -> Iterator[None]:
     """Tensors of the meta device take what fused kernels take; others are computed as ever."""
     real_attention, real_experts = functional.scaled_dot_product_attention, functional.grouped_mm
+    real_autocast = torch.autocast
 
     def attention(query: Any, key: Any, value: Any, attn_mask: Any = None, *args: Any, **options: Any) -> Any:
         if query.device.type != "meta":
@@ -135,12 +155,18 @@ def _fused_kernels() -> Iterator[None]:
             return real_experts(inputs, weights, *args, **options)
         return _FusedExperts.apply(inputs, weights)  # type: ignore[no-untyped-call]
 
-    kernels: Any = functional
+    def autocast(device_type: str, *args: Any, **options: Any) -> Any:
+        # PEFT switches it off for experts, and the meta device has none to be switched.
+        return nullcontext() if device_type == "meta" else real_autocast(device_type, *args, **options)
+
+    kernels, library = cast(Any, functional), cast(Any, torch)
     kernels.scaled_dot_product_attention, kernels.grouped_mm = attention, experts
+    library.autocast = autocast
     try:
         yield
     finally:
         kernels.scaled_dot_product_attention, kernels.grouped_mm = real_attention, real_experts
+        library.autocast = real_autocast
 
 
 class _FusedAttention(torch.autograd.Function):

@@ -46,12 +46,16 @@ def check_config(path: Path) -> None:
 
 
 def check_weights_named(path: Path) -> None:
-    """Refuses a configuration that would have other weights read than those that were looked at.
+    """Refuses a configuration that would have other files read than those that were looked at.
 
     Raises:
         ModelError: M002, M040, M043, M044.
     """
-    for name in _values(read_json(path), "transformers_weights"):
+    config = read_json(path)
+    if config.get("configuration_files"):
+        got = f"configuration_files {_shown(config['configuration_files'])}"
+        raise foreign(path, got, "remove the key, and the other configurations with it")
+    for name in _values(config, "transformers_weights"):
         check_weights_name(path, name)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils.other import ModulesToSaveWrapper
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
@@ -23,9 +25,6 @@ from .language_modules import expert_parameters, linear_modules, other_modules
 from .load_errors import explained
 from .lora_init import as_plain_lora, loftq, orthogonal
 
-REFERENCE = "reference"
-"""PEFT's name for the frozen copy of the weights that a training goes on from."""
-
 OriginalWeights = Callable[[], Callable[[str], torch.Tensor]]
 """Gives what tells a layer's weight, shape [outputs, inputs], before it was quantised."""
 
@@ -35,13 +34,36 @@ class Tuned:
     """A model with LoRA weights.
 
     Attributes:
-        continued: whether they were trained before; the reference is then a frozen copy of them.
-        moved: weights that PiSSA took out of the base model, to be given back when the rest is saved.
+        start: the trained weights as they were at first, by name, where that is not the base model alone:
+            weights that are gone on from, and those that PiSSA took out of the base.
+        moved: whether the base without them is not the base as published.
     """
 
     model: PeftModel
-    continued: bool = False
-    moved: dict[str, torch.Tensor] = field(default_factory=dict)
+    start: dict[str, torch.Tensor] = field(default_factory=dict)
+    moved: bool = False
+
+    def reference(self) -> AbstractContextManager[Any]:
+        """Within this, the model is what the training began with."""
+        return self._at_start() if self.start else self.model.disable_adapter()
+
+    def base(self) -> AbstractContextManager[Any]:
+        """Within this, it is the base model as published."""
+        return self._at_start() if self.moved else self.model.disable_adapter()
+
+    @contextmanager
+    def _at_start(self) -> Iterator[None]:
+        trained = trained_weights(self.model)
+        self._exchange(trained)
+        try:
+            yield
+        finally:
+            self._exchange(trained)
+
+    def _exchange(self, trained: Mapping[str, torch.Tensor]) -> None:
+        """Storages change places, and nothing is copied."""
+        for name, weight in trained.items():
+            weight.data, self.start[name] = self.start[name], weight.data
 
 
 def chosen_targets(base: PreTrainedModel, lora: LoraSpec) -> Targets:
@@ -56,12 +78,6 @@ def chosen_targets(base: PreTrainedModel, lora: LoraSpec) -> Targets:
     return chosen
 
 
-def saved_targets(weights: Path) -> Targets:
-    """What has LoRA weights in a folder that was found safe."""
-    config = json.loads((weights / "adapter_config.json").read_text(encoding="utf-8"))
-    return Targets(tuple(config.get("target_modules") or ()), tuple(config.get("target_parameters") or ()))
-
-
 def fresh(
     base: PreTrainedModel, lora: LoraSpec, chosen: Targets, *, seed: int, original: OriginalWeights
 ) -> Tuned:
@@ -74,10 +90,9 @@ def fresh(
             orthogonal(tuned)
         elif lora.init == "loftq":
             loftq(tuned, original())
-    moved = {}
-    if lora.init == "pissa":
-        moved = {n: w.detach().clone() for n, w in tuned.named_parameters() if ".lora_" in n}
-    return Tuned(tuned, moved=moved)
+    in_float32(tuned)
+    moved = lora.init == "pissa"
+    return Tuned(tuned, _copied(tuned) if moved else {}, moved)
 
 
 def saved(base: PreTrainedModel, weights: Path, *, trainable: bool) -> Tuned:
@@ -88,18 +103,49 @@ def saved(base: PreTrainedModel, weights: Path, *, trainable: bool) -> Tuned:
     """
     with explained(str(weights)):
         tuned = PeftModel.from_pretrained(base, str(weights), is_trainable=trainable)
-        if trainable:
-            tuned.load_adapter(str(weights), REFERENCE, is_trainable=False)
-            tuned.set_adapter("default")
-    return Tuned(tuned, continued=trainable)
+        if in_float32(tuned):
+            # They were rounded to what the base's have before they could be told to be float32.
+            set_peft_model_state_dict(tuned, load_file(weights / "adapter_model.safetensors"))
+    return Tuned(tuned, _copied(tuned) if trainable else {})
+
+
+def trained_weights(model: Any) -> dict[str, torch.nn.Parameter]:
+    """Those that stand beside the base model's own, by name."""
+    return {name: weight for name, weight in model.named_parameters() if is_added(name)}
+
+
+def _copied(model: Any) -> dict[str, torch.Tensor]:
+    return {name: weight.detach().clone() for name, weight in trained_weights(model).items()}
+
+
+def in_float32(model: Any) -> bool:
+    """Makes modules that are trained whole compute in float32, as LoRA weights do; whether there are any.
+
+    In 16 bits AdamW's small steps would be rounded away, or in float16 divide by zero.
+    """
+    found = [module for module in model.modules() if isinstance(module, ModulesToSaveWrapper)]
+    for module in found:
+        kept = module.modules_to_save["default"]
+        # Of the original, since tied modules share a weight that is float32 after the first of them.
+        dtype = next(module.original_module.parameters()).dtype
+        if dtype in (torch.float16, torch.bfloat16):
+            kept.float()
+            kept.register_forward_pre_hook(lambda _, inputs: tuple(map(_in(torch.float32), inputs)))
+            kept.register_forward_hook(lambda _, inputs, output, dtype=dtype: _in(dtype)(output))
+    return bool(found)
+
+
+def _in(dtype: torch.dtype) -> Callable[[Any], Any]:
+    """Numbers in that format, and ids as they are."""
+    return lambda value: value.to(dtype) if value.is_floating_point() else value
 
 
 def save_lora(tuned: Tuned, folder: Path) -> None:
     """Weights and configuration in the PEFT layout; what PiSSA moved becomes part of the weights again."""
     # "auto" would ask the hub whether the vocabulary was resized; cesello never resizes it.
-    tuned.model.save_pretrained(str(folder), save_embedding_layers=False, selected_adapters=["default"])
+    tuned.model.save_pretrained(str(folder), save_embedding_layers=False)
     if tuned.moved:
-        _give_back(tuned.moved, folder)
+        _give_back(tuned.start, folder)
 
 
 def _give_back(moved: Mapping[str, torch.Tensor], folder: Path) -> None:
@@ -124,11 +170,6 @@ def is_added(name: str) -> bool:
     """Whether a parameter, by its name, stands beside the base model's own."""
     parts = name.split(".")
     return "modules_to_save" in parts or any(part.startswith("lora_") for part in parts)
-
-
-def is_trained(name: str) -> bool:
-    """Whether it is one of those being tuned, and not of their frozen copy."""
-    return is_added(name) and "default" in name.split(".")
 
 
 def _short_name(name: str, layer: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,6 +19,8 @@ _ROUNDS = 2_000_000
 """Of all loops of one rendering. The templates known take some dozen a turn."""
 _ROUNDS_A_CALL = 10
 """What a call counts for, by the time it takes."""
+_SECONDS = 10.0
+"""Of the processor's time for one rendering; the templates known take some milliseconds."""
 _LONGEST = 10_000_000
 """What a multiplication may give: characters, items, or as a number."""
 
@@ -41,7 +44,12 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         self.globals.update(given.globals)
         self.filters.update(given.filters)
         self.filters["counted"] = self._counted
+        self.begin()
+
+    def begin(self) -> None:
+        """A rendering begins."""
         self.rounds = 0
+        self._ends = time.thread_time() + _SECONDS
 
     def compiled(self, source: str) -> Template:
         """The template, in which every loop is counted.
@@ -65,6 +73,8 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         self.rounds += rounds
         if self.rounds > _ROUNDS:
             raise SecurityError(f"more than {_ROUNDS} rounds of its loops")
+        if time.thread_time() > self._ends:
+            raise SecurityError(f"more than {_SECONDS:.0f} seconds")
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Calls for a template, which may go round in circles."""

@@ -15,13 +15,15 @@ _GROUP = Path("/sys/fs/cgroup")
 
 
 class TorchDevices:
-    """The first GPU that torch sees, or the machine's own memory."""
+    """The first GPU that torch sees, all of them, or the machine's own memory."""
 
-    def memory(self, wanted: str) -> DeviceMemory:
+    def memory(self, wanted: str, *, spread: bool = False) -> DeviceMemory:
         device = chosen_device(wanted)
         if device == "cuda":
-            free, total = torch.cuda.mem_get_info()
-            return DeviceMemory(device, torch.cuda.get_device_name(), total, free)
+            count = torch.cuda.device_count() if spread else 1
+            free, total = map(sum, zip(*map(torch.cuda.mem_get_info, range(count)), strict=True))
+            name = torch.cuda.get_device_name()
+            return DeviceMemory(device, name if count == 1 else f"{count} GPUs, as {name}", total, free)
         return DeviceMemory(device, _machine(), *_main_memory())
 
 

@@ -49,10 +49,7 @@ class TorchaoInt8Quantizer:
                 base.set_submodule(name, _plain(layer, torch.nn.Parameter(layer.weight, requires_grad=False)))
 
     def stored_bytes(self, shape: Sequence[int], compute_dtype: str) -> int | None:
-        if len(shape) != 2:
-            return None
-        scale = torch.empty((), dtype=getattr(torch, compute_dtype)).element_size()
-        return eight_bit_bytes(*shape, scale_bytes=scale)
+        return eight_bit_bytes(*shape) if len(shape) == 2 else None
 
 
 def _quantised(layer: Conv1D) -> torch.nn.Linear:

@@ -51,7 +51,7 @@ class SftModule(lightning.LightningModule):
         else:
             self.model = policy.model
         self._packs = not plan.padded and policy.packs
-        self._scale = _LOSS_SCALE if policy.model.dtype == torch.float16 else 1.0
+        self._scale = _LOSS_SCALE if _computes_in_float16(policy.model) else 1.0
         self._plan = plan
         self._on_step = on_step
 
@@ -137,6 +137,12 @@ class SftModule(lightning.LightningModule):
                 got=f"loss {float(loss):g}, gradient norm {float(norm):g}",
                 fix="lower training.learning_rate, or set model.dtype to float32",
             )
+
+
+def _computes_in_float16(model: Any) -> bool:
+    """Whether any gradient passes through float16: of the model, or of layers that are made whole in it."""
+    formats = {getattr(module, "compute_dtype", None) for module in model.modules()}
+    return torch.float16 in formats | {weight.dtype for weight in model.parameters()}
 
 
 def _is_spread(model: Any) -> bool:

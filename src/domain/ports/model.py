@@ -192,8 +192,11 @@ class MemoryPredictor(Protocol):
 class Devices(Protocol):
     """What a model is computed on."""
 
-    def memory(self, wanted: str) -> DeviceMemory:
+    def memory(self, wanted: str, *, spread: bool = False) -> DeviceMemory:
         """Of the device that ``auto``, ``cpu`` or ``cuda`` chooses.
+
+        Args:
+            spread: of all GPUs together.
 
         Raises:
             ModelError: M005 when there is no such device.

@@ -16,6 +16,7 @@ from ...domain.load_commands import (
     merged_commands,
     merged_program,
     ollama_command,
+    peft_differs,
     vllm_lacks,
 )
 from .output import echo_json, echo_table, printable
@@ -140,6 +141,10 @@ def _say_lora(lora: LoraLayout, as_json: bool) -> None:
         return
     click.echo(f"LoRA weights of {lora.base}: {lora.folder}")
     _say("Load them with PEFT:", lora_program(lora))
+    if differs := peft_differs(lora):
+        click.echo(
+            f"\nThis has {differs} in another number format than the training, and can answer otherwise."
+        )
     if commands:
         _say("Serve them:", *commands)
     else:

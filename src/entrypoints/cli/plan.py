@@ -69,12 +69,14 @@ def plan(
     from ..settings import load_recipe
     from .watch import watched
 
+    if probe and size is not None:
+        raise click.UsageError("--probe takes steps on the device, which --device-memory says is not here")
     loaded = load_recipe(recipe, overrides)
     request, memory = _for_device(finetune_request(loaded), size)
     container = recipe_container(loaded)
     with watched(container, bool(context.obj)):
         planned = container.plan_run()(request, memory)
-        probed = container.probe_run()(request) if probe else None
+        probed = container.probe_run()(request) if probe and planned.memory.fits else None
     if as_json:
         echo_json(_as_json(planned, probed))
     else:
@@ -84,14 +86,15 @@ def plan(
 
 def _for_device(request: FinetuneRequest, size: int | None) -> tuple[FinetuneRequest, DeviceMemory | None]:
     """What is planned for a GPU that is not here, where one is named by its memory."""
-    from ...domain.footprint import DeviceMemory
+    from ...domain.footprint import CUDA_CONTEXT, DeviceMemory
 
     if size is None:
         return request, None
     device = "cpu" if request.data.model.device == "cpu" else "cuda"
     model = replace(request.data.model, device=device)
     name = f"a {'machine' if device == 'cpu' else 'GPU'} with {in_words(size)}"
-    return replace(request, data=replace(request.data, model=model)), DeviceMemory(device, name, size, size)
+    free = size if device == "cpu" else max(0, size - CUDA_CONTEXT)
+    return replace(request, data=replace(request.data, model=model)), DeviceMemory(device, name, size, free)
 
 
 def _as_json(planned: RunPlan, probed: Probe | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...domain.footprint import Footprint, needed
+from ...domain.footprint import Footprint
 from .output import echo_table
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _PARTS = {
     "activations": "activations",
     "logits and loss": "logits",
     "peak of a step": "training",
-    "cache of the answers": "cache",
+    "answers, read at once": "answers",
     "peak": "peak",
 }
 """What is told of a footprint, and what it is called there."""
@@ -109,13 +109,13 @@ def _memory_rows(columns: list[Footprint], footprint: Footprint, devices: int) -
 
 
 def _say_verdict(check: MemoryCheck) -> None:
-    device, free = check.memory.device, check.memory.free
+    free = check.memory.free
     verdict = "fits" if check.fits else "does not fit"
     there = "how much is free is not known" if free is None else f"{in_words(free)} are free"
-    need = in_words(needed(check.footprint, device))
-    click.echo(f"{verdict}: {need} needed, {there} on {check.memory.name}")
+    click.echo(f"{verdict}: {in_words(check.footprint.peak)} needed, {there} on {check.memory.name}")
     if check.fits and check.tight:
         click.echo("tight: freed memory is given back at once, and a step takes about 40 % longer")
     for remedy in check.remedies:
-        then, end = in_words(needed(remedy.footprint, device)), "fits" if remedy.fits else "not yet"
-        click.echo(f"  --set {remedy.change}   {then}, {end}: {remedy.cost}")
+        then, end = in_words(remedy.footprint.peak), "fits" if remedy.fits else "not yet"
+        change = " ".join(f"--set {key}={value}" for key, value in remedy.changes.items())
+        click.echo(f"  {change}   {then}, {end}: {remedy.cost}")

@@ -165,6 +165,10 @@ def _check_beginning(document: Document) -> None:
     elif init == "pissa" and document.sound("lora", "dora") is True:
         what = "pissa changes the weights whose magnitude dora would learn"
         _contradiction(document, keys, what, "choose one of the two")
+    elif document.sound("lora", "dora") is True and quantizer == "int8":
+        what = "dora reads weights that bitsandbytes' int8 keeps to itself"
+        fix = "choose nf4 or torchao_int8, or set dora to false"
+        _contradiction(document, ("lora", "dora"), what, fix)
     elif init == "loftq" and quantizer == "none":
         what = "loftq makes up for quantisation, and nothing is quantised"
         _contradiction(document, keys, what, "write pissa or default, or set quantizer.name to nf4")
@@ -173,7 +177,7 @@ def _check_beginning(document: Document) -> None:
         _contradiction(document, ("lora", "r"), what, "choose an even r", got=f"r {rank}", expected="even")
     start: Keys = ("lora", "continue_from")
     if isinstance(document.sound(*start), str):
-        for key in ("r", "alpha", "target_modules", "rslora", "dora", "init", "modules_to_save"):
+        for key in ("r", "alpha", "dropout", "target_modules", "rslora", "dora", "init", "modules_to_save"):
             if document.get("lora", key) is not None:
                 what = f"weights that are gone on from have their own {key}"
                 _contradiction(

@@ -11,7 +11,9 @@ from cesello.domain.model_spec import LoraSpec, ModelSpec
 from tests.fakes.model import MIB, FakeDevices, FakeMemoryPredictor
 
 WORK = ForwardPass((RowSize(512, 100), RowSize(1024, 200)))
-REQUEST = MemoryRequest(ModelSpec("fake"), "none", LoraSpec(), WORK, Answers(0, 0), accumulate=2)
+REQUEST = MemoryRequest(
+    ModelSpec("fake"), "none", LoraSpec(), WORK, Answers(0, 0), batch_size=2, accumulate=2
+)
 RESTING = 403
 """MiB of the fake's weights, LoRA weights and optimizer."""
 
@@ -36,11 +38,11 @@ def test_a_device_can_be_named_that_is_not_here() -> None:
 
 
 CHEAPEST_FIRST = [
-    "training.batch_size=1 training.accumulate=4",
-    "training.gradient_checkpointing=true",
-    "quantizer.name=nf4",
-    "data.max_tokens=512",
-    "data.max_tokens=256",
+    {"training.batch_size": "1", "training.accumulate": "4"},
+    {"training.gradient_checkpointing": "true"},
+    {"quantizer.name": "nf4"},
+    {"data.max_tokens": "512"},
+    {"data.max_tokens": "256"},
 ]
 
 
@@ -51,22 +53,55 @@ CHEAPEST_FIRST = [
 )
 def test_remedies_come_the_cheapest_first_until_it_fits(free: int, count: int) -> None:
     remedies = check(free)(REQUEST).remedies
-    assert [remedy.change for remedy in remedies] == CHEAPEST_FIRST[:count]
+    assert [remedy.changes for remedy in remedies] == CHEAPEST_FIRST[:count]
     assert [remedy.fits for remedy in remedies] == [False] * (count - 1) + [True]
     peaks = [remedy.footprint.peak for remedy in remedies]
     assert peaks == sorted(peaks, reverse=True)
     assert all(remedy.cost for remedy in remedies)
 
 
+def test_of_packed_sequences_one_is_left_and_not_one_row() -> None:
+    """Two sequences of eight rows each; a batch of one is one sequence, and cannot be made smaller."""
+    rows = (RowSize(128, 100),) * 16
+    packed = replace(REQUEST, work=ForwardPass(rows), batch_size=2)
+    [first, *_] = check(RESTING + 1025)(packed).remedies
+    assert first.changes == {"training.batch_size": "1", "training.accumulate": "4"}
+    assert first.footprint.activations == 8 * 128 * MIB
+    alone = replace(packed, work=ForwardPass(rows[:8]), batch_size=1)
+    assert "training.batch_size" not in [key for one in check(1)(alone).remedies for key in one.changes]
+    shorter = [one for one in check(1)(alone).remedies if "data.max_tokens" in one.changes]
+    assert [one.changes["data.max_tokens"] for one in shorter] == ["512", "256"]
+    assert [one.footprint.activations for one in shorter] == [512 * MIB // 10, 256 * MIB // 10]
+
+
+def test_on_a_gpu_activations_can_wait_elsewhere() -> None:
+    memory = DeviceMemory("cuda", "a GPU", MIB, MIB)
+    changes = [one.changes for one in check(None)(replace(REQUEST, memory=memory)).remedies]
+    assert changes[2] == {"training.activation_offload": "true"}
+
+
+def test_pissa_is_not_told_to_quantise() -> None:
+    pissa = replace(REQUEST, lora=LoraSpec(init="pissa"))
+    assert not any("quantizer.name" in one.changes for one in check(1)(pissa).remedies)
+
+
+def test_what_is_loaded_already_is_not_counted_twice() -> None:
+    weights_and_lora = 401
+    assert not check(RESTING + 1535)(REQUEST).fits
+    assert check(RESTING + 1536 - weights_and_lora)(replace(REQUEST, loaded=True)).fits
+    assert not check(RESTING + 1535 - weights_and_lora)(replace(REQUEST, loaded=True)).fits
+
+
 def test_what_is_done_already_is_no_remedy() -> None:
-    done = replace(REQUEST, quantizer="nf4", work=ForwardPass((RowSize(256, 9),), checkpointing=True))
+    work = ForwardPass((RowSize(256, 9),), checkpointing=True)
+    done = replace(REQUEST, quantizer="nf4", work=work, batch_size=1)
     assert check(1)(done).remedies == ()
 
 
 def test_where_answers_take_most_fewer_are_written_at_once() -> None:
     writing = replace(REQUEST, answers=Answers(8, 1000))
     first, *others = check(RESTING + 1536)(writing).remedies
-    assert first.change == "evaluation.batch_size=1"
+    assert first.changes == {"evaluation.batch_size": "1"}
     assert first.fits
     assert not others
 
@@ -82,8 +117,16 @@ def test_who_is_about_to_load_is_refused_with_the_remedies() -> None:
         "at most the 0.5 GiB that are free",
     )
     assert error.fix is not None
-    assert ", ".join(CHEAPEST_FIRST[:2]) in error.fix
+    named = "training.batch_size=1, training.accumulate=4, training.gradient_checkpointing=true"
+    assert f"set {named}; " in error.fix
     assert check(RESTING + 1536).or_refuse(REQUEST).fits
+
+
+def test_a_key_is_named_once_with_its_last_value() -> None:
+    with pytest.raises(ModelError) as caught:
+        check(103 + 27).or_refuse(REQUEST)
+    assert (caught.value.fix or "").count("data.max_tokens") == 1
+    assert "data.max_tokens=256" in (caught.value.fix or "")
 
 
 def test_where_nothing_helps_that_is_said() -> None:

@@ -420,17 +420,49 @@ def test_the_check_can_be_left_out(workshop: Workshop) -> None:
     workshop.devices = FakeDevices(free=100 * MIB)
     manifest = workshop.finetune(replace(REQUEST, checks_memory=False))
     assert manifest.status is RunStatus.COMPLETED
+    assert manifest.footprint is None
+    assert not workshop.predictor.asked
 
 
 def test_the_memory_is_that_of_the_largest_forward_pass_drawn(workshop: Workshop) -> None:
     manifest = workshop.finetune()
-    [work] = workshop.predictor.asked
+    assert len(set(workshop.predictor.asked)) == 1
+    work = workshop.predictor.asked[0]
     assert len(work.rows) == 2
     assert work.accumulates
     assert not work.padded
     assert work.tokens < 2 * RowRules().max_tokens, "rows as they are, not as long as they might be"
     assert manifest.footprint is not None
     assert manifest.footprint.activations == work.tokens * MIB
+
+
+def test_labels_count_as_much_as_they_take(workshop: Workshop) -> None:
+    """A short row of which all is trained can take more than a long one with a short answer."""
+    workshop.predictor.per_label = 50 * MIB
+    long = [{"instruction": f"{number} " + "word " * 40, "response": "yes"} for number in range(8)]
+    short = [{"instruction": f"{number}", "response": "word " * 20} for number in range(8)]
+    workshop.sources = {"calls": FakeDatasetSource(long, "calls"), "chat": FakeDatasetSource(short, "chat")}
+    single = replace(REQUEST.data.plan, batch_size=1, accumulate=1, max_steps=12)
+    request = replace(changed(plan=single, max_steps=12), evaluation=EvaluationSpec(samples=0))
+    manifest = workshop.finetune(request)
+    longest, heaviest = dict.fromkeys(workshop.predictor.asked)
+    assert longest.tokens > heaviest.tokens
+    assert longest.labels < heaviest.labels
+    assert manifest.footprint is not None
+    assert manifest.footprint.logits == heaviest.labels * 50 * MIB
+
+
+def test_a_model_that_has_answered_prompts_is_checked_again_with_what_came_of_it(workshop: Workshop) -> None:
+    prompts = FakeDatasetSource([{"prompt": f"question {n}"} for n in range(8)], "chat")
+    workshop.sources = {"chat": prompts}
+    replayed = SourceSpec("chat", holdout=0, replay=Replay(max_new_tokens=64, temperature=0.0))
+    request = replace(changed(sources=(replayed,)), evaluation=EvaluationSpec(samples=0))
+    manifest = workshop.finetune(request)
+    first, *others = workshop.predictor.asked
+    assert first.tokens == 2
+    assert max(work.tokens for work in others) > 2
+    assert manifest.footprint is not None
+    assert manifest.footprint.activations > 2 * MIB
 
 
 def test_a_model_that_answers_prompts_is_checked_before_that(workshop: Workshop) -> None:

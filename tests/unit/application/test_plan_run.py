@@ -53,6 +53,10 @@ def test_every_preset_is_told_with_the_rank_of_the_recipe() -> None:
     }
 
 
+def test_weights_to_go_on_from_have_ranks_of_their_own() -> None:
+    assert planned(replace(REQUEST, lora=LoraSpec(continue_from="lora"))).presets == {}
+
+
 def test_answers_are_as_many_and_as_long_as_the_evaluation_has_them() -> None:
     assert planned(REQUEST).memory.footprint.cache == 8 * 128 * MIB
     silent = replace(REQUEST, evaluation=EvaluationSpec(samples=0))

@@ -6,7 +6,6 @@ import pytest
 
 from cesello.domain.errors import ModelError
 from cesello.domain.footprint import (
-    CUDA_CONTEXT,
     DeviceMemory,
     Footprint,
     ForwardPass,
@@ -14,7 +13,6 @@ from cesello.domain.footprint import (
     RowSize,
     fits,
     is_tight,
-    needed,
 )
 
 FOOTPRINT = Footprint(
@@ -45,8 +43,12 @@ def test_a_step_comes_on_top_of_what_rests() -> None:
 
 
 def test_answers_can_take_more_than_a_step() -> None:
-    assert replace(FOOTPRINT, cache=400).peak == FOOTPRINT.resting + 400
-    assert replace(FOOTPRINT, cache=300).peak == FOOTPRINT.training
+    assert replace(FOOTPRINT, answers=400).peak == FOOTPRINT.resting + 400
+    assert replace(FOOTPRINT, answers=300).peak == FOOTPRINT.training
+
+
+def test_so_can_the_beginning() -> None:
+    assert replace(FOOTPRINT, beginning=5000).peak == 600 + 10 + 5000
 
 
 def test_what_is_not_quantised_stays_whole() -> None:
@@ -64,11 +66,6 @@ def test_it_fits_up_to_the_last_byte() -> None:
     assert fits(FOOTPRINT, device(None)), "where nobody knows, it is tried"
 
 
-def test_cuda_takes_something_itself() -> None:
-    assert needed(FOOTPRINT, "cuda") == FOOTPRINT.peak + CUDA_CONTEXT
-    assert not fits(FOOTPRINT, device(FOOTPRINT.peak, "cuda"))
-
-
 @pytest.mark.parametrize(
     ("memory", "tight"),
     [
@@ -84,8 +81,9 @@ def test_only_a_cpu_is_tight(memory: DeviceMemory, tight: bool) -> None:
 
 def test_padding_is_computed_too() -> None:
     rows = (RowSize(10, 5), RowSize(4, 2))
-    assert ForwardPass(rows).tokens == 14
-    assert ForwardPass(rows, padded=True).tokens == 20
+    assert (ForwardPass(rows).tokens, ForwardPass(rows).labels) == (14, 7)
+    padded = ForwardPass(rows, padded=True)
+    assert (padded.tokens, padded.labels) == (20, 10)
 
 
 def test_lora_has_a_row_and_a_column_of_rank_r_for_every_matrix() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import shlex
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from cesello.domain.load_commands import (
     merged_program,
     modelfile,
     ollama_command,
+    peft_differs,
     vllm_lacks,
 )
 
@@ -46,6 +48,24 @@ def test_the_base_is_loaded_as_it_was_trained(quantizer: str) -> None:
     assert 'revision="abc"' in program
     assert ("quantization_config=" in program) == (quantizer != "none")
     assert ("torchao" in program) == (quantizer == "torchao_int8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "differs"),
+    [
+        ({}, ""),
+        ({"quantizer": "nf4"}, ""),
+        ({"quantizer": "nf4", "architecture": "mixtral"}, "experts"),
+        ({"quantizer": "nf4", "architecture": "mixtral", "experts": True}, ""),
+        ({"quantizer": "int8", "architecture": "mixtral"}, ""),
+        ({"quantizer": "torchao_int8", "architecture": "falcon"}, "Falcon's layers"),
+        ({"architecture": "falcon"}, ""),
+        ({"quantizer": "fp4", "architecture": "unknown", "upcast": True}, "embeddings, head and norms"),
+        ({"upcast": True}, ""),
+    ],
+)
+def test_what_plain_peft_has_otherwise_is_known(changes: dict[str, Any], differs: str) -> None:
+    assert peft_differs(replace(LORA, **changes)) == differs
 
 
 def test_four_bits_are_as_in_the_recipe() -> None:

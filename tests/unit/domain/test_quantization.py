@@ -28,4 +28,3 @@ def test_more_weights_never_take_less(weights: int, double_quant: bool) -> None:
 
 def test_in_8_bits_every_row_has_a_scale() -> None:
     assert eight_bit_bytes(10, 100) == 1000 + 10 * 4
-    assert eight_bit_bytes(10, 100, scale_bytes=2) == 1000 + 10 * 2

@@ -84,7 +84,7 @@ def test_what_does_not_fit_ends_with_4_and_says_what_to_change(capsys: pytest.Ca
     said = lines(capsys)
     assert "does not fit: 660.0 MiB needed, 600.0 MiB are free on a device" in said
     [remedy] = [line for line in said if line.startswith("--set")]
-    assert remedy.startswith("--set training.batch_size=1 training.accumulate=6 532.0 MiB, fits:")
+    assert remedy.startswith("--set training.batch_size=1 --set training.accumulate=6 532.0 MiB, fits:")
 
 
 def test_the_column_that_the_recipe_means_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,7 +96,7 @@ def test_the_column_that_the_recipe_means_is_marked(capsys: pytest.CaptureFixtur
 
 def test_a_gpu_that_is_not_here_is_planned_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert plan("--device-memory", "24GiB") == 0
-    assert "24.00 GiB are free on a GPU with 24.00 GiB" in capsys.readouterr().out
+    assert "23.41 GiB are free on a GPU with 24.00 GiB" in capsys.readouterr().out
     assert plan("--device-memory", "1MiB", "--set", "training.device=cpu") == 4
     assert "on a machine with 1.0 MiB" in capsys.readouterr().out
 
@@ -111,6 +111,16 @@ def test_a_probe_tells_the_time(capsys: pytest.CaptureFixture[str]) -> None:
     [said] = [line for line in lines(capsys) if line.startswith("time")]
     assert said.startswith("time 0 min 5 s for 5 steps, ")
     assert not Path("runs").exists()
+
+
+def test_a_probe_wants_the_device(capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan("--probe", "--device-memory", "24GiB") == 2
+    assert "--probe takes steps on the device" in capsys.readouterr().err
+
+
+def test_what_does_not_fit_is_not_probed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan("--probe") == 4
+    assert not [line for line in lines(capsys) if line.startswith("time")]
 
 
 def test_as_json_it_has_all_figures_in_bytes(capsys: pytest.CaptureFixture[str]) -> None:
