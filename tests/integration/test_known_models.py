@@ -11,10 +11,13 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from cesello.adapters.model import known_models
-from cesello.adapters.model.known_models import known_config, known_names
+from cesello.adapters.model.known_models import known_config
 
 TABLE = Path(known_models.__file__).with_name("known_models.json")
 ENTRIES: list[dict[str, Any]] = json.loads(TABLE.read_text(encoding="utf-8"))
+
+
+NAMES = [name for entry in ENTRIES for name in entry["names"]]
 
 
 def first_name(entry: dict[str, Any]) -> str:
@@ -33,12 +36,12 @@ def test_a_model_without_weights_has_the_published_number_of_parameters(entry: d
 
 
 def test_no_name_is_there_twice() -> None:
-    names = [name.casefold() for name in known_names()]
+    names = [name.casefold() for name in NAMES]
     assert len(names) == len(set(names))
 
 
 def test_every_name_has_an_organisation() -> None:
-    for name in known_names():
+    for name in NAMES:
         organisation, _, model = name.partition("/")
         assert organisation, name
         assert model, name

@@ -28,11 +28,6 @@ def known_config(name: str) -> Mapping[str, Any] | None:
     return deepcopy(_configs().get(name.casefold()))
 
 
-def known_names() -> tuple[str, ...]:
-    """The names as the hub spells them, family by family."""
-    return tuple(name for entry in _entries() for name in entry["names"])
-
-
 @cache
 def _configs() -> dict[str, dict[str, Any]]:
     return {name.casefold(): entry["config"] for entry in _entries() for name in entry["names"]}
