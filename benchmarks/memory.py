@@ -87,7 +87,7 @@ def measure(setting: Setting) -> Measured:
     from cesello.adapters.model.meta_predictor import MetaPredictor
     from cesello.adapters.model.quantizers import FourBitQuantizer, NoQuantizer
     from cesello.adapters.training.cpu_allocator import give_back_at_once
-    from cesello.domain.footprint import Answers, ForwardPass, RowSize
+    from cesello.domain.footprint import Evaluating, ForwardPass, RowSize
     from cesello.domain.model_spec import LoraSpec, ModelSpec
     from cesello.entrypoints.home import home
 
@@ -98,7 +98,7 @@ def measure(setting: Setting) -> Measured:
     work = ForwardPass(
         tuple(RowSize(tokens, tokens // 2) for tokens in setting.rows), setting.padded, setting.checkpointing
     )
-    plan = MetaPredictor(quantizers, files).footprint(model, setting.quantizer, lora, work, Answers(1, 1))
+    plan = MetaPredictor(quantizers, files).footprint(model, setting.quantizer, lora, work, Evaluating(1, 1))
     if not setting.loose:
         give_back_at_once()
     with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..domain.errors import ModelError
-from ..domain.footprint import Answers, DeviceMemory, Footprint, ForwardPass, RowSize, fits, is_tight
+from ..domain.footprint import DeviceMemory, Evaluating, Footprint, ForwardPass, RowSize, fits, is_tight
 from ..domain.model_spec import LoraSpec, ModelSpec
 from ..domain.ports.model import Devices, MemoryPredictor
 
@@ -31,7 +31,7 @@ class MemoryRequest:
     quantizer: str
     lora: LoraSpec
     work: ForwardPass
-    answers: Answers
+    evaluating: Evaluating
     batch_size: int = 1
     accumulate: int = 1
     memory: DeviceMemory | None = None
@@ -85,6 +85,7 @@ class CheckMemory:
     def __init__(self, predictor: MemoryPredictor, devices: Devices) -> None:
         self._predictor = predictor
         self._devices = devices
+        self._known: dict[tuple[object, ...], Footprint] = {}
 
     def __call__(self, request: MemoryRequest) -> MemoryCheck:
         """What the training takes, and of how much.
@@ -114,14 +115,15 @@ class CheckMemory:
 
     def footprint(self, request: MemoryRequest) -> Footprint:
         """What the training takes, whatever there is."""
-        return self._predictor.footprint(
-            request.model, request.quantizer, request.lora, request.work, request.answers
-        )
+        asked = (request.model, request.quantizer, request.lora, request.work, request.evaluating)
+        if asked not in self._known:
+            self._known[asked] = self._predictor.footprint(*asked)
+        return self._known[asked]
 
     def _remedies(
         self, request: MemoryRequest, footprint: Footprint, memory: DeviceMemory
     ) -> Iterator[Remedy]:
-        writes = footprint.resting + footprint.answers > footprint.training
+        writes = footprint.resting + footprint.evaluation > footprint.training
         for change in _changes(request, memory, writes):
             then = self.footprint(change.request)
             fit = fits(then, memory)
@@ -136,8 +138,8 @@ def _changes(request: MemoryRequest, memory: DeviceMemory, writes: bool) -> Iter
     Args:
         writes: whether most is held when answers are written, not when weights are trained.
     """
-    if writes and request.answers.count > 1:
-        request = replace(request, answers=replace(request.answers, count=1))
+    if writes and request.evaluating.answers > 1:
+        request = replace(request, evaluating=replace(request.evaluating, answers=1))
         yield _Change({"evaluation.batch_size": "1"}, "answers are written one after the other", request)
     if request.batch_size > 1:
         rows = _of_one(request.work.rows, request.batch_size)

@@ -10,7 +10,7 @@ from functools import cache
 
 from ..domain.errors import CeselloError, Interrupted
 from ..domain.evaluation import EvaluationSpec
-from ..domain.footprint import Answers, Footprint, ForwardPass, RowSize
+from ..domain.footprint import Evaluating, Footprint, ForwardPass, RowSize
 from ..domain.model_card import model_card
 from ..domain.model_spec import LoraSpec
 from ..domain.ports.model import ModelProvider, Policy
@@ -64,7 +64,7 @@ def memory_request(request: FinetuneRequest, work: ForwardPass) -> MemoryRequest
         quantizer=request.quantizer,
         lora=request.lora,
         work=work,
-        answers=Answers(evaluation.batch_size if writes else 0, longest),
+        evaluating=Evaluating(evaluation.batch_size if writes else 0, longest, data.rules.max_tokens),
         batch_size=data.plan.batch_size,
         accumulate=data.plan.accumulate,
     )

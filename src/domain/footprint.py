@@ -48,15 +48,17 @@ class ForwardPass:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """Answers that are written at once.
+class Evaluating:
+    """What is done at once when a model is evaluated.
 
     Attributes:
-        tokens: of one of them with its prompt.
+        answers: that are written together; ``tokens`` of each, with its prompt.
+        scored: tokens whose loss is taken in one pass.
     """
 
-    count: int
+    answers: int
     tokens: int
+    scored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,8 @@ class Footprint:
         logits: what projecting to the vocabulary and the loss add to them.
         step: the most that a step adds to what rests in memory; less than the sum of the three above, since
             gradients come while activations go.
-        answers: what writing answers adds, when nothing is trained: the prompts that are read at once, and
-            ``cache``, their keys and values.
+        evaluation: what evaluating adds, when nothing is trained: prompts that are read at once, of which
+            ``cache`` are keys and values, or rows whose loss is taken.
         beginning: what is held beside the base weights until the LoRA weights have begun.
     """
 
@@ -125,7 +127,7 @@ class Footprint:
     activations: int
     logits: int
     step: int
-    answers: int = 0
+    evaluation: int = 0
     cache: int = 0
     beginning: int = 0
 
@@ -147,7 +149,7 @@ class Footprint:
     @property
     def peak(self) -> int:
         """The most that is held at any time."""
-        return max(self.training, self.resting + self.answers, self.weights + self.lora + self.beginning)
+        return max(self.training, self.resting + self.evaluation, self.weights + self.lora + self.beginning)
 
     @property
     def bits(self) -> float | None:

@@ -12,7 +12,7 @@ from cesello.adapters.model.meta_predictor import MetaPredictor
 from cesello.adapters.model.quantizers import FourBitQuantizer, NoQuantizer
 from cesello.adapters.model.torch_devices import TorchDevices
 from cesello.domain.errors import ModelError
-from cesello.domain.footprint import Answers, Footprint, ForwardPass, RowSize
+from cesello.domain.footprint import Evaluating, Footprint, ForwardPass, RowSize
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from cesello.domain.ports.model import Devices, MemoryPredictor, Quantizer
 from tests.fakes.model import FakeDevices, FakeMemoryPredictor
@@ -34,10 +34,10 @@ class Workshop:
         quantizer: str = "none",
         lora: LoraSpec | None = None,
         work: ForwardPass = WORK,
-        answers: Answers | None = None,
+        evaluating: Evaluating | None = None,
     ) -> Footprint:
         lora = lora or LoraSpec()
-        return self.predictor.footprint(self.model, quantizer, lora, work, answers or Answers(1, 1))
+        return self.predictor.footprint(self.model, quantizer, lora, work, evaluating or Evaluating(1, 1))
 
 
 @pytest.fixture(params=["fake", "meta"], scope="module")
@@ -107,8 +107,8 @@ def test_four_bits_take_less(workshop: Workshop) -> None:
 
 def test_answers_take_what_their_tokens_take(workshop: Workshop) -> None:
     shape = workshop.predictor.shape(workshop.model)
-    assert workshop.footprint(answers=Answers(3, 50)).cache == 150 * shape.cache_bytes
-    assert workshop.footprint(answers=Answers(0, 50)).cache == 0
+    assert workshop.footprint(evaluating=Evaluating(3, 50)).cache == 150 * shape.cache_bytes
+    assert workshop.footprint(evaluating=Evaluating(0, 50)).cache == 0
 
 
 def test_a_model_that_is_not_here_is_told(workshop: Workshop) -> None:
@@ -116,7 +116,7 @@ def test_a_model_that_is_not_here_is_told(workshop: Workshop) -> None:
         workshop.predictor.shape(workshop.missing)
     assert (caught.value.code, caught.value.exit_status) == ("M001", 4)
     with pytest.raises(ModelError, match="M001"):
-        workshop.predictor.footprint(workshop.missing, "none", LoraSpec(), WORK, Answers(1, 1))
+        workshop.predictor.footprint(workshop.missing, "none", LoraSpec(), WORK, Evaluating(1, 1))
 
 
 def test_a_wrong_target_is_told_before_anything_is_loaded(workshop: Workshop) -> None:

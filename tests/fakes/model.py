@@ -11,7 +11,7 @@ from zlib import crc32
 from cesello.domain.chatml import call_as_text, tools_as_text
 from cesello.domain.conversation import Conversation
 from cesello.domain.errors import ModelError
-from cesello.domain.footprint import Answers, DeviceMemory, Footprint, ForwardPass, ModelShape
+from cesello.domain.footprint import DeviceMemory, Evaluating, Footprint, ForwardPass, ModelShape
 from cesello.domain.function_match import first_choice
 from cesello.domain.generation import Completion, LossTotal, Sampling
 from cesello.domain.model_spec import LoraSpec, ModelSpec, PolicyFacts
@@ -241,7 +241,7 @@ class FakeMemoryPredictor:
         return replace(SHAPE, name=model.name)
 
     def footprint(
-        self, model: ModelSpec, quantizer: str, lora: LoraSpec, work: ForwardPass, answers: Answers
+        self, model: ModelSpec, quantizer: str, lora: LoraSpec, work: ForwardPass, evaluating: Evaluating
     ) -> Footprint:
         _check_here(model)
         targets(lora.target_modules, "llama", MODULES)
@@ -259,8 +259,8 @@ class FakeMemoryPredictor:
             activations=kept,
             logits=work.labels * self.per_label,
             step=kept + work.labels * self.per_label + MIB * work.accumulates,
-            answers=SHAPE.cache_bytes * answers.count * answers.tokens,
-            cache=SHAPE.cache_bytes * answers.count * answers.tokens,
+            evaluation=SHAPE.cache_bytes * evaluating.answers * evaluating.tokens,
+            cache=SHAPE.cache_bytes * evaluating.answers * evaluating.tokens,
         )
 
 

@@ -15,6 +15,7 @@ from cesello.adapters.model.hf_policy import HfPolicy
 from cesello.adapters.model.hf_provider import HfModelProvider
 from cesello.adapters.model.hub_cache import HubCache
 from cesello.adapters.model.merged_model import HfModelExporter
+from cesello.adapters.model.meta_predictor import PADDED
 from cesello.adapters.model.parity import HfParityProbe
 from cesello.adapters.model.quantizers import FourBitQuantizer, Int8Quantizer
 from cesello.adapters.model.torchao_quantizer import TorchaoInt8Quantizer
@@ -106,6 +107,10 @@ def test_all_linear_layers_are_in_4_bits_and_so_are_experts(tuned: Tuned) -> Non
     experts = {name for name in stored if ".experts." in name}
     assert len(experts) == 2 * len(TARGET_MODULES[tuned.architecture].experts)
     assert len(stored) == len(modules) + len(experts)
+
+
+def test_the_plan_knows_which_rows_are_padded(tuned: Tuned) -> None:
+    assert tuned.policies["attention"].packs != (tuned.architecture in PADDED)
 
 
 def test_the_loss_falls(tuned: Tuned) -> None:

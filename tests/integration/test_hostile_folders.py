@@ -21,7 +21,7 @@ from cesello.adapters.model.lora_files import check_weights
 from cesello.adapters.model.meta_predictor import MetaPredictor
 from cesello.adapters.model.quantizers import NoQuantizer
 from cesello.domain.errors import ModelError
-from cesello.domain.footprint import Answers, ForwardPass, RowSize
+from cesello.domain.footprint import Evaluating, ForwardPass, RowSize
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from tests.strange_folders import (
     INDEX,
@@ -262,7 +262,7 @@ def test_weights_to_go_on_from_are_looked_at_by_the_plan_too(
     predictor = MetaPredictor({"none": NoQuantizer()}, HubCache(None))
     work, spec = ForwardPass((RowSize(4, 2),)), LoraSpec(continue_from=str(folder))
     with pytest.raises(ModelError) as caught:
-        predictor.footprint(ModelSpec(str(tiny), dtype="float32"), "none", spec, work, Answers(1, 1))
+        predictor.footprint(ModelSpec(str(tiny), dtype="float32"), "none", spec, work, Evaluating(1, 1))
     assert not payload.ran()
     case.check(caught.value)
 

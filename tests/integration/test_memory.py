@@ -18,7 +18,7 @@ from cesello.adapters.model.hub_cache import HubCache
 from cesello.adapters.model.meta_predictor import MetaPredictor
 from cesello.adapters.model.quantizers import FourBitQuantizer, Int8Quantizer, NoQuantizer
 from cesello.adapters.model.torchao_quantizer import TorchaoInt8Quantizer
-from cesello.domain.footprint import Answers, ForwardPass, RowSize
+from cesello.domain.footprint import Evaluating, ForwardPass, RowSize
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from cesello.domain.ports.model import Quantizer
 from tests.repository import ROOT
@@ -89,7 +89,7 @@ def test_mistral_has_the_parameters_of_the_papers() -> None:
 @pytest.mark.parametrize(("preset", "trainable"), [("attention", 13_631_488), ("all-linear", 41_943_040)])
 def test_mistral_in_nf4_has_the_bits_of_the_paper(preset: str, trainable: int) -> None:
     lora = LoraSpec(r=16, target_modules=preset)
-    footprint = predictor(FourBitQuantizer()).footprint(MISTRAL, "nf4", lora, SMALL, Answers(1, 1))
+    footprint = predictor(FourBitQuantizer()).footprint(MISTRAL, "nf4", lora, SMALL, Evaluating(1, 1))
     assert footprint.trainable == trainable
     assert footprint.bits == pytest.approx(4.127, abs=5e-4)
     # 32,768 tokens of an answer take 4 GiB in 16 bits: 32 layers, 8 heads of 128, keys and values.
@@ -104,7 +104,7 @@ def test_what_is_stored_is_what_was_planned(
 ) -> None:
     model = ModelSpec(str(make_tiny(architecture, tmp_path)), dtype=dtype)
     lora = LoraSpec(r=4, dropout=0.0)
-    plan = predictor(quantizer).footprint(model, quantizer.name, lora, SMALL, Answers(1, 1))
+    plan = predictor(quantizer).footprint(model, quantizer.name, lora, SMALL, Evaluating(1, 1))
     policy = HfModelProvider(quantizer, HubCache(None)).load(model, lora, seed=0)
     weights, _, adapted = held(policy)
     assert plan.lora == adapted
@@ -126,24 +126,36 @@ def test_every_kind_of_training_can_be_planned(architecture: str, quantizer: str
     for lora in KINDS:
         for padded, checkpointing in ((False, False), (True, True)):
             work = ForwardPass((RowSize(16, 8), RowSize(8, 4)), padded, checkpointing)
-            plan = planner.footprint(model, quantizer, lora, work, Answers(2, 16))
+            plan = planner.footprint(model, quantizer, lora, work, Evaluating(2, 16))
             assert plan.step > plan.gradients > 0
-            assert plan.answers > plan.cache > 0
+            assert plan.evaluation > plan.cache > 0
 
 
 def test_reading_prompts_takes_more_than_their_keys_and_values() -> None:
     """Eight prompts of 2,048 tokens: a layer's activations are there for a moment, of all prompts at once."""
-    footprint = predictor(FourBitQuantizer()).footprint(MISTRAL, "nf4", LoraSpec(), SMALL, Answers(8, 2048))
+    footprint = predictor(FourBitQuantizer()).footprint(
+        MISTRAL, "nf4", LoraSpec(), SMALL, Evaluating(8, 2048)
+    )
     assert footprint.cache == 8 * 2048 * 2 * 2 * 32 * 8 * 128
     hidden = 8 * 2048 * 14336 * 2
-    assert footprint.cache + hidden < footprint.answers < footprint.cache + 6 * hidden
+    assert footprint.cache + hidden < footprint.evaluation < footprint.cache + 6 * hidden
+
+
+def test_taking_losses_of_long_rows_can_take_more_than_a_short_step() -> None:
+    """Labels of 2,048 tokens over a vocabulary of 32,768: logits in 16 bits, in 32, and their logarithms."""
+    logits = 2047 * 32768
+    footprint = predictor(FourBitQuantizer()).footprint(
+        MISTRAL, "nf4", LoraSpec(), SMALL, Evaluating(0, 0, scored=2048)
+    )
+    assert footprint.step < (2 + 4 + 4) * logits <= footprint.evaluation < 1.2 * (2 + 4 + 4) * logits
+    assert footprint.peak == footprint.resting + footprint.evaluation
 
 
 def test_a_frozen_copy_and_the_plain_weights_of_loftq_are_counted(tmp_path: Path) -> None:
     model = ModelSpec(str(make_tiny("llama", tmp_path / "base")), dtype="float32")
     quantizer = FourBitQuantizer()
     plans = {
-        init: predictor(quantizer).footprint(model, "nf4", LoraSpec(init=init), SMALL, Answers(1, 1))
+        init: predictor(quantizer).footprint(model, "nf4", LoraSpec(init=init), SMALL, Evaluating(1, 1))
         for init in ("default", "loftq")
     }
     assert plans["loftq"].beginning == 4 * plans["loftq"].parameters
@@ -151,14 +163,14 @@ def test_a_frozen_copy_and_the_plain_weights_of_loftq_are_counted(tmp_path: Path
     provider = HfModelProvider(quantizer, HubCache(None))
     provider.load(model, LoraSpec(r=4), seed=0).save(tmp_path / "lora")
     on = LoraSpec(continue_from=str(tmp_path / "lora"))
-    going_on = predictor(quantizer).footprint(model, "nf4", on, SMALL, Answers(1, 1))
+    going_on = predictor(quantizer).footprint(model, "nf4", on, SMALL, Evaluating(1, 1))
     assert going_on.lora == 2 * going_on.gradients
 
 
 def test_a_real_model_in_nf4_takes_the_bytes_of_the_plan(kit_home: Path) -> None:
     quantizer, model = FourBitQuantizer(), ModelSpec(SMOLLM, dtype="float32")
     files = kit_home / "hub"
-    plan = predictor(quantizer, files).footprint(model, "nf4", LoraSpec(), SMALL, Answers(1, 1))
+    plan = predictor(quantizer, files).footprint(model, "nf4", LoraSpec(), SMALL, Evaluating(1, 1))
     policy = HfModelProvider(quantizer, HubCache(files)).load(model, LoraSpec(), seed=0)
     weights, quantised, lora = held(policy)
     assert (plan.weights, plan.quantised, plan.lora) == (weights, quantised, lora)
@@ -169,7 +181,7 @@ def test_a_real_model_in_nf4_takes_the_bytes_of_the_plan(kit_home: Path) -> None
 def test_upcasting_has_its_cost_in_the_plan() -> None:
     plans = [
         predictor(FourBitQuantizer()).footprint(
-            replace(MISTRAL, upcast=upcast), "nf4", LoraSpec(), SMALL, Answers(1, 1)
+            replace(MISTRAL, upcast=upcast), "nf4", LoraSpec(), SMALL, Evaluating(1, 1)
         )
         for upcast in (False, True)
     ]

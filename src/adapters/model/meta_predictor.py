@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from ...domain.footprint import Answers, Footprint, ForwardPass, ModelShape
+from ...domain.footprint import Evaluating, Footprint, ForwardPass, ModelShape
 from ...domain.model_spec import LoraSpec, ModelSpec
 from ...domain.ports.hub import ModelFiles
 from ...domain.ports.model import Quantizer
@@ -16,9 +17,12 @@ from .devices import planned_device, planned_dtype
 from .known_models import known_config
 from .language_modules import expert_parameters, linear_modules
 from .meta_model import base_on_meta, config_of, with_lora
-from .meta_step import answer_memory, cache_bytes, step_memory
+from .meta_step import cache_bytes, evaluation_memory, step_memory
 from .model_files import find_files
 from .peft_lora import trained_weights
+
+PADDED = frozenset(("bloom", "falcon", "mpt", "opt"))
+"""Architectures that cannot keep packed rows apart, so that a training pads them."""
 
 
 class MetaPredictor:
@@ -47,12 +51,13 @@ class MetaPredictor:
         )
 
     def footprint(
-        self, model: ModelSpec, quantizer: str, lora: LoraSpec, work: ForwardPass, answers: Answers
+        self, model: ModelSpec, quantizer: str, lora: LoraSpec, work: ForwardPass, evaluating: Evaluating
     ) -> Footprint:
         base = self._base(model)
+        work = replace(work, padded=work.padded or base.config.model_type in PADDED)
         parameters = sum(weight.numel() for weight in base.parameters())
         plain = sum(weight.nbytes for weight in base.parameters())
-        cache = cache_bytes(base) * answers.count * answers.tokens
+        cache = cache_bytes(base) * evaluating.answers * evaluating.tokens
         device = planned_device(model.device)
         dtype = planned_dtype(model.dtype, device)
         made = with_lora(
@@ -74,7 +79,7 @@ class MetaPredictor:
             activations=step.kept - away,
             logits=step.logits,
             step=step.peak - away,
-            answers=answer_memory(made.model, answers),
+            evaluation=evaluation_memory(made.model, evaluating),
             cache=cache,
             # LoftQ compares with the plain weights, which wait in the host's memory.
             beginning=plain if lora.init == "loftq" and device == "cpu" else 0,

@@ -11,7 +11,7 @@ masks nothing, and so builds the mask.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
@@ -21,7 +21,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ...domain.footprint import Answers, ForwardPass
+from ...domain.footprint import Evaluating, ForwardPass
 from ...domain.tokens import token_row
 from .packed_loss import summed_loss
 
@@ -79,22 +79,35 @@ def cache_bytes(base: Any, tokens: int = 8) -> int:
     return total // tokens
 
 
-def answer_memory(model: Any, answers: Answers) -> int:
-    """Bytes that reading so many prompts at once takes at most, their cache of keys and values included.
+def evaluation_memory(model: Any, evaluating: Evaluating) -> int:
+    """Bytes that the largest pass of an evaluation takes, keys and values of prompts included.
 
     Args:
-        answers: as long as they become; that their prompts are shorter is left out of account.
+        evaluating: answers as long as they become; that their prompts are shorter is left out of account.
     """
-    if not answers.count:
-        return 0
-    account = _Account([*model.parameters(), *model.buffers()])
-    ids = torch.zeros(answers.count, answers.tokens, dtype=torch.long, device="meta")
+    row = token_row([0] * evaluating.scored, _labels(evaluating.scored, evaluating.scored - 1))
+    ids = torch.zeros(evaluating.answers, evaluating.tokens, dtype=torch.long, device="meta")
+    passes: list[Callable[[], Any]] = []
+    if evaluating.scored:
+        passes.append(lambda: summed_loss(model, [row]))
+    if evaluating.answers:
+        # Prompts are padded to one width, so there is a mask.
+        passes.append(
+            lambda: model(
+                input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=True, logits_to_keep=1
+            )
+        )
     was_training = model.training
     model.eval()
-    with torch.no_grad(), _stood_in(), account:
-        # Prompts are padded to one width, so there is a mask.
-        model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=True, logits_to_keep=1)
+    peaks = [_peak_of(model, one) for one in passes]
     model.train(was_training)
+    return max(peaks, default=0)
+
+
+def _peak_of(model: Any, compute: Callable[[], Any]) -> int:
+    account = _Account([*model.parameters(), *model.buffers()])
+    with torch.no_grad(), _stood_in(), account:
+        compute()
     return account.peak
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..conversation import Conversation
-from ..footprint import Answers, DeviceMemory, Footprint, ForwardPass, ModelShape
+from ..footprint import DeviceMemory, Evaluating, Footprint, ForwardPass, ModelShape
 from ..generation import Completion, LossTotal, Sampling
 from ..model_spec import LoraSpec, ModelSpec, PolicyFacts
 from ..tokens import TokenRow
@@ -176,9 +176,9 @@ class MemoryPredictor(Protocol):
         ...
 
     def footprint(
-        self, model: ModelSpec, quantizer: str, lora: LoraSpec, work: ForwardPass, answers: Answers
+        self, model: ModelSpec, quantizer: str, lora: LoraSpec, work: ForwardPass, evaluating: Evaluating
     ) -> Footprint:
-        """What a training holds at most that does such a forward pass and writes such answers.
+        """What a training holds at most that does such a forward pass and is evaluated so.
 
         Args:
             quantizer: its name.

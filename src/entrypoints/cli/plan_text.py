@@ -24,7 +24,7 @@ _PARTS = {
     "activations": "activations",
     "logits and loss": "logits",
     "peak of a step": "training",
-    "answers, read at once": "answers",
+    "evaluation": "evaluation",
     "peak": "peak",
 }
 """What is told of a footprint, and what it is called there."""

@@ -6,13 +6,13 @@ import pytest
 
 from cesello.application.check_memory import CheckMemory, MemoryRequest
 from cesello.domain.errors import ModelError
-from cesello.domain.footprint import Answers, DeviceMemory, ForwardPass, RowSize
+from cesello.domain.footprint import DeviceMemory, Evaluating, ForwardPass, RowSize
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from tests.fakes.model import MIB, FakeDevices, FakeMemoryPredictor
 
 WORK = ForwardPass((RowSize(512, 100), RowSize(1024, 200)))
 REQUEST = MemoryRequest(
-    ModelSpec("fake"), "none", LoraSpec(), WORK, Answers(0, 0), batch_size=2, accumulate=2
+    ModelSpec("fake"), "none", LoraSpec(), WORK, Evaluating(0, 0), batch_size=2, accumulate=2
 )
 RESTING = 403
 """MiB of the fake's weights, LoRA weights and optimizer."""
@@ -99,7 +99,7 @@ def test_what_is_done_already_is_no_remedy() -> None:
 
 
 def test_where_answers_take_most_fewer_are_written_at_once() -> None:
-    writing = replace(REQUEST, answers=Answers(8, 1000))
+    writing = replace(REQUEST, evaluating=Evaluating(8, 1000))
     first, *others = check(RESTING + 1536)(writing).remedies
     assert first.changes == {"evaluation.batch_size": "1"}
     assert first.fits

@@ -43,8 +43,8 @@ def test_a_step_comes_on_top_of_what_rests() -> None:
 
 
 def test_answers_can_take_more_than_a_step() -> None:
-    assert replace(FOOTPRINT, answers=400).peak == FOOTPRINT.resting + 400
-    assert replace(FOOTPRINT, answers=300).peak == FOOTPRINT.training
+    assert replace(FOOTPRINT, evaluation=400).peak == FOOTPRINT.resting + 400
+    assert replace(FOOTPRINT, evaluation=300).peak == FOOTPRINT.training
 
 
 def test_so_can_the_beginning() -> None:
