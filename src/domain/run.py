@@ -63,6 +63,35 @@ class Evaluation:
     graded: Mapping[str, GradedSet]
     samples: tuple[Sample, ...] = ()
 
+    @property
+    def loss(self) -> float | None:
+        """The mean of the sources' losses, each of the same weight; None where no source holds rows out."""
+        losses = [source.loss for source in self.losses.values()]
+        return sum(losses) / len(losses) if losses else None
+
+
+def evaluation_from(values: Mapping[str, Any]) -> Evaluation:
+    """From what ``asdict`` made of one, without its samples."""
+    return Evaluation(
+        {name: SourceLoss(**one) for name, one in values["losses"].items()},
+        {name: GradedSet(**one) for name, one in values["graded"].items()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """That a run was gone on with.
+
+    Attributes:
+        step: after which.
+        at: ISO 8601, UTC.
+        differences: what was not as before, and was allowed to be; empty: an exact resume.
+    """
+
+    step: int
+    at: str
+    differences: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class RunManifest:
@@ -73,6 +102,12 @@ class RunManifest:
         recipe_sha256: of the resolved recipe beside it.
         footprint: the memory it was predicted to take.
         weights: sha256 of every file of the LoRA weights, by name.
+        identity: what must be the same for the run to be gone on with exactly, by name.
+        resumes: each time that it was gone on with.
+        skipped: steps that were left out, since their loss or gradient was not finite.
+        splits: how often forward passes were halved for want of memory.
+        best_step: whose weights were saved, where they are not those of the last step.
+        ended_by: why it ended before its last step without a signal.
         error: the sentence that ended a failed run.
     """
 
@@ -96,6 +131,12 @@ class RunManifest:
     before: Evaluation | None = None
     after: Evaluation | None = None
     weights: Mapping[str, str] = field(default_factory=dict)
+    identity: Mapping[str, str] = field(default_factory=dict)
+    resumes: tuple[Resume, ...] = ()
+    skipped: int = 0
+    splits: int = 0
+    best_step: int | None = None
+    ended_by: str | None = None
     error: str | None = None
 
 

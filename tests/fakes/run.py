@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
+import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from cesello.domain.errors import DataError, Interrupted, RetryableError, StorageError
+from cesello.domain.checkpoint import LogMark
+from cesello.domain.errors import DataError, Interrupted, RetryableError, StorageError, UsageError
 from cesello.domain.run import RunManifest, RunStatus, RunSummary, Sample
 from cesello.domain.schedule import StepReport
+from tests.fakes.checkpoints import FakeCheckpoints, written
 
 
 @dataclass
@@ -22,6 +24,8 @@ class FakeRunFolder:
 
     Attributes:
         manifests: every manifest, in order.
+        logs: the text of every log, by file name.
+        batches: the rows that went wrong, by step.
         weights: file name -> content; None while there are none.
     """
 
@@ -29,50 +33,106 @@ class FakeRunFolder:
     path: Path
     recipe: str
     manifests: list[RunManifest] = field(default_factory=list)
-    metrics: list[Mapping[str, Any]] = field(default_factory=list)
+    logs: dict[str, str] = field(default_factory=dict)
     samples: dict[str, tuple[Sample, ...]] = field(default_factory=dict)
+    batches: dict[int, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     weights: dict[str, bytes] | None = None
+    checkpoints: FakeCheckpoints = field(default_factory=FakeCheckpoints)
     closed: bool = False
+
+    @property
+    def metrics(self) -> list[Mapping[str, Any]]:
+        return self.lines("metrics")
+
+    def lines(self, log: str) -> list[Mapping[str, Any]]:
+        """What was added to a log."""
+        return [json.loads(line) for line in self.logs.get(f"{log}.jsonl", "").splitlines()]
 
     def write_manifest(self, manifest: RunManifest) -> None:
         self.manifests.append(manifest)
 
-    def append_metrics(self, metrics: Mapping[str, Any]) -> None:
-        self.metrics.append(dict(metrics))
+    def write_recipe(self, recipe: str) -> None:
+        self.recipe = recipe
+
+    def append(self, log: str, line: Mapping[str, Any]) -> None:
+        name = f"{log}.jsonl"
+        self.logs[name] = self.logs.get(name, "") + json.dumps(line) + "\n"
+
+    def mark_logs(self) -> Mapping[str, LogMark]:
+        return {name: _mark(text) for name, text in self.logs.items()}
+
+    def cut_logs(self, marks: Mapping[str, LogMark]) -> None:
+        for name, mark in marks.items():
+            if _mark(self.logs.get(name, "")[: mark.size]) != mark:
+                raise StorageError(
+                    "I041", "a log of the run was changed since its checkpoint", where=str(self.path / name)
+                )
+        self.logs = {name: self.logs[name][: mark.size] for name, mark in marks.items()}
 
     def write_samples(self, when: str, samples: Sequence[Sample]) -> None:
         self.samples[when] = tuple(samples)
 
-    def save_weights(self, save: Callable[[Path], None], card: str) -> Mapping[str, str]:
-        with TemporaryDirectory() as name:
-            folder = Path(name)
-            try:
-                save(folder)
-            except OSError as cause:
-                raise self._explained(cause) from cause
-            (folder / "README.md").write_text(card, encoding="utf-8")
-            self.weights = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
-        return {file: sha256(content).hexdigest() for file, content in self.weights.items()}
+    def write_batch(self, step: int, rows: Sequence[Mapping[str, Any]]) -> Path:
+        self.batches[step] = tuple(rows)
+        return self.path / "bad-batches" / f"step-{step:08d}.jsonl"
 
-    def _explained(self, cause: OSError) -> RetryableError | StorageError:
-        if cause.errno == errno.ENOSPC:
-            return RetryableError("T075", "the disk is full", where=str(self.path), fix="free some space")
-        return StorageError("I003", "a run cannot be written", where=str(self.path), fix="set output")
+    def save_weights(self, save: Callable[[Path], None], card: str) -> Mapping[str, str]:
+        self.weights = written(save, self.path, {"README.md": card})
+        return {file: sha256(content).hexdigest() for file, content in self.weights.items()}
 
     def close(self) -> None:
         self.closed = True
 
 
+def _mark(text: str) -> LogMark:
+    return LogMark(len(text), sha256(text.encode("ascii")).hexdigest())
+
+
 @dataclass
 class FakeRunStore:
-    """Keeps runs in the order they were made."""
+    """Keeps runs in the order they were made.
+
+    Attributes:
+        strange: names of folders that are no run's.
+    """
 
     runs: list[FakeRunFolder] = field(default_factory=list)
+    strange: set[str] = field(default_factory=set)
+    made: int = 0
 
-    def create(self, name: str, recipe: str) -> FakeRunFolder:
-        id_ = f"{len(self.runs):04d}-{name}"
-        self.runs.append(FakeRunFolder(id_, Path("memory") / id_, recipe))
-        return self.runs[-1]
+    def create(
+        self, name: str, recipe: str, *, run: str | None = None, overwrite: bool = False
+    ) -> FakeRunFolder:
+        id_ = f"{self.made:04d}-{name}" if run is None else self._free(run, overwrite)
+        self.made += 1
+        path = Path("memory") / id_
+        folder = FakeRunFolder(id_, path, recipe, checkpoints=FakeCheckpoints(path / "checkpoints"))
+        self.runs.append(folder)
+        return folder
+
+    def check_unused(self, run: str, *, overwrite: bool = False) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", run) or run == "latest":
+            raise UsageError("C061", f"{run!r} cannot be a run's name", fix="name it otherwise")
+        if run in self.strange or (not overwrite and any(one.id == run for one in self.runs)):
+            where = str(Path("memory") / run)
+            raise UsageError("C060", "the run's folder is used already", where=where, fix="--overwrite")
+
+    def _free(self, run: str, overwrite: bool) -> str:
+        if any(one.id == run and not one.closed for one in self.runs):
+            raise _busy(run)
+        if not overwrite or run in self.strange or run not in (one.id for one in self.runs):
+            self.check_unused(run)
+        self.runs = [one for one in self.runs if one.id != run]
+        return run
+
+    def reopen(self, run: str) -> FakeRunFolder:
+        found = [one for one in self.runs if run in (one.id, str(one.path))]
+        id_ = found[0].id if found else self.find(run).id
+        [folder] = [one for one in self.runs if one.id == id_]
+        if not folder.closed:
+            raise _busy(run)
+        folder.closed = False
+        return folder
 
     def list(self) -> tuple[RunSummary, ...]:
         return tuple(_summary(run) for run in reversed(self.runs) if run.manifests)
@@ -82,6 +142,10 @@ class FakeRunStore:
         if not found:
             raise DataError("D030", f'there is no run "{run}"', fix="see `cesello runs list`")
         return found[0]
+
+
+def _busy(run: str) -> RetryableError:
+    return RetryableError("T074", "another process writes this run", where=str(Path("memory") / run))
 
 
 def _summary(run: FakeRunFolder) -> RunSummary:
@@ -117,6 +181,13 @@ class FakeStop:
     def ask(self) -> None:
         self.requested = self.signal_number
 
+    @property
+    def heard(self) -> int | None:
+        return self.requested
+
+    def agree(self, number: int | None) -> None:
+        self.requested = number
+
     def check(self) -> None:
         self.checks += 1
         if self.checks == self.at_check:
@@ -131,6 +202,7 @@ class RecordingObserver:
 
     Attributes:
         on_phase: called with the name of every phase, so that a test can step in.
+        on_step: likewise with the report of every step.
     """
 
     phases: list[tuple[str, int | None]] = field(default_factory=list)
@@ -138,10 +210,11 @@ class RecordingObserver:
     steps: list[StepReport] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     on_phase: Callable[[str], None] = lambda name: None
+    on_step: Callable[[StepReport], None] = lambda report: None
 
-    def phase(self, name: str, total: int | None = None) -> None:
+    def phase(self, name: str, total: int | None = None, done: int = 0) -> None:
         self.phases.append((name, total))
-        self.done.append(0)
+        self.done.append(done)
         self.on_phase(name)
 
     def advance(self, count: int = 1) -> None:
@@ -150,6 +223,7 @@ class RecordingObserver:
     def step(self, report: StepReport) -> None:
         self.steps.append(report)
         self.done[-1] += 1
+        self.on_step(report)
 
     def note(self, text: str) -> None:
         self.notes.append(text)

@@ -1,28 +1,26 @@
 """Runs as folders: JSON and safetensors that other tools read, written so that nothing half-done looks whole.
 
 runs/<id>/manifest.json  recipe.yaml  metrics.jsonl  samples-before.jsonl  samples-after.jsonl  lora/
+checkpoints/  bad-batches/
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import os
-import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ...domain.errors import DataError, RetryableError, StorageError
-from ...domain.run import RunManifest, RunStatus, RunSummary, Sample
-from .whole_files import private, sealed, sync, write_whole, writing
+from ...domain.errors import DataError, RetryableError, UsageError
+from ...domain.run import RunStatus, RunSummary
+from .checkpoint_places import CheckpointPlaces
+from .open_run import LOCK, MANIFEST, RECIPE, OpenRun
+from .used_folder import can_go_on, clear, has_only_begun, is_run
+from .whole_files import discard, write_whole, writing_run
 
-MANIFEST = "manifest.json"
-WEIGHTS = "lora"
+_PLAIN = re.compile("[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
 class FolderRunStore:
@@ -31,24 +29,48 @@ class FolderRunStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def create(self, name: str, recipe: str) -> OpenRun:
-        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        with _writing(self._folder):
+    def create(self, name: str, recipe: str, *, run: str | None = None, overwrite: bool = False) -> OpenRun:
+        with writing_run(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            path = self._new_folder(f"{stamp}-{name}")
-            run = OpenRun(path)
-            write_whole(path / "recipe.yaml", recipe)
-        return run
+            made = self._begun(name) if run is None else self._called(run, overwrite)
+            try:
+                write_whole(made.path / RECIPE, recipe)
+            except BaseException:
+                discard(made.path)
+                made.close()
+                raise
+        return made
 
-    def _new_folder(self, wanted: str) -> Path:
-        """A folder of that name, or with a number behind it when two runs begin in the same second."""
+    def check_unused(self, run: str, *, overwrite: bool = False) -> None:
+        path = self._place(run)
+        free = is_run if overwrite else has_only_begun
+        if path.exists() and not free(path):
+            raise _used(path)
+
+    def reopen(self, run: str) -> OpenRun:
+        """One that was killed before its first manifest is found as well, by its id and at its path."""
+        places = [Path(run), *([self._folder / run] if _PLAIN.fullmatch(run) else [])]
+        found = next((path for path in places if can_go_on(path)), None)
+        path = found or Path(self.find(run).path)
+        with writing_run(path):
+            made = OpenRun(path)
+        try:
+            made.checkpoints.tidy()
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def _begun(self, name: str) -> OpenRun:
+        """Called by the time and the name, with a number behind when two runs begin in the same second."""
+        wanted = f"{datetime.now(UTC).strftime('%Y%m%d-%H%M%S')}-{name}"
         for number in range(1, 1000):
             path = self._folder / (wanted if number == 1 else f"{wanted}-{number}")
             try:
                 path.mkdir(mode=0o700)
             except FileExistsError:
                 continue
-            return path
+            return OpenRun(path)
         raise RetryableError(
             "T073",
             "too many runs begin in one second",
@@ -56,11 +78,43 @@ class FolderRunStore:
             fix="try again",
         )
 
+    def _called(self, run: str, overwrite: bool) -> OpenRun:
+        path = self._place(run)
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            return self._emptied(path, overwrite)
+        return OpenRun(path)
+
+    def _place(self, run: str) -> Path:
+        if not _PLAIN.fullmatch(run) or run == "latest":
+            raise UsageError(
+                "C061",
+                f"{run!r} cannot be a run's name",
+                expected='letters, digits, "-", "_" and "."; not "latest"',
+                fix="name it otherwise",
+            )
+        return self._folder / run
+
+    def _emptied(self, path: Path, overwrite: bool) -> OpenRun:
+        """Locked before anything of it is removed, and ever after: two that overwrite it do not meet."""
+        if not is_run(path):
+            raise _used(path)
+        run = OpenRun(path)
+        try:
+            if not (overwrite or has_only_begun(path)):
+                raise _used(path)
+            clear(path)
+        except BaseException:
+            run.close()
+            raise
+        return run
+
     def list(self) -> tuple[RunSummary, ...]:
         if not self._folder.is_dir():
             return ()
         found = [summary for path in self._folder.iterdir() if (summary := _summary(path))]
-        return tuple(sorted(found, key=lambda run: run.id, reverse=True))
+        return tuple(sorted(found, key=lambda run: (run.started, run.id), reverse=True))
 
     def find(self, run: str) -> RunSummary:
         at_path = _summary(Path(run))
@@ -77,73 +131,11 @@ class FolderRunStore:
         )
 
 
-class OpenRun:
-    """The folder of a run that this process writes; locked against another."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = FileLock(path / ".lock", timeout=0)
-        try:
-            self._lock.acquire()
-        except Timeout as cause:
-            raise RetryableError(
-                "T074",
-                "another process writes this run",
-                where=str(path),
-                fix="wait for it to end",
-            ) from cause
-
-    @property
-    def id(self) -> str:
-        return self._path.name
-
-    @property
-    def path(self) -> Path:
-        return self._path
-
-    def write_manifest(self, manifest: RunManifest) -> None:
-        text = json.dumps(dataclasses.asdict(manifest), ensure_ascii=False, indent=2)
-        with _writing(self._path):
-            write_whole(self._path / MANIFEST, text + "\n")
-
-    def append_metrics(self, metrics: Mapping[str, Any]) -> None:
-        with (
-            _writing(self._path),
-            private(self._path / "metrics.jsonl", os.O_APPEND) as file,
-        ):
-            file.write(json.dumps(metrics) + "\n")
-
-    def write_samples(self, when: str, samples: Sequence[Sample]) -> None:
-        lines = [json.dumps(dataclasses.asdict(sample), ensure_ascii=False) + "\n" for sample in samples]
-        with _writing(self._path):
-            write_whole(self._path / f"samples-{when}.jsonl", "".join(lines))
-
-    def save_weights(self, save: Callable[[Path], None], card: str) -> Mapping[str, str]:
-        partial = self._path / f".{WEIGHTS}.partial"
-        try:
-            with _writing(self._path):
-                shutil.rmtree(partial, ignore_errors=True)
-                partial.mkdir(mode=0o700)
-                save(partial)
-                write_whole(partial / "README.md", card)
-                digests = {file.name: sealed(file) for file in sorted(partial.iterdir())}
-                sync(partial)
-                shutil.rmtree(self._path / WEIGHTS, ignore_errors=True)
-                partial.rename(self._path / WEIGHTS)
-                sync(self._path)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-        return digests
-
-    def close(self) -> None:
-        self._lock.release()
-
-
-def _writing(where: Path) -> AbstractContextManager[None]:
-    return writing(
-        where,
-        StorageError("I003", "a run cannot be written", fix="set output to a folder that can be written"),
-    )
+def _used(path: Path) -> UsageError:
+    got, fix = "files that are no run's", "name another run, or move them away"
+    if is_run(path):
+        got, fix = "a run", "--resume goes on with it, --overwrite begins it anew"
+    return UsageError("C060", "the run's folder is used already", where=str(path), got=got, fix=fix)
 
 
 _SHOWN = {"algorithm", "finished", "seconds", "seed"}
@@ -162,7 +154,7 @@ def _summary(path: Path) -> RunSummary | None:
             status=_status(path, RunStatus(manifest["status"])),
             started=manifest["started"],
             model=(manifest.get("model") or {}).get("name"),
-            steps=manifest["steps"],
+            steps=max([manifest["steps"], *CheckpointPlaces(path / "checkpoints").steps()]),
             planned_steps=manifest["planned_steps"],
             path=str(path),
             manifest=manifest,
@@ -175,7 +167,7 @@ def _status(path: Path, written: RunStatus) -> RunStatus:
     """The status as written, but a run that says it is running while nobody holds its lock was killed."""
     if written is not RunStatus.RUNNING:
         return written
-    lock = FileLock(path / ".lock", timeout=0)
+    lock = FileLock(path / LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout:

@@ -6,10 +6,10 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from ...domain.errors import CeselloError, RetryableError, StorageError
 
@@ -18,21 +18,44 @@ def write_whole(path: Path, text: str) -> None:
     """Writes a file of mode 0600 in one piece: a reader sees the old text or the new, never a part."""
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with private(partial, os.O_TRUNC) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        write_through(partial, text.encode("utf-8"))
         partial.replace(path)
         sync(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
 
+def write_through(path: Path, content: bytes) -> None:
+    """Writes a file of mode 0600 and brings it to the disk."""
+    with _private(path, os.O_TRUNC) as descriptor:
+        _write_all(descriptor, content)
+        os.fsync(descriptor)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Adds to a file of mode 0600 all of a line or, where the disk takes but a part of it, nothing."""
+    with _private(path, os.O_APPEND) as descriptor:
+        before = os.fstat(descriptor).st_size
+        try:
+            _write_all(descriptor, line)
+        except OSError:
+            os.ftruncate(descriptor, before)
+            raise
+
+
 @contextmanager
-def private(path: Path, mode: int) -> Iterator[Any]:
-    """A file of mode 0600, opened to be written."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | mode, 0o600), "w", encoding="utf-8") as file:
-        yield file
+def _private(path: Path, mode: int) -> Iterator[int]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | mode, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def sealed(file: Path) -> str:
@@ -55,6 +78,12 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def discard(folder: Path) -> None:
+    """Removes what it can of a folder that nobody reads."""
+    with suppress(OSError):  # `ignore_errors` does not mean those of closing.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 _FULL = re.compile("no space left|disk quota|file too large", re.IGNORECASE)
@@ -82,3 +111,11 @@ def writing(where: Path, refused: StorageError) -> Iterator[None]:
             refused.where, refused.got = str(where), str(cause)
             raise refused from cause
         raise
+
+
+def writing_run(where: Path) -> AbstractContextManager[None]:
+    """As ``writing``, for what belongs to a run."""
+    return writing(
+        where,
+        StorageError("I003", "a run cannot be written", fix="set output to a folder that can be written"),
+    )

@@ -15,11 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from cesello.adapters.run.folder_run_store import FolderRunStore, OpenRun
+from cesello.adapters.run.folder_checkpoints import FolderCheckpoints
+from cesello.adapters.run.folder_run_store import FolderRunStore
+from cesello.adapters.run.open_run import OpenRun
 from cesello.domain.errors import DataError, Interrupted, RetryableError, StorageError
 from cesello.domain.run import RunManifest, RunStatus, Sample
 from tests.fakes.model import FACTS, FakePolicy
 from tests.repository import ROOT
+from tests.unit.adapters.run.saved_checkpoints import save as save_checkpoint
 
 
 def manifest(run: OpenRun, status: RunStatus = RunStatus.RUNNING) -> RunManifest:
@@ -57,8 +60,8 @@ def save(folder: Path) -> None:
 
 def test_a_run_is_a_folder_of_plain_files(run: OpenRun) -> None:
     run.write_manifest(manifest(run))
-    run.append_metrics({"step": 1, "loss": 2.5})
-    run.append_metrics({"step": 2, "loss": 2.0})
+    run.append("metrics", {"step": 1, "loss": 2.5})
+    run.append("metrics", {"step": 2, "loss": 2.0})
     run.write_samples("before", [Sample("chat", "perché?", "così", "ecco", {"a": 1.0})])
     run.save_weights(save, "# A card\n")
     assert files(run) == {
@@ -85,7 +88,7 @@ def test_what_is_written_is_private(run: OpenRun) -> None:
     old = os.umask(0)
     try:
         run.write_manifest(manifest(run))
-        run.append_metrics({"step": 1})
+        run.append("metrics", {"step": 1})
         run.write_samples("after", [])
         run.save_weights(save, "card")
     finally:
@@ -270,6 +273,50 @@ def test_the_newest_run_is_first(store: FolderRunStore) -> None:
     assert store.find("a").id == "20251231-235959-a"
     assert store.find("20250101-000000-a").name == "a"
     assert store.find(store.find("b").path).name == "b"
+
+
+def test_the_newest_began_last_whatever_it_is_called(store: FolderRunStore) -> None:
+    for id_, day in (("zeta", 2), ("alpha", 3), ("middle", 1), ("beta", 3)):
+        run = store.create("demo", "", run=id_)
+        run.write_manifest(replace(manifest(run), started=f"2026-01-0{day}T00:00:00+00:00"))
+    assert [one.id for one in store.list()] == ["beta", "alpha", "zeta", "middle"]
+
+
+def test_a_run_is_opened_again_with_its_checkpoints_under_their_names(store: FolderRunStore) -> None:
+    run = store.create("demo", "", run="mine")
+    run.write_manifest(manifest(run))
+    for step in (1, 2):
+        save_checkpoint(run.checkpoints, step)
+    run.close()
+    folder = run.path / "checkpoints"
+    (folder / "step-00000002").rename(folder / ".step-00000002.old")
+    (folder / ".step-00000003.partial").mkdir()
+    again = store.reopen("mine")
+    assert sorted(path.name for path in folder.iterdir()) == ["step-00000001", "step-00000002"]
+    save_checkpoint(again.checkpoints, 3)
+    assert sorted(path.name for path in folder.iterdir()) == ["step-00000002", "step-00000003"]
+    assert store.find("mine").steps == 3
+
+
+def test_a_run_that_cannot_be_tidied_is_not_left_locked(
+    store: FolderRunStore, run: OpenRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(checkpoints: FolderCheckpoints) -> None:
+        raise FULL[0]
+
+    run.write_manifest(manifest(run))
+    run.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderCheckpoints, "tidy", fail)
+        with pytest.raises(OSError, match="No space"):
+            store.reopen(run.id)
+    store.reopen(run.id).close()
+
+
+def test_a_manifest_is_json_that_every_program_reads(store: FolderRunStore, run: OpenRun) -> None:
+    run.write_manifest(replace(manifest(run), final_loss=float("nan"), seconds=float("inf")))
+    values = json.loads((run.path / "manifest.json").read_text(), parse_constant=pytest.fail)
+    assert (values["final_loss"], values["seconds"]) == (None, None)
 
 
 @pytest.mark.parametrize(
