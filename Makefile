@@ -14,7 +14,10 @@ LOCKS := requirements/lock.txt requirements/lock-cpu.txt requirements/lock-cuda.
   requirements/lock-built.txt
 INSTALL = $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
 LOCKED = $(INSTALL) --no-deps --require-hashes --only-binary :all:
-PYTEST = $(BIN)/python -m pytest -q
+# Two at a time, each on one thread: on two cores that ends sooner than one at a time on both.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+# The longest first.
+OTHERS = tests/e2e tests/integration tests/contracts
 
 # The type checker is bundled with its wheel: it has nothing to ask any other host.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -62,17 +65,24 @@ check: venv ## the fast gates: format, lint, types, import contracts, unit tests
 
 .PHONY: test
 test: check kit ## the gates, then the contract, integration and end-to-end tests
-	$(PYTEST) tests/contracts tests/integration tests/e2e
+	$(PYTEST) $(OTHERS)
 
 .PHONY: test-all
-test-all: check kit ## as `make test`, with the slow tests and those that download more than the kit
-	$(PYTEST) -m "" tests/contracts tests/integration tests/e2e
+test-all: check kit peers loggers ## as `make test`, with the slow tests and those that download more than the kit
+	$(PYTEST) -m "" $(OTHERS)
 
 .PHONY: peers
 peers: build/peers/.ready ## what benchmarks are measured against, apart from everything else
 
 build/peers/.ready: requirements/bench.txt | venv
 	@$(LOCKED) --upgrade --target build/peers -r requirements/bench.txt
+	@touch $@
+
+.PHONY: loggers
+loggers: build/loggers/.ready ## the loggers that are extras, apart from everything else
+
+build/loggers/.ready: requirements/extras.txt | venv
+	@$(LOCKED) --upgrade --target build/loggers -r requirements/extras.txt
 	@touch $@
 
 .PHONY: bench

@@ -4,6 +4,7 @@
     lock-cuda.txt   torch as the package index has it, and the CUDA libraries its Linux build needs
     lock-cpu.txt    torch's CPU build, where pip is told of a place that offers it
     lock-built.txt  packages that exist as source alone; they are built on installation
+    extras.txt      what the extras need that `make venv` leaves out: loggers, Liger's kernels
 
 Two files for torch, because pip would take the index's build (3 GB with its libraries) as soon as the
 hashes of both stood in one. Pins that still satisfy pyproject.toml stay; ``--upgrade`` looks for newer.
@@ -22,9 +23,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "requirements"
-LOCK, CUDA, CPU, BUILT = (
-    FOLDER / name for name in ("lock.txt", "lock-cuda.txt", "lock-cpu.txt", "lock-built.txt")
+LOCK, CUDA, CPU, BUILT, LOGGERS = (
+    FOLDER / name for name in ("lock.txt", "lock-cuda.txt", "lock-cpu.txt", "lock-built.txt", "extras.txt")
 )
+EXTRAS = ("dev", "reasoning", "torchao")
+APART = ("liger", "mlflow", "trackio", "wandb")
+"""Extras that `make venv` leaves out; `make loggers` puts them into a folder of their own."""
 
 SOURCE_ALONE = {"cellpylib", "pycosat", "zss"}
 """What reasoning-gym needs and nobody offers as a wheel."""
@@ -38,17 +42,27 @@ HEADERS = {
     CUDA: "torch as the package index has it: on Linux with CUDA. Written by `make lock`.",
     BUILT: "Packages that are built on installation. Written by `make lock`.",
     CPU: "torch's own CPU build, for Linux on x86-64. Written by `make lock`.",
+    LOGGERS: "Extras that are not installed with the others. Written by `make lock`.",
 }
 
 
 def main(options: list[str]) -> None:
     """Resolve pyproject.toml and write the files."""
-    pins = _resolve(options)
+    pins = _resolve(options, EXTRAS, [LOCK, CUDA, BUILT])
     version = pins["torch"][0].removeprefix("torch==").split()[0]
     _write(BUILT, (pins.pop(name) for name in sorted(SOURCE_ALONE)))
     _write(LOCK, (lines for name, lines in pins.items() if not _belongs_to_torch(name)))
     _write(CUDA, (_for_linux(lines) for name, lines in pins.items() if _belongs_to_torch(name)))
     _write(CPU, [[f"torch=={version}+cpu \\", f"    --hash=sha256:{_cpu_build(version)}"]])
+    _lock_loggers(options)
+
+
+def _lock_loggers(options: list[str]) -> None:
+    """On top of what was just locked, of which only what a logger refuses is changed."""
+    locked = _read("".join(path.read_text() for path in (LOCK, CUDA, BUILT)))
+    pins = _resolve(options, [*EXTRAS, *APART], [LOCK, CUDA, BUILT, LOGGERS])
+    known = {lines[0].split()[0] for lines in locked.values()}
+    _write(LOGGERS, (lines for lines in pins.values() if lines[0].split()[0] not in known))
 
 
 def _belongs_to_torch(name: str) -> bool:
@@ -62,15 +76,19 @@ def _for_linux(lines: list[str]) -> list[str]:
     return [lines[0].replace(" \\", f" {ONLY_ON_LINUX} \\"), *lines[1:]]
 
 
-def _resolve(options: list[str]) -> dict[str, list[str]]:
-    """Ask pip-compile; the answer depends on the package index alone, not on this machine's pip."""
+def _resolve(options: list[str], extras: Iterable[str], begin: Iterable[Path]) -> dict[str, list[str]]:
+    """Ask pip-compile; the answer depends on the package index alone, not on this machine's pip.
+
+    Args:
+        begin: files whose pins stay where they can.
+    """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "lock.txt"
-        output.write_text("".join(path.read_text() for path in (LOCK, CUDA, BUILT) if path.exists()))
+        output.write_text("".join(path.read_text() for path in begin if path.exists()))
         quiet_about = ("index-url", "trusted-host", "find-links")
         subprocess.run(
             [sys.executable, "-m", "piptools", "compile", "--quiet", "--generate-hashes"]
-            + ["--extra=dev", "--extra=reasoning", "--extra=torchao"]
+            + [f"--extra={extra}" for extra in extras]
             + ["--allow-unsafe", "--strip-extras", "--no-header", "--annotation-style=line"]
             + [f"--no-emit-{what}" for what in quiet_about]
             + [*options, f"--output-file={output}", "pyproject.toml"],

@@ -18,6 +18,8 @@ DISTRIBUTIONS = packages_distributions()
 OURS = {"benchmarks", "cesello", "tests"}
 PARTS = {"pydantic_core": "pydantic", "tokenizers": "transformers", "cyclonedx": "cyclonedx-bom"}
 """Packages that are pinned by the one they are a part of."""
+APART = {"liger_kernel": "liger-kernel", "mlflow": "mlflow-skinny", "trackio": "trackio", "wandb": "wandb"}
+"""Packages that `make venv` does not install, and what brings them."""
 
 
 def asked_for(*lists: Iterable[str]) -> set[str]:
@@ -43,7 +45,8 @@ def unasked(paths: Iterable[Path], asked: set[str]) -> list[str]:
 
 def given(name: str) -> set[str]:
     """The distributions that bring a package."""
-    found = [PARTS[name]] if name in PARTS else DISTRIBUTIONS.get(name, [])
+    elsewhere = PARTS | APART
+    found = [elsewhere[name]] if name in elsewhere else DISTRIBUTIONS.get(name, [])
     return {canonicalize_name(each) for each in found}
 
 

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from tests.repository import ROOT, pyproject
 
-NAMES = ["lock.txt", "lock-cpu.txt", "lock-cuda.txt", "lock-built.txt"]
+NAMES = ["lock.txt", "lock-cpu.txt", "lock-cuda.txt", "lock-built.txt", "extras.txt"]
 TEXTS = {name: (ROOT / "requirements" / name).read_text() for name in NAMES}
 PIN = re.compile(r"^([a-z0-9][a-z0-9.-]*)==([^\s;]+)", re.MULTILINE)
 ENTRY = re.compile(
@@ -40,8 +40,13 @@ def test_a_lock_holds_hashed_pins_and_comments_alone(name: str) -> None:
 @pytest.mark.parametrize("build", ["lock-cpu.txt", "lock-cuda.txt"])
 @pytest.mark.parametrize("requirement", REQUIREMENTS, ids=str)
 def test_every_requirement_is_locked_within_its_range(requirement: Requirement, build: str) -> None:
-    locked = pins("lock.txt") | pins(build)
+    locked = pins("extras.txt") | pins("lock.txt") | pins(build)
     assert locked[canonicalize_name(requirement.name)] in requirement.specifier
+
+
+def test_the_loggers_are_locked_on_top_of_everything_else() -> None:
+    everything = pins("lock.txt") | pins("lock-cuda.txt") | pins("lock-built.txt")
+    assert not everything.items() & pins("extras.txt").items()
 
 
 def test_both_builds_of_torch_are_of_one_version() -> None:

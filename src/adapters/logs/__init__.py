@@ -1,0 +1,1 @@
+"""Logs of a training's figures, a library each."""
