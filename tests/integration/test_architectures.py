@@ -27,6 +27,7 @@ from cesello.domain.schedule import StepReport, TrainingPlan
 from cesello.domain.target_modules import TARGET_MODULES
 from tests.conversations import CHAT
 from tests.fakes.run import FakeStop, RecordingObserver
+from tests.fakes.training import heard
 from tests.tiny_architectures import TINY, make_tiny
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -68,7 +69,7 @@ def train(policy: HfPolicy) -> list[StepReport]:
     plan = TrainingPlan(max_steps=3, learning_rate=5e-3)
     reports: list[StepReport] = []
     batches = [[[policy.encode(CHAT)]] for _ in range(plan.max_steps)]
-    LightningSft().optimize(policy, batches, plan, on_step=reports.append, stop=FakeStop())
+    LightningSft().optimize(policy, batches, plan, on_step=heard(reports), stop=FakeStop())
     return reports
 
 

@@ -26,6 +26,7 @@ from cesello.domain.model_spec import INITS, LoraSpec, ModelSpec
 from cesello.domain.schedule import TrainingPlan
 from tests.conversations import CHAT
 from tests.fakes.run import FakeStop
+from tests.fakes.training import heard
 from tests.tiny_architectures import make_tiny
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -67,7 +68,7 @@ def nats(policy: HfPolicy, **options: Any) -> float:
 def train(policy: HfPolicy, steps: int = 3, learning_rate: float = 1e-2) -> None:
     plan = TrainingPlan(max_steps=steps, learning_rate=learning_rate)
     batches = [[[policy.encode(CHAT)]]] * steps
-    LightningSft().optimize(policy, batches, plan, on_step=lambda _: None, stop=FakeStop())
+    LightningSft().optimize(policy, batches, plan, on_step=heard([]), stop=FakeStop())
 
 
 def logits(policy: HfPolicy) -> torch.Tensor:

@@ -142,12 +142,14 @@ def test_reading_prompts_takes_more_than_their_keys_and_values() -> None:
 
 
 def test_taking_losses_of_long_rows_can_take_more_than_a_short_step() -> None:
-    """Labels of 2,048 tokens over a vocabulary of 32,768: logits in 16 bits, in 32, and their logarithms."""
-    logits = 2047 * 32768
-    footprint = predictor(FourBitQuantizer()).footprint(
-        MISTRAL, "nf4", LoraSpec(), SMALL, Evaluating(0, 0, scored=2048)
+    """1,024 labels at a time over a vocabulary of 32,768: logits and their logarithms in 32 bits."""
+    part = (4 + 4) * 1024 * 32768
+    rows = [Evaluating(0, 0, scored=scored) for scored in (2048, 4096)]
+    footprint, longer = (
+        predictor(FourBitQuantizer()).footprint(MISTRAL, "nf4", LoraSpec(), SMALL, row) for row in rows
     )
-    assert footprint.step < (2 + 4 + 4) * logits <= footprint.evaluation < 1.2 * (2 + 4 + 4) * logits
+    assert footprint.step < part <= footprint.evaluation < 1.2 * part
+    assert longer.evaluation < 2 * part  # all of its logits would take four times as much
     assert footprint.peak == footprint.resting + footprint.evaluation
 
 

@@ -20,6 +20,7 @@ from cesello.domain.model_spec import LoraSpec, ModelSpec
 from cesello.domain.schedule import StepReport, TrainingPlan
 from cesello.domain.tokens import TokenRow
 from tests.fakes.run import FakeStop
+from tests.fakes.training import heard
 
 MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 TALK = Conversation(
@@ -38,7 +39,7 @@ def trained(kit_home: Path) -> tuple[HfPolicy, list[StepReport]]:
     plan = TrainingPlan(max_steps=4, batch_size=1, learning_rate=2e-3)
     reports: list[StepReport] = []
     batches = [[[policy.encode(TALK)]] for _ in range(plan.max_steps)]
-    LightningSft().optimize(policy, batches, plan, on_step=reports.append, stop=FakeStop())
+    LightningSft().optimize(policy, batches, plan, on_step=heard(reports), stop=FakeStop())
     return policy, reports
 
 

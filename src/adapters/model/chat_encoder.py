@@ -84,6 +84,18 @@ class ChatEncoder:
             self._identity = sha256(repr(parts).encode()).hexdigest()
         return self._identity
 
+    @property
+    def tokenizer_identity(self) -> str:
+        """A sha256 over vocabulary, rules and special tokens."""
+        self._leave_whole()
+        special = sorted(self.tokenizer.special_tokens_map.items())
+        return sha256(repr((special, self._backend.to_str())).encode()).hexdigest()
+
+    @property
+    def template_identity(self) -> str:
+        """A sha256 over the chat template and the way of encoding."""
+        return sha256(repr((_VERSION, self._template.source)).encode()).hexdigest()
+
     def encode(self, conversations: Sequence[Conversation]) -> list[TokenRow]:
         self._leave_whole()
         parts = _parts((self._rendered(one) for one in conversations), _AT_ONCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -23,6 +24,12 @@ def chosen_device(wanted: str) -> str:
             fix="set training.device to auto or cpu",
         )
     return wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def take_own_gpu(device: str) -> None:
+    """Makes ``cuda`` the GPU that torchrun means for this process, where there are several processes."""
+    if device == "cuda" and "LOCAL_RANK" in os.environ:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
 
 
 def chosen_dtype(wanted: str, device: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Event, Thread
@@ -19,28 +19,47 @@ from transformers import (
 from ...domain.conversation import Conversation
 from ...domain.generation import Completion, LossTotal, Sampling
 from ...domain.model_spec import PolicyFacts
+from ...domain.ports.run import Stop
 from ...domain.tokens import TokenRow
 from .chat_encoder import ChatEncoder
 from .packed_loss import keeps_rows_apart, summed_loss
 from .peft_lora import Tuned, save_lora
+from .weight_prints import trained_print, weights_print
 
 _PACKED_TOKENS = 512
 
 
 class HfPolicy:
-    """A model with LoRA weights and its tokenizer; ``model`` is what an optimiser of this library trains."""
+    """A model with LoRA weights and its tokenizer; ``model`` is what an optimiser of this library trains.
 
-    def __init__(self, tuned: Tuned, encoder: ChatEncoder, facts: PolicyFacts) -> None:
+    Args:
+        stop: is asked at every token of an answer, which on a CPU can take minutes.
+    """
+
+    def __init__(
+        self, tuned: Tuned, encoder: ChatEncoder, facts: PolicyFacts, stop: Stop | None = None
+    ) -> None:
         self.model: Any = tuned.model
         self._tuned = tuned
         self._encoder = encoder
         self._tokenizer: Any = encoder.tokenizer
         self._facts = facts
+        self._stop = stop
         self._packs: bool | None = None
 
     @property
     def facts(self) -> PolicyFacts:
         return self._facts
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        return {
+            "base model": self._facts.name,
+            "base weights": weights_print(self.model),
+            "tokenizer": self._encoder.tokenizer_identity,
+            "chat template": self._encoder.template_identity,
+            "trained weights": trained_print(self.model),
+        }
 
     @property
     def packs(self) -> bool:
@@ -63,7 +82,13 @@ class HfPolicy:
         inputs = self._batch([self._encoder.prompt(prompt) for prompt in prompts])
         width = inputs["input_ids"].shape[1]
         with self._weights(lora), _evaluating(self.model), _seeded(sampling.seed):
-            output_BT = self.model.generate(**inputs, generation_config=self._generation_config(sampling))
+            output_BT = self.model.generate(
+                **inputs,
+                generation_config=self._generation_config(sampling),
+                stopping_criteria=StoppingCriteriaList([_Ended(self._is_stopped)]),
+            )
+        if self._stop is not None:
+            self._stop.check()  # the answers are not whole then
         return tuple(self._completion(row.tolist()) for row in output_BT[:, width:])
 
     def stream(self, prompt: Conversation, sampling: Sampling, *, lora: bool = True) -> Iterator[str]:
@@ -78,7 +103,7 @@ class HfPolicy:
                     **inputs,
                     generation_config=self._generation_config(sampling),
                     streamer=streamer,
-                    stopping_criteria=StoppingCriteriaList([_Ended(ended)]),
+                    stopping_criteria=StoppingCriteriaList([_Ended(ended.is_set)]),
                 )
             except Exception as failure:
                 failures.append(failure)
@@ -98,6 +123,9 @@ class HfPolicy:
     def save(self, folder: Path) -> None:
         save_lora(self._tuned, folder)
         self._tokenizer.save_pretrained(folder)
+
+    def _is_stopped(self) -> bool:
+        return self._stop is not None and self._stop.requested is not None
 
     def _weights(self, lora: bool) -> AbstractContextManager[Any]:
         return nullcontext() if lora else self._tuned.base()
@@ -149,11 +177,11 @@ class HfPolicy:
 class _Ended(StoppingCriteria):
     """Ends the writing of an answer that nobody reads any more."""
 
-    def __init__(self, ended: Event) -> None:
+    def __init__(self, ended: Callable[[], bool]) -> None:
         self._ended = ended
 
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
-        return torch.full((len(input_ids),), self._ended.is_set(), device=input_ids.device)
+        return torch.full((len(input_ids),), self._ended(), device=input_ids.device)
 
 
 def _parts(rows: Sequence[TokenRow]) -> Iterator[Sequence[TokenRow]]:

@@ -17,14 +17,16 @@ from ...domain.errors import ModelError
 from ...domain.model_spec import LoraSpec, ModelSpec, PolicyFacts
 from ...domain.ports.hub import ModelFiles
 from ...domain.ports.model import Quantizer
+from ...domain.ports.run import Stop
 from ...domain.source import identity_of
 from ...domain.target_modules import Targets
 from .chat_encoder import ChatEncoder
 from .checkpointing import compute_again
 from .dequantise import is_quantised, parameter_count
-from .devices import chosen_device, chosen_dtype
+from .devices import chosen_device, chosen_dtype, take_own_gpu
 from .folder_errors import lacking
 from .hf_policy import HfPolicy
+from .liger_kernels import use_liger
 from .load_errors import explained
 from .lora_files import check_weights, start_of, targets_of
 from .model_files import check_beside, find_files
@@ -40,11 +42,13 @@ class HfModelProvider:
     Args:
         quantizer: how the frozen weights are stored.
         files: where a name's files are.
+        stop: ends the writing of answers.
     """
 
-    def __init__(self, quantizer: Quantizer, files: ModelFiles) -> None:
+    def __init__(self, quantizer: Quantizer, files: ModelFiles, stop: Stop | None = None) -> None:
         self._quantizer = quantizer
         self._files = files
+        self._stop = stop
 
     def load(
         self,
@@ -100,8 +104,9 @@ class HfModelProvider:
 
     def _base(self, model: ModelSpec, place: Mapping[str, Any], *, quantised: bool = True) -> PreTrainedModel:
         device = chosen_device(model.device)
+        take_own_gpu(device)
         dtype = chosen_dtype(model.dtype, device)
-        return _pretrained(
+        base = _pretrained(
             model.name,
             place,
             device_map=model.device_map or {"": device},
@@ -109,6 +114,9 @@ class HfModelProvider:
             attn_implementation=_attention(model, device, dtype),
             **(self._quantizer.load_options(dtype) if quantised else {}),
         )
+        if model.kernels == "liger":
+            use_liger(base)
+        return base
 
     def _original(self, model: ModelSpec, place: Mapping[str, Any]) -> Callable[[str], torch.Tensor]:
         """What tells a layer's weight before it was quantised; the plain model is held beside the other."""
@@ -144,7 +152,7 @@ class HfModelProvider:
             device=str(whole.device),
             chat_template=encoder.origin,
         )
-        return HfPolicy(tuned, encoder, facts)
+        return HfPolicy(tuned, encoder, facts, self._stop)
 
 
 def _pretrained(name: str, place: Mapping[str, Any], **options: Any) -> PreTrainedModel:

@@ -23,6 +23,7 @@ from ...domain.ports.model import Quantizer
 from ...domain.target_modules import Targets
 from .checkpointing import compute_again
 from .language_modules import expert_parameters, quantisable_modules
+from .lean_model import make_lean
 from .load_errors import explained
 from .lora_files import start_of, targets_of
 from .peft_lora import chosen_targets, fresh, in_float32
@@ -94,6 +95,7 @@ def _tuned(base: PreTrainedModel, lora: LoraSpec, chosen: Targets, start: Path |
     config.inference_mode = False
     tuned = get_peft_model(base, config)
     in_float32(tuned)
+    make_lean(tuned)
     return tuned
 
 
@@ -142,6 +144,10 @@ class _StoredLinear(nn.Linear):
         self.bias = layer.bias
         self.out_features, self.in_features = self.weight.shape
         self.compute_dtype = getattr(torch, dtype)
+
+    def made_whole(self) -> torch.Tensor:
+        """For a moment, with the shape of the weight."""
+        return torch.empty(self.weight.shape, dtype=self.compute_dtype, device="meta")
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         y = _MadeWholeLinear.apply(input.to(self.compute_dtype), self.out_features)  # type: ignore[no-untyped-call]

@@ -20,6 +20,7 @@ from .meta_model import base_on_meta, config_of, with_lora
 from .meta_step import cache_bytes, evaluation_memory, step_memory
 from .model_files import find_files
 from .peft_lora import trained_weights
+from .vocabulary_loss import parts_as_on
 
 PADDED = frozenset(("bloom", "falcon", "mpt", "opt"))
 """Architectures that cannot keep packed rows apart, so that a training pads them."""
@@ -65,7 +66,9 @@ class MetaPredictor:
         )
         trained = [weight for weight in made.model.parameters() if weight.requires_grad]
         gradients = sum(weight.nbytes for weight in trained)
-        step = step_memory(made.model, work)
+        with parts_as_on(device):
+            step = step_memory(made.model, work)
+            evaluation = evaluation_memory(made.model, evaluating)
         away = _offloaded(base, work) if work.offloads and device == "cuda" else 0
         return Footprint(
             parameters=parameters,
@@ -79,7 +82,7 @@ class MetaPredictor:
             activations=step.kept - away,
             logits=step.logits,
             step=step.peak - away,
-            evaluation=evaluation_memory(made.model, evaluating),
+            evaluation=evaluation,
             cache=cache,
             # LoftQ compares with the plain weights, which wait in the host's memory.
             beginning=plain if lora.init == "loftq" and device == "cpu" else 0,

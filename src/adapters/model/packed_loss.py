@@ -1,8 +1,9 @@
 """Cross-entropy of several rows in one forward pass, end to end or padded to one width.
 
-End to end, rows are one sequence whose position ids restart at every row; without an attention mask
-transformers then builds the mask that keeps each row to itself. The vocabulary is projected at label
-positions only. Shapes: R rows, T tokens (of all rows together, or of the longest), L labels, C columns in
+End to end, rows are one sequence whose position ids restart at every row. Attention then goes row by row, or
+where an architecture does not know how, transformers builds the mask that keeps each row to itself. The
+vocabulary is projected at label positions only, and where the projection is a plain one, a few of them at a
+time. Shapes: R rows, T tokens (of all rows together, or of the longest), L labels, C columns in
 which any row has a label, V vocabulary.
 """
 
@@ -12,9 +13,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from ...domain.tokens import TokenRow
+from .document_attention import attends_by_document, document_mask
+from .label_scores import Scores as Scores
+from .label_scores import label_scores
+
+
+def scores(model: Any, rows: Sequence[TokenRow], *, packed: bool = True) -> Scores:
+    """Loss and right labels of rows; see ``summed_loss``."""
+    return _packed_scores(model, rows) if packed or len(rows) == 1 else _padded_scores(model, rows)
 
 
 def summed_loss(model: Any, rows: Sequence[TokenRow], *, packed: bool = True) -> torch.Tensor:
@@ -24,21 +32,24 @@ def summed_loss(model: Any, rows: Sequence[TokenRow], *, packed: bool = True) ->
         model: a causal language model of transformers, wrapped by PEFT or not.
         packed: False pads the rows to one width, for architectures that cannot keep them apart.
     """
-    return _packed_loss(model, rows) if packed or len(rows) == 1 else _padded_loss(model, rows)
+    return scores(model, rows, packed=packed).loss
 
 
-def _packed_loss(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
+def _packed_scores(model: Any, rows: Sequence[TokenRow]) -> Scores:
     ids_T = torch.cat([torch.frombuffer(row.ids, dtype=torch.int32) for row in rows]).long().to(model.device)
     positions_T = torch.cat([torch.arange(len(row)) for row in rows]).to(model.device)
     trained_T = torch.frombuffer(bytearray(b"".join(row.trained for row in rows)), dtype=torch.bool)
     labels_L = trained_T.nonzero().squeeze(1).to(model.device)
     # A label is predicted from the token before it. A row's first token is never a label, so that is its own.
-    restart = {"position_ids": positions_T[None]} if len(rows) > 1 else {}
-    output = model(input_ids=ids_T[None], **restart, logits_to_keep=labels_L - 1, use_cache=False)
-    return cross_entropy(output.logits[0].float(), ids_T[labels_L], reduction="sum")
+    restart: dict[str, Any] = {"position_ids": positions_T[None]} if len(rows) > 1 else {}
+    lengths = [len(row) for row in rows]
+    if len(rows) > 1 and attends_by_document(model, max(lengths)):
+        restart["attention_mask"] = document_mask(lengths, model.device)
+    inputs = {"input_ids": ids_T[None], **restart, "logits_to_keep": labels_L - 1, "use_cache": False}
+    return label_scores(model, inputs, ids_T[labels_L])
 
 
-def _padded_loss(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
+def _padded_scores(model: Any, rows: Sequence[TokenRow]) -> Scores:
     ids_RT = _padded([torch.frombuffer(row.ids, dtype=torch.int32).long() for row in rows])
     mask_RT = _padded([torch.ones(len(row), dtype=torch.long) for row in rows])
     trained_RT = _padded([torch.frombuffer(bytearray(row.trained), dtype=torch.bool) for row in rows])
@@ -47,14 +58,13 @@ def _padded_loss(model: Any, rows: Sequence[TokenRow]) -> torch.Tensor:
     rows_L, places_L = trained_RT[:, columns_C].nonzero(as_tuple=True)
     labels_L = ids_RT[rows_L, columns_C[places_L]]
     device = model.device
-    logits_RCV = model(
-        input_ids=ids_RT.to(device),
-        attention_mask=mask_RT.to(device),
-        logits_to_keep=columns_C.to(device) - 1,
-        use_cache=False,
-    ).logits
-    logits_LV = logits_RCV[rows_L.to(device), places_L.to(device)]
-    return cross_entropy(logits_LV.float(), labels_L.to(device), reduction="sum")
+    inputs = {
+        "input_ids": ids_RT.to(device),
+        "attention_mask": mask_RT.to(device),
+        "logits_to_keep": columns_C.to(device) - 1,
+        "use_cache": False,
+    }
+    return label_scores(model, inputs, labels_L.to(device), (rows_L.to(device), places_L.to(device)))
 
 
 def _padded(parts: list[torch.Tensor]) -> torch.Tensor:

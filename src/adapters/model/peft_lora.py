@@ -14,6 +14,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dic
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import ModulesToSaveWrapper
 from safetensors.torch import load_file, save_file
+from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
@@ -22,6 +23,7 @@ from ...domain.model_spec import LoraSpec
 from ...domain.target_modules import Targets, targets
 from .dequantise import is_quantised
 from .language_modules import expert_parameters, linear_modules, other_modules
+from .lean_model import make_lean
 from .load_errors import explained
 from .lora_init import as_plain_lora, loftq, orthogonal
 
@@ -91,6 +93,7 @@ def fresh(
         elif lora.init == "loftq":
             loftq(tuned, original())
     in_float32(tuned)
+    make_lean(tuned)
     moved = lora.init == "pissa"
     return Tuned(tuned, _copied(tuned) if moved else {}, moved)
 
@@ -106,6 +109,7 @@ def saved(base: PreTrainedModel, weights: Path, *, trainable: bool) -> Tuned:
         if in_float32(tuned):
             # They were rounded to what the base's have before they could be told to be float32.
             set_peft_model_state_dict(tuned, load_file(weights / "adapter_model.safetensors"))
+    make_lean(tuned)
     return Tuned(tuned, _copied(tuned) if trainable else {})
 
 
@@ -143,9 +147,17 @@ def _in(dtype: torch.dtype) -> Callable[[Any], Any]:
 def save_lora(tuned: Tuned, folder: Path) -> None:
     """Weights and configuration in the PEFT layout; what PiSSA moved becomes part of the weights again."""
     # "auto" would ask the hub whether the vocabulary was resized; cesello never resizes it.
-    tuned.model.save_pretrained(str(folder), save_embedding_layers=False)
+    tuned.model.save_pretrained(str(folder), save_embedding_layers=False, state_dict=_gathered(tuned.model))
     if tuned.moved:
         _give_back(tuned.start, folder)
+
+
+def _gathered(model: Any) -> dict[str, torch.Tensor] | None:
+    """Weights that are spread over several processes, brought together by all of them; None: none is."""
+    if not any(isinstance(weight, DTensor) for weight in model.parameters()):
+        return None
+    weights = trained_weights(model).items()
+    return {name: w.full_tensor() if isinstance(w, DTensor) else w for name, w in weights}
 
 
 def _give_back(moved: Mapping[str, torch.Tensor], folder: Path) -> None:
