@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .application.generate import Generate, GenerateRequest
     from .domain.errors import CeselloError
     from .domain.run import RunManifest
+    from .entrypoints.algorithms import Scores, SftModule
     from .entrypoints.api import ask_model, load_recipe, train
     from .entrypoints.container import Container, make_container
     from .entrypoints.requests import finetune_request, recipe_container
@@ -42,6 +43,8 @@ _HOMES = {
     "GenerateRequest": "application.generate",
     "LoadedRecipe": "entrypoints.settings",
     "RunManifest": "domain.run",
+    "Scores": "entrypoints.algorithms",
+    "SftModule": "entrypoints.algorithms",
     "ask_model": "entrypoints.api",
     "finetune_request": "entrypoints.requests",
     "load_recipe": "entrypoints.api",
@@ -59,6 +62,8 @@ __all__ = [
     "GenerateRequest",
     "LoadedRecipe",
     "RunManifest",
+    "Scores",
+    "SftModule",
     "ask_model",
     "finetune_request",
     "load_recipe",

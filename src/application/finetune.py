@@ -1,29 +1,36 @@
-"""Fine-tune a model on mixed sources: prepare, evaluate, train, evaluate again, save."""
+"""Fine-tune a model on mixed sources: prepare, evaluate, train, evaluate again, save; or go on with that."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
+from ..domain.checkpoint import Checkpoint, CheckpointPlan
 from ..domain.errors import CeselloError, Interrupted
 from ..domain.evaluation import EvaluationSpec
-from ..domain.footprint import Evaluating, Footprint, ForwardPass, RowSize
+from ..domain.footprint import Evaluating, ForwardPass, RowSize
 from ..domain.model_card import model_card
 from ..domain.model_spec import LoraSpec
+from ..domain.ports.logs import LoggedRun, MetricsLog
 from ..domain.ports.model import ModelProvider, Policy
 from ..domain.ports.reward import RewardModel
 from ..domain.ports.run import Clock, Observer, RunFolder, RunStore, Stop
 from ..domain.ports.training import PolicyOptimizer
-from ..domain.run import RunManifest, RunStatus
-from ..domain.schedule import StepReport, TrainingOutcome, TrainingPlan
+from ..domain.run import Evaluation, RunManifest, RunStatus
+from ..domain.schedule import TrainingOutcome, TrainingPlan
 from .check_memory import CheckMemory, MemoryCheck, MemoryRequest
 from .evaluate import Evaluate
 from .load_policy import load_policy
 from .mix_sources import MixedData, realised
+from .open_run import Opened, OpenRun, RunChoice
 from .prepare_data import DataRequest, PrepareData, PreparedData
+from .same_training import identity_of_training
+from .training_progress import Progress
+from .watch_training import WatchTraining, evaluation_figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +39,14 @@ class FinetuneRequest:
 
     Attributes:
         recipe: the resolved recipe's text, kept with the run.
+        settings: those of its values that decide the steps, by dotted key.
         data: the model's name, the sources, and the plan.
         versions: of the libraries at work; ``machine`` in words.
         quantizer: its name.
         checks_memory: refuse what does not fit the memory before it is loaded.
+        checkpoints: when the training is saved on its way.
+        choice: which run it is, and whether it is a new one.
+        processes: that share the work, of which this is one.
     """
 
     name: str
@@ -48,6 +59,10 @@ class FinetuneRequest:
     machine: str = ""
     quantizer: str = "none"
     checks_memory: bool = True
+    settings: Mapping[str, str] = field(default_factory=dict)
+    checkpoints: CheckpointPlan = field(default_factory=CheckpointPlan)
+    choice: RunChoice = field(default_factory=RunChoice)
+    processes: int = 1
 
 
 _SMALLEST = ForwardPass((RowSize(2, 1),))
@@ -83,6 +98,7 @@ class Finetune:
         prepare: makes the data ready.
         check_memory: tells what the training takes before anything is loaded.
         rewards: what grades answers, by name.
+        logs: where the figures go besides the run's own files.
     """
 
     def __init__(
@@ -93,6 +109,7 @@ class Finetune:
         optimizer: PolicyOptimizer,
         rewards: Mapping[str, RewardModel],
         runs: RunStore,
+        logs: MetricsLog,
         observer: Observer,
         stop: Stop,
         clock: Clock,
@@ -101,7 +118,8 @@ class Finetune:
         self._prepare = prepare
         self._check_memory = check_memory
         self._optimizer = optimizer
-        self._runs = runs
+        self._open = OpenRun(runs, observer, clock)
+        self._logs = logs
         self._observer = observer
         self._stop = stop
         self._clock = clock
@@ -115,8 +133,9 @@ class Finetune:
 
         Raises:
             DataError, ModelError: before anything is written. RetryableError, StorageError: the run is marked
-                failed. Interrupted: the run is marked so and keeps the weights of the steps done.
+                failed. Interrupted: the run is marked so, and can be gone on with where it was stopped.
         """
+        self._open.check(request.name, request.choice)
         load = cache(lambda: load_policy(self._provider, self._observer, request.data, request.lora))
         replays = any(source.replay for source in request.data.sources)
         if replays:
@@ -125,15 +144,14 @@ class Finetune:
         memory = self._memory(request, self._passes(request, data.mixed), loaded=replays)
         policy = load()
         self._stop.check()
-        run = self._runs.create(request.name, request.recipe)
+        data = data.with_plan(replace(data.mixed.plan, tight_memory=bool(memory and memory.tight)))
+        now = self._manifest(request, policy, data.mixed, memory)
+        opened = self._open(request.recipe, request.choice, now)
         try:
-            data = data.with_plan(replace(data.mixed.plan, tight_memory=bool(memory and memory.tight)))
-            footprint = memory.footprint if memory else None
-            manifest = self._started(run, request, policy, data.mixed, footprint)
-            with self._recorded(run, manifest) as record:
-                return self._tune(run, record, policy, data, request)
+            with self._recorded(opened) as record:
+                return self._tune(opened, record, policy, data, request)
         finally:
-            run.close()
+            opened.run.close()
 
     def _memory(
         self, request: FinetuneRequest, passes: Sequence[ForwardPass], *, loaded: bool = False
@@ -158,16 +176,12 @@ class Finetune:
         heaviest = forward_pass(mixed.batches.largest(mixed.plan.padded, label=label), mixed.plan)
         return list(dict.fromkeys([longest, heaviest]))
 
-    def _started(
-        self,
-        run: RunFolder,
-        request: FinetuneRequest,
-        policy: Policy,
-        mixed: MixedData,
-        footprint: Footprint | None,
+    def _manifest(
+        self, request: FinetuneRequest, policy: Policy, mixed: MixedData, memory: MemoryCheck | None
     ) -> RunManifest:
-        manifest = RunManifest(
-            id=run.id,
+        """All that is known of a run before it has a folder."""
+        return RunManifest(
+            id="",
             name=request.name,
             algorithm=request.algorithm,
             status=RunStatus.RUNNING,
@@ -178,75 +192,140 @@ class Finetune:
             machine=request.machine,
             planned_steps=mixed.plan.max_steps,
             model=policy.facts,
-            footprint=footprint,
+            footprint=memory.footprint if memory else None,
             data=mixed.manifest,
+            identity=identity_of_training(
+                request.settings, request.versions, policy, mixed.manifest, request.processes
+            ),
         )
-        run.write_manifest(manifest)
-        return manifest
 
     def _tune(
-        self,
-        run: RunFolder,
-        record: _Record,
-        policy: Policy,
-        data: PreparedData,
-        request: FinetuneRequest,
+        self, opened: Opened, record: _Record, policy: Policy, data: PreparedData, request: FinetuneRequest
     ) -> RunManifest:
-        mixed = data.mixed
-        before = self._evaluate(policy, data.sources, request.evaluation, "before")
-        run.write_samples("before", before.samples)
-        record.update(before=replace(before, samples=()))
-        outcome = self._train(run, policy, mixed)
-        record.update(
-            steps=outcome.steps,
-            seconds=outcome.seconds,
-            final_loss=outcome.final_loss,
-            data=realised(mixed, outcome.steps, outcome.stopped_by),
-        )
-        stopped_by = outcome.stopped_by
+        run, mixed, progress = opened.run, data.mixed, opened.progress
+        # Weights in float32 with two moments each.
+        run.checkpoints.check_room(3 * 4 * policy.facts.trainable_parameters, request.checkpoints)
+
+        def evaluate(when: str) -> Evaluation:
+            evaluation = self._evaluate(policy, data.sources, request.evaluation, when)
+            run.write_samples(when, evaluation.samples)
+            return replace(evaluation, samples=())
+
+        watch = WatchTraining(
+            run, self._logs, self._observer, mixed.batches, mixed.plan, request.evaluation,
+            request.checkpoints, record.manifest.identity, progress, evaluate,
+            opened.checkpoint,
+        )  # fmt: skip
+        self._optimizer.prepare(policy, mixed.plan)
+        if progress.before is None:
+            progress.before = evaluate("before")
+            watch.write_evaluation(0, "before", progress.before)
+            self._logs.log(0, evaluation_figures(progress.before, "eval"))
+        record.update(before=progress.before)
+        stopped_by = self._train(watch, policy, mixed, opened.checkpoint)
+        self._record_training(record, progress, mixed, watch, stopped_by)
         try:
             if stopped_by is None:
-                after = self._evaluate(policy, data.sources, request.evaluation, "after")
-                run.write_samples("after", after.samples)
-                record.update(after=replace(after, samples=()))
+                if request.checkpoints.ends_with_best and (best := run.checkpoints.best()):
+                    self._optimizer.load_weights(policy, best)
+                    record.update(best_step=best.state.step)
+                after = evaluate("after")
+                watch.write_evaluation(progress.step, "after", after)
+                record.update(after=after)
         except Interrupted as end:
             stopped_by = end.signal_number
         finally:
             self._save(run, record, policy)
         if stopped_by is not None:
-            raise Interrupted(
-                stopped_by,
-                f"stopped after step {outcome.steps} of {mixed.plan.max_steps}; weights: {run.path}/lora",
-                fix="start the run again to have all its steps and figures",
-            )
+            steps = f"step {progress.step} of {mixed.plan.max_steps}"
+            raise Interrupted(stopped_by, f"stopped after {steps}; weights: {run.path}/lora")
+        if record.manifest.after is not None:
+            # Last of all: a run that is gone on with from here would tell it again.
+            self._logs.log(progress.step, evaluation_figures(record.manifest.after, "final"))
         return record.finish(RunStatus.COMPLETED, self._clock.now())
 
-    def _train(self, run: RunFolder, policy: Policy, mixed: MixedData) -> TrainingOutcome:
-        self._observer.phase("training", mixed.plan.max_steps)
+    def _train(
+        self, watch: WatchTraining, policy: Policy, mixed: MixedData, start: Checkpoint | None
+    ) -> int | None:
+        """All steps that are left, with a checkpoint of the last one; the signal that ended them early."""
+        self._observer.phase("training", mixed.plan.max_steps, watch.progress.step)
+        outcome = TrainingOutcome(watch.progress.step)
+        if start is not None:
+            self._optimizer.load_weights(policy, start)
+        try:
+            watch.catch_up()
+        except Interrupted as end:
+            return end.signal_number
+        if not watch.settled and outcome.steps < mixed.plan.max_steps:
+            outcome = self._optimizer.optimize(
+                policy, mixed.batches, mixed.plan, on_step=watch, stop=self._stop, start=start
+            )
+        watch.save()
+        return watch.interrupted or outcome.stopped_by
 
-        def on_step(report: StepReport) -> None:
-            run.append_metrics(step_metrics(report))
-            self._observer.step(report)
-
-        return self._optimizer.optimize(policy, mixed.batches, mixed.plan, on_step=on_step, stop=self._stop)
+    def _record_training(
+        self,
+        record: _Record,
+        progress: Progress,
+        mixed: MixedData,
+        watch: WatchTraining,
+        stopped_by: int | None,
+    ) -> None:
+        record.update(
+            steps=progress.step,
+            seconds=progress.seconds,
+            final_loss=progress.final_loss,
+            skipped=progress.skipped,
+            splits=progress.splits,
+            data=realised(mixed, progress.step, stopped_by),
+            ended_by=_ended_by(watch, mixed.plan, stopped_by),
+        )
 
     def _save(self, run: RunFolder, record: _Record, policy: Policy) -> None:
         self._observer.phase("saving")
         record.update(weights=run.save_weights(policy.save, model_card(record.manifest)))
 
     @contextmanager
-    def _recorded(self, run: RunFolder, manifest: RunManifest) -> Iterator[_Record]:
-        """Whatever ends the run, its manifest says so."""
-        record = _Record(run, manifest)
+    def _recorded(self, opened: Opened) -> Iterator[_Record]:
+        """Whatever ends the run, its manifest says so, and so do the logs."""
+        record = _Record(opened.run, opened.manifest)
+        # What was logged before a first checkpoint is logged anew, that of step 0 too.
+        again = opened.reopened and opened.checkpoint is None
+        self._logs.begin(_logged(opened), -1 if again else opened.progress.step)
         try:
             yield record
         except Interrupted as end:
             record.finish(RunStatus.INTERRUPTED, self._clock.now(), end.what)
+            end.fix = f"`cesello train RECIPE --resume --run {opened.run.id}` goes on from there"
             raise
         except BaseException as end:
             reason = str(end) if isinstance(end, CeselloError) else f"{type(end).__name__}: {end}"
             record.fail(self._clock.now(), reason)
             raise
+        finally:
+            self._logs.end(record.manifest.status.value)
+
+
+def _ended_by(watch: WatchTraining, plan: TrainingPlan, stopped_by: int | None) -> str | None:
+    """Why a training has ended before its last step, but for a signal."""
+    if stopped_by is not None or watch.progress.step >= plan.max_steps:
+        return None
+    return "early stopping" if watch.settled else "a callback"
+
+
+def _logged(opened: Opened) -> LoggedRun:
+    settings = {
+        name.removeprefix("recipe "): json.loads(value)
+        for name, value in opened.manifest.identity.items()
+        if name.startswith("recipe ")
+    }
+    return LoggedRun(
+        id=opened.run.id,
+        name=opened.manifest.name,
+        folder=opened.run.path,
+        settings=settings,
+        resumed=opened.reopened,
+    )
 
 
 class _Record:
@@ -270,11 +349,3 @@ class _Record:
             self.finish(RunStatus.FAILED, finished, reason)
         except CeselloError:
             return
-
-
-def step_metrics(report: StepReport) -> dict[str, float]:
-    """A line of ``metrics.jsonl``."""
-    return asdict(report) | {
-        "perplexity": report.perplexity,
-        "tokens_per_second": report.tokens_per_second,
-    }

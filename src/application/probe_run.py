@@ -7,7 +7,7 @@ from functools import cache
 
 from ..domain.ports.model import ModelProvider
 from ..domain.ports.run import Observer, Stop
-from ..domain.ports.training import PolicyOptimizer
+from ..domain.ports.training import PolicyOptimizer, TrainingState
 from ..domain.schedule import StepReport
 from .finetune import FinetuneRequest
 from .load_policy import load_policy
@@ -64,9 +64,10 @@ class ProbeRun:
         self._observer.phase("probing", count)
         reports: list[StepReport] = []
 
-        def on_step(report: StepReport) -> None:
+        def on_step(report: StepReport, state: TrainingState) -> bool:
             reports.append(report)
             self._observer.step(report)
+            return True
 
         plan = replace(mixed.plan, max_steps=count, warmup_steps=0)
         self._optimizer.optimize(policy, mixed.batches[:count], plan, on_step=on_step, stop=self._stop)

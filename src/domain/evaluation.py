@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf, isnan
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class EvaluationSpec:
         rows: held-out rows a source, at most; None takes all.
         samples: answers kept to be read, a source.
         max_new_tokens: of every answer.
+        every_steps: how often it is evaluated while it is trained; None: before and after only.
+        patience: the training ends after so many evaluations without an improvement of at least
+            ``least_improvement`` in the held-out loss; None: never for that.
     """
 
     rows: int | None = None
@@ -29,3 +34,18 @@ class EvaluationSpec:
     samples: int = 3
     max_new_tokens: int = 96
     graded: tuple[GradedSpec, ...] = ()
+    every_steps: int | None = None
+    patience: int | None = None
+    least_improvement: float = 0.0
+
+    def is_due(self, step: int) -> bool:
+        """Whether to evaluate after that step."""
+        return self.every_steps is not None and step > 0 and step % self.every_steps == 0
+
+    def has_settled(self, losses: Sequence[float]) -> bool:
+        """Whether the last ``patience`` of these held-out losses brought nothing over those before them."""
+        if self.patience is None or len(losses) <= self.patience:
+            return False
+        known = [inf if isnan(loss) else loss for loss in losses]
+        before, since = known[: -self.patience], known[-self.patience :]
+        return min(since) > min(before) - self.least_improvement or min(since) >= min(before)

@@ -15,6 +15,7 @@ class ModelSpec:
         attention: the attention implementation, in transformers' words; ``auto`` takes FlashAttention where
             it is installed and can be used, else ``sdpa``.
         upcast: norms, embeddings and head of a quantised model in float32, as QLoRA was first trained.
+        kernels: ``liger`` takes Liger's for norms and rotations, on a GPU.
         device_map: ``auto`` spreads the layers over all GPUs and, where they do not suffice, the CPU.
     """
 
@@ -25,6 +26,7 @@ class ModelSpec:
     device: str = "auto"
     device_map: str | None = None
     upcast: bool = False
+    kernels: str = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, exp, pi
+from math import cos, exp, isfinite, pi
 from typing import TypeAlias
 
 from .tokens import TokenRow
@@ -28,6 +29,10 @@ class TrainingPlan:
         gradient_clip: largest norm of the gradient.
         padded: rows of a forward pass are padded to one width instead of laid end to end.
         tight_memory: a CPU's allocator is to give back at once what is not in use.
+        optimizer: one of ``OPTIMIZERS``.
+        skips_nonfinite: a step whose loss or gradient is not finite is left out instead of ending it all.
+        deterministic: on a GPU too, the same steps give the same bits; slower.
+        strategy: how several processes share the work: auto, ddp or fsdp.
     """
 
     max_steps: int
@@ -42,11 +47,36 @@ class TrainingPlan:
     activation_offload: bool = False
     padded: bool = False
     tight_memory: bool = False
+    optimizer: str = "adamw"
+    skips_nonfinite: bool = False
+    deterministic: bool = False
+    strategy: str = "auto"
     seed: int = 0
 
     @property
     def rows_per_step(self) -> int:
         return self.batch_size * self.accumulate
+
+
+OPTIMIZERS = ("adamw", "adamw_8bit", "paged_adamw", "paged_adamw_8bit")
+"""AdamW (Loshchilov and Hutter, arXiv 1711.05101); with moments of 8 bits (Dettmers et al.,
+arXiv 2110.02861); with moments that wait in the host's memory where the GPU's is short (arXiv 2305.14314)."""
+
+SKIPS_IN_A_ROW = 3
+"""So many steps may be left out one after the other before the training ends."""
+
+SPLITS = 3
+"""So often are forward passes halved when the memory does not suffice."""
+
+
+def stream_seed(seed: int, *parts: object) -> int:
+    """A seed of 63 bits for one use of one step: draws depend on nothing that was drawn before.
+
+    Args:
+        parts: step, forward pass, and what it is for.
+    """
+    text = "/".join(map(str, (seed, *parts)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def cosine_factor(step: int, total: int, final: float) -> float:
@@ -59,9 +89,15 @@ class StepReport:
     """What one optimizer step did.
 
     Attributes:
+        step: from 1.
         loss: mean cross-entropy over the step's trained tokens, in nats.
         gradient_norm: before clipping.
-        tokens_per_second: all tokens of the step over its wall time.
+        right: trained tokens to which the model gave the highest probability; None where nobody counted.
+        seconds: wall time of the step; ``elapsed`` with what came between it and the last one.
+        splits: how often the forward passes were halved so far, for want of memory.
+        memory: bytes that the device holds at most so far.
+        roofline: the share of what the device could do at most: tokens per second times four operations per
+            weight and token, over its measured peak in matrix products.
     """
 
     step: int
@@ -71,10 +107,24 @@ class StepReport:
     tokens: int
     trained_tokens: int
     seconds: float
+    right: int | None = None
+    elapsed: float = 0.0
+    splits: int = 0
+    memory: int | None = None
+    roofline: float | None = None
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the weights were left as they were, since loss or gradient are not finite."""
+        return not (isfinite(self.loss) and isfinite(self.gradient_norm))
 
     @property
     def perplexity(self) -> float:
         return perplexity(self.loss)
+
+    @property
+    def token_accuracy(self) -> float | None:
+        return None if self.right is None else self.right / max(self.trained_tokens, 1)
 
     @property
     def tokens_per_second(self) -> float:
@@ -88,10 +138,12 @@ def perplexity(loss: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class TrainingOutcome:
-    """What a training came to: steps done, and the signal that ended it early, if one did."""
+    """What a training came to.
+
+    Attributes:
+        steps: that were done, those of before a resume included.
+        stopped_by: the signal that ended it early, if one did.
+    """
 
     steps: int
-    seconds: float
-    tokens: int
-    final_loss: float | None
     stopped_by: int | None = None

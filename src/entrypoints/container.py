@@ -33,6 +33,9 @@ from .kit_wiring import build_model_files
 
 DEFAULTS: Mapping[str, Any] = {
     "algorithm": "sft",
+    "algorithm_arguments": {},
+    "training": {"callbacks": ()},
+    "loggers": (),
     "output": "runs",
     "root": ".",
     "quantizer": {"name": "none", "double_quant": True, "compute_dtype": "auto", "storage": "uint8"},
@@ -53,6 +56,10 @@ class Container(containers.DeclarativeContainer):
 
     config = providers.Configuration()
 
+    observer = providers.Singleton(wiring.SilentObserver)
+    stop = providers.Singleton(wiring.NeverStop)
+    clock = providers.Singleton(wiring.SystemClock)
+
     home = providers.Callable(home)
     model_files = providers.Singleton(build_model_files, home)
     _four_bits = (config.quantizer.double_quant, config.quantizer.compute_dtype, config.quantizer.storage)
@@ -65,13 +72,19 @@ class Container(containers.DeclarativeContainer):
         int8=providers.Singleton(wiring.int8_quantizer),
         torchao_int8=providers.Singleton(wiring.torchao_int8_quantizer),
     )
-    model_provider = providers.Singleton(wiring.hf_provider, quantizer, model_files)
+    model_provider = providers.Singleton(wiring.hf_provider, quantizer, model_files, stop)
     memory_predictor = providers.Singleton(wiring.meta_predictor, quantizer, _nf4, model_files)
     devices = providers.Singleton(wiring.torch_devices)
     sources = providers.Factory(wiring.dataset_sources, config.data.sources, config.root, home)
     example_store = providers.Singleton(wiring.disk_example_store, home)
     near_copies = providers.Singleton(wiring.minhash_copies)
-    policy_optimizer = providers.Selector(config.algorithm, sft=providers.Singleton(wiring.lightning_sft))
+    policy_optimizer = providers.Singleton(
+        wiring.lightning_optimizer,
+        config.algorithm,
+        config.algorithm_arguments,
+        config.training.callbacks,
+        config.root,
+    )
     rewards = providers.Dict(function_calling=providers.Singleton(wiring.function_calling_reward))
     run_store = providers.Singleton(wiring.folder_run_store, config.output)
 
@@ -84,9 +97,7 @@ class Container(containers.DeclarativeContainer):
         numpy=providers.Singleton(wiring.numpy_store),
     )
 
-    observer = providers.Singleton(wiring.SilentObserver)
-    stop = providers.Singleton(wiring.NeverStop)
-    clock = providers.Singleton(wiring.SystemClock)
+    metrics_log = providers.Factory(wiring.metrics_log, config.loggers, observer)
 
     prepare_source = providers.Factory(PrepareSource, example_store, observer, stop)
     drop_copies = providers.Factory(DropCopies, near_copies, observer, stop)
@@ -109,6 +120,7 @@ class Container(containers.DeclarativeContainer):
         policy_optimizer,
         rewards,
         run_store,
+        metrics_log,
         observer,
         stop,
         clock,

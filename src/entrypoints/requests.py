@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import platform
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib import metadata
+from typing import Any
 
 from ..application.drop_copies import Copies, CopyRules
 from ..application.finetune import FinetuneRequest
 from ..application.generate import GenerateRequest
+from ..application.open_run import RunChoice
 from ..application.prepare_data import DataRequest
 from ..application.prepare_source import RowRules
 from ..domain.batching import Batching, BatchSpec
+from ..domain.checkpoint import CheckpointPlan
 from ..domain.evaluation import EvaluationSpec, GradedSpec
 from ..domain.generation import Sampling
 from ..domain.mixture import MixtureSpec, StopRule
@@ -26,7 +32,8 @@ from ..domain.source import Replay, SourceSpec
 from .container import Container, make_container
 from .settings import LoadedRecipe
 from .settings.data_settings import ReplaySource, Source
-from .settings.recipe import Recipe, is_local
+from .settings.recipe import ALGORITHMS, Recipe, is_local
+from .workers import processes
 
 LIBRARIES = (
     "cesello",
@@ -37,15 +44,23 @@ LIBRARIES = (
     "lightning",
     "datasets",
     "tokenizers",
+    "torchao",
 )
 
 
 def recipe_container(loaded: LoadedRecipe) -> Container:
     """A container that follows the recipe."""
+    if loaded.recipe.training.deterministic:
+        # cuBLAS reads it when it is first used, long before the first step (its manual, on reproducibility).
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return make_container(loaded.recipe.model_dump() | {"root": str(loaded.root)})
 
 
-def finetune_request(loaded: LoadedRecipe) -> FinetuneRequest:
+NOT_THE_STEPS = ("name", "output", "root", "checkpoint", "loggers", "memory")
+"""Parts of a recipe that no step depends on: a run can be gone on with when they have changed."""
+
+
+def finetune_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> FinetuneRequest:
     """What ``Finetune`` is asked by a recipe."""
     recipe = loaded.recipe
     return FinetuneRequest(
@@ -58,7 +73,52 @@ def finetune_request(loaded: LoadedRecipe) -> FinetuneRequest:
         algorithm=recipe.algorithm,
         versions=library_versions(),
         machine=f"{platform.system()} {platform.machine()}",
+        settings=settings_of_steps(recipe) | own_code_prints(loaded),
+        processes=processes(),
+        checkpoints=_checkpoint_plan(recipe),
+        choice=choice or RunChoice(),
     )
+
+
+def settings_of_steps(recipe: Recipe) -> dict[str, str]:
+    """The values that a training's steps depend on, as JSON, by dotted key."""
+    kept = {key: value for key, value in recipe.model_dump(mode="json").items() if key not in NOT_THE_STEPS}
+    del kept["training"]["strategy"]  # how many processes share the work is no matter of the work
+    return dict(_flat(kept, ""))
+
+
+def own_code_prints(loaded: LoadedRecipe) -> dict[str, str]:
+    """What stands for the code of somebody's own that is run: a file's sha256, a package's version."""
+    recipe = loaded.recipe
+    named = [recipe.algorithm, *(one.code for one in recipe.training.callbacks)]
+    return {f"own code {name}": _print_of(name, loaded) for name in named if name != "sft"}
+
+
+def _print_of(name: str, loaded: LoadedRecipe) -> str:
+    module, colon, _ = name.partition(":")
+    if not colon:
+        offered = metadata.entry_points(group=ALGORITHMS)[name].dist
+        return f"{offered.name} {offered.version}" if offered else name
+    path = loaded.root.joinpath(*module.split("."))
+    files = (path / "__init__.py", path.with_name(f"{path.name}.py"))
+    found = next((file for file in files if file.is_file()), None)
+    return hashlib.sha256(found.read_bytes()).hexdigest() if found else "nothing"
+
+
+def _flat(values: Any, above: str) -> Iterator[tuple[str, str]]:
+    if isinstance(values, dict) and values:
+        for key, value in values.items():
+            yield from _flat(value, f"{above}.{key}" if above else str(key))
+    elif isinstance(values, list) and values and isinstance(values[0], dict):
+        for index, value in enumerate(values):
+            yield from _flat(value, f"{above}[{index}]")
+    else:
+        yield above, json.dumps(values, ensure_ascii=False)
+
+
+def _checkpoint_plan(recipe: Recipe) -> CheckpointPlan:
+    values = recipe.checkpoint.model_dump(exclude={"final"})
+    return CheckpointPlan(**values, ends_with_best=recipe.checkpoint.final == "best")
 
 
 def data_request(loaded: LoadedRecipe) -> DataRequest:
@@ -119,6 +179,7 @@ def model_spec(loaded: LoadedRecipe) -> ModelSpec:
         loaded.recipe.training.device,
         model.device_map,
         loaded.recipe.quantizer.upcast,
+        model.kernels,
     )
 
 
@@ -158,9 +219,16 @@ def _source_spec(source: Source) -> SourceSpec:
 
 
 def _training_plan(recipe: Recipe) -> TrainingPlan:
-    values = recipe.training.model_dump(exclude={"max_steps", "device", "batching", "window"})
-    padded = recipe.training.batching == "grouped"
-    return TrainingPlan(recipe.training.max_steps or 0, seed=recipe.seed, padded=padded, **values)
+    values = recipe.training.model_dump(
+        exclude={"max_steps", "device", "batching", "window", "on_nonfinite", "callbacks"}
+    )
+    return TrainingPlan(
+        recipe.training.max_steps or 0,
+        seed=recipe.seed,
+        padded=recipe.training.batching == "grouped",
+        skips_nonfinite=recipe.training.on_nonfinite == "skip",
+        **values,
+    )
 
 
 def _evaluation_spec(recipe: Recipe) -> EvaluationSpec:
@@ -171,4 +239,7 @@ def _evaluation_spec(recipe: Recipe) -> EvaluationSpec:
         samples=settings.samples,
         max_new_tokens=settings.max_new_tokens,
         graded=tuple(GradedSpec(one.source, one.reward, one.rows) for one in settings.generate),
+        every_steps=settings.every_steps,
+        patience=settings.patience,
+        least_improvement=settings.least_improvement,
     )

@@ -11,15 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..domain.errors import CeselloError, UsageError
 from ..domain.ports.data import DatasetSource, ExampleStore, NearCopies
 from ..domain.ports.export import ExportFolders, GgufExporter, ModelExporter, ParityProbe
 from ..domain.ports.hub import ModelFiles
+from ..domain.ports.logs import MetricsLog
 from ..domain.ports.memory import Chunker, Embedder, Reranker, VectorStore
 from ..domain.ports.model import Devices, MemoryPredictor, ModelProvider, Quantizer
 from ..domain.ports.reward import RewardModel
-from ..domain.ports.run import RunStore
+from ..domain.ports.run import Observer, RunStore, Stop
 from ..domain.ports.training import PolicyOptimizer
 from ..domain.schedule import StepReport
+from .workers import is_follower
 
 
 def no_quantizer() -> Quantizer:
@@ -50,11 +53,11 @@ def torchao_int8_quantizer() -> Quantizer:
     return TorchaoInt8Quantizer()
 
 
-def hf_provider(quantizer: Quantizer, files: ModelFiles) -> ModelProvider:
+def hf_provider(quantizer: Quantizer, files: ModelFiles, stop: Stop) -> ModelProvider:
     """Models of transformers and PEFT."""
     from ..adapters.model.hf_provider import HfModelProvider
 
-    return HfModelProvider(quantizer, files)
+    return HfModelProvider(quantizer, files, stop)
 
 
 def meta_predictor(quantizer: Quantizer, nf4: Quantizer, files: ModelFiles) -> MemoryPredictor:
@@ -78,11 +81,64 @@ def torch_devices() -> Devices:
     return TorchDevices()
 
 
-def lightning_sft() -> PolicyOptimizer:
-    """Supervised fine-tuning."""
-    from ..adapters.training.lightning_sft import LightningSft
+def lightning_optimizer(
+    algorithm: str, arguments: Mapping[str, Any], callbacks: Sequence[Mapping[str, Any]], root: str | Path
+) -> PolicyOptimizer:
+    """Supervised fine-tuning, or a class of somebody's own that derives from its module."""
+    from functools import partial
+    from inspect import signature
 
-    return LightningSft()
+    from ..adapters.training.lightning_sft import LightningSft, SftModule
+    from ..adapters.training.own_code import check_algorithm, check_callback
+
+    watching = [
+        check_callback(own_code(one["code"], root, "training.callbacks"), one["code"], one["arguments"])
+        for one in callbacks
+    ]
+    if algorithm == "sft":
+        return LightningSft(SftModule, watching)
+    module = check_algorithm(own_code(algorithm, root, "algorithm"), algorithm)
+    try:
+        signature(module).bind(*[None] * 6, **arguments)  # what SftModule is made with
+    except TypeError as cause:
+        fix = "correct algorithm_arguments, or what its __init__ takes"
+        what = f'"{algorithm}" is not made with such arguments'
+        raise UsageError("C055", what, where="algorithm_arguments", got=str(cause), fix=fix) from cause
+    return LightningSft(partial(module, **arguments), watching)
+
+
+def leave_workers() -> None:
+    """The end of a training that several processes shared."""
+    from ..adapters.training import workers
+
+    workers.leave()
+
+
+def own_code(name: str, root: str | Path, asked_by: str) -> object:
+    """What ``module:name`` is under the root, or what an installed package offers under that name."""
+    from importlib import metadata
+
+    from ..adapters.data.root_modules import function_under
+
+    module, colon, inside = name.partition(":")
+    try:
+        if colon:
+            return function_under(Path(root), module, inside, asked_by)
+        return metadata.entry_points(group="cesello.algorithms")[name].load()
+    except CeselloError:
+        raise
+    except Exception as cause:
+        reason = f"{type(cause).__name__}: {cause}"
+        fix = "correct its code; the traceback is shown with --debug"
+        raise UsageError("C054", f'"{name}" cannot be loaded', where=asked_by, got=reason, fix=fix) from cause
+
+
+def metrics_log(loggers: Sequence[str], observer: Observer) -> MetricsLog:
+    """metrics.csv, and the loggers of these names."""
+    from ..adapters.logs.named_logs import check_logs, named_logs
+
+    check_logs(loggers)
+    return named_logs(() if is_follower() else ("csv", *loggers), observer.note)
 
 
 def function_calling_reward() -> RewardModel:
@@ -95,8 +151,9 @@ def function_calling_reward() -> RewardModel:
 def folder_run_store(folder: str) -> RunStore:
     """Runs as folders."""
     from ..adapters.run.folder_run_store import FolderRunStore
+    from ..adapters.run.followed_runs import FollowedRuns
 
-    return FolderRunStore(Path(folder))
+    return FollowedRuns(Path(folder)) if is_follower() else FolderRunStore(Path(folder))
 
 
 def hub_source(source: Mapping[str, Any]) -> DatasetSource:
@@ -258,6 +315,10 @@ class NeverStop:
     """For callers that stop by other means than signals."""
 
     requested: int | None = None
+    heard: int | None = None
+
+    def agree(self, number: int | None) -> None:
+        """There is none."""
 
     def check(self) -> None:
         """Never raises."""
@@ -266,7 +327,7 @@ class NeverStop:
 class SilentObserver:
     """For callers that do not watch."""
 
-    def phase(self, name: str, total: int | None = None) -> None:
+    def phase(self, name: str, total: int | None = None, done: int = 0) -> None:
         """Says nothing."""
 
     def advance(self, count: int = 1) -> None:

@@ -81,6 +81,12 @@ INSTEAD: dict[str, Instead] = {
         "it needs a finished run and llama.cpp's converter",
         tested_by=f"{_EXPORT}::test_a_gguf_file_is_made_for_ollama",
     ),
+    "cesello train recipes/quickstart.yaml --run mine": Instead(
+        "it takes minutes", run="cesello train recipes/quickstart.yaml --run mine --dry-run"
+    ),
+    "cesello train recipes/quickstart.yaml --run mine --resume": Instead(
+        "it takes minutes", run="cesello train recipes/quickstart.yaml --run mine --resume --dry-run"
+    ),
     "cesello runs show latest": Instead(
         "it needs a finished run", tested_by=f"{_QUICKSTART}::test_runs_are_listed_and_shown"
     ),
@@ -91,6 +97,7 @@ OTHERS = {
     "cd": "the folder is made by a command that is not ours",
     "git": "it needs the repository's address",
     "pip": "test_wheel.py installs what is built",
+    "torchrun": "tests/integration/test_two_processes.py runs it with a tiny model",
     "python3": "the Makefile makes the environment",
 }
 """First words of commands that are not ours to test, and why they are not run."""

@@ -66,6 +66,7 @@ class FakePolicy:
 
     Attributes:
         seed: what its fresh weights came from.
+        weights: what its base model's are known by.
         trained: optimizer steps it has had, ``began`` of them before it was loaded to be trained further.
         asked: every prompt it was given, with whether its LoRA weights were on.
     """
@@ -73,6 +74,7 @@ class FakePolicy:
     facts: PolicyFacts
     seed: int = 0
     trained: int = 0
+    weights: str = "w1"
     began: int = 0
     asked: list[tuple[Conversation, bool]] = field(default_factory=list)
 
@@ -80,6 +82,16 @@ class FakePolicy:
     def loss(self) -> float:
         """Nats per token."""
         return _loss(self.trained)
+
+    @property
+    def identity(self) -> dict[str, str]:
+        return {
+            "base model": self.facts.name,
+            "base weights": self.weights,
+            "tokenizer": "words",
+            "chat template": "fake",
+            "trained weights": ", ".join(self.facts.target_modules),
+        }
 
     def encode(self, conversation: Conversation) -> TokenRow:
         return FakeEncoder().encode([conversation])[0]
@@ -166,7 +178,7 @@ class FakeModelProvider:
     def _policy(self, model: ModelSpec, chosen: tuple[str, ...], seed: int, trained: int) -> FakePolicy:
         _check_here(model)
         facts = replace(FACTS, name=model.name, target_modules=chosen)
-        self.loaded.append(FakePolicy(facts, seed, trained))
+        self.loaded.append(FakePolicy(facts, seed, trained, str(self.weights)))
         return self.loaded[-1]
 
 

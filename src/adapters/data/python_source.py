@@ -49,7 +49,7 @@ class FunctionUnderRoot:
 
     def load(self, source: str) -> Rows:
         module, _, name = self.shown.partition(":")
-        return function_under(self._root, module, name, source)
+        return function_under(self._root, module, name, f'source "{source}"')
 
 
 class OfferedFunction:

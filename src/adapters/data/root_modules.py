@@ -20,14 +20,14 @@ from ...domain.errors import DataError
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
-def function_under(root: Path, module: str, name: str, source: str) -> Callable[..., object]:
+def function_under(root: Path, module: str, name: str, asked_by: str) -> Callable[..., object]:
     """What a module that lies under root, as ``module.py`` or ``module/__init__.py``, calls ``name``.
 
     The module is loaded once, under a name of root's own, so that it takes no installed module's place.
     While it is loaded it can import other files under root.
 
     Args:
-        source: what errors call the source that asks.
+        asked_by: where errors say that it was named, as ``source "mine"``.
 
     Raises:
         DataError: D001 when there is no such file or name, or it is none of the root's own.
@@ -36,22 +36,22 @@ def function_under(root: Path, module: str, name: str, source: str) -> Callable[
     root = root.resolve()
     file = _file_of(root, module)
     if file is None:
-        raise _missing(f'no module "{module}" is under the root', source, f"write {_path_of(module)} there")
+        raise _missing(f'no module "{module}" is under the root', asked_by, f"write {_path_of(module)} there")
     with _importable(root):
         loaded = import_module(f"{_package(root).__name__}.{module}")
     if Path(str(loaded.__file__)).resolve() != file:
-        raise _missing(f'something hides the module "{module}"', source, f"rename {_path_of(module)}")
+        raise _missing(f'something hides the module "{module}"', asked_by, f"rename {_path_of(module)}")
     if name not in vars(loaded):
-        raise _missing(f'"{module}" has no function "{name}"', source, f"define it in {_path_of(module)}")
+        raise _missing(f'"{module}" has no function "{name}"', asked_by, f"define it in {_path_of(module)}")
     found: Callable[..., object] = vars(loaded)[name]
     if callable(found) and not _is_defined_under(root, found):
         what = f'"{module}" only imports its "{name}"'
-        raise _missing(what, source, f"define a function with def in {_path_of(module)}")
+        raise _missing(what, asked_by, f"define a function with def in {_path_of(module)}")
     return found
 
 
-def _missing(what: str, source: str, fix: str) -> DataError:
-    return DataError("D001", what, where=f'source "{source}"', fix=fix)
+def _missing(what: str, asked_by: str, fix: str) -> DataError:
+    return DataError("D001", what, where=asked_by, fix=fix)
 
 
 def _path_of(module: str) -> str:

@@ -8,31 +8,39 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any
+from zlib import crc32
 
 import lightning
 import torch
-from lightning.pytorch.core.optimizer import LightningOptimizer
-from lightning.pytorch.utilities.exceptions import SIGTERMException
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR, LinearLR, SequentialLR
-from torch.utils.data import DataLoader
+from torch.optim.lr_scheduler import LRScheduler
 
-from ...domain.errors import ModelError
+from ...domain.checkpoint import Checkpoint
 from ...domain.ports.model import Policy
 from ...domain.ports.run import Stop
 from ...domain.ports.training import StepListener
 from ...domain.schedule import (
+    MicroBatch,
     StepBatch,
     StepReport,
     TrainingOutcome,
     TrainingPlan,
-    cosine_factor,
+    stream_seed,
 )
 from ..model.hf_policy import HfPolicy
-from ..model.packed_loss import summed_loss
+from ..model.packed_loss import Scores, scores
+from . import workers
 from .cpu_allocator import give_back_at_once
+from .optimizers import make_optimizer, make_schedule
+from .own_failures import explained
+from .pass_splitter import PassSplitter
+from .roofline import device_memory, measured_peak
+from .sharding import is_sharded, shard, whole
+from .steps_left import StepsLeft
+from .trainer import Abandoned, fit
+from .trainer_state import LightningState, load_weights
 
 _LOSS_SCALE = 2.0**12
 """In float16 numbers end at 6e-8, where gradients of single tokens lie. Loss scaling (Micikevicius et al.,
@@ -40,78 +48,117 @@ arXiv 1710.03740) lifts them; a constant power of two changes nothing else and h
 
 
 class SftModule(lightning.LightningModule):
-    """Cross-entropy on the trained tokens; AdamW with linear warmup, then cosine."""
+    """Cross-entropy on the trained tokens; AdamW with linear warmup, then cosine.
 
-    def __init__(self, policy: HfPolicy, plan: TrainingPlan, on_step: StepListener) -> None:
+    Another algorithm derives from this class and overrides ``loss``, or ``training_step`` as a whole; steps
+    are then still saved, resumed, watched and stopped.
+
+    Args:
+        on_step: is told of every step.
+        stop: is asked between forward passes.
+        start: where to go on from.
+        peak: operations per second that the device does at most, where that was measured.
+    """
+
+    def __init__(
+        self,
+        policy: HfPolicy,
+        plan: TrainingPlan,
+        on_step: StepListener,
+        stop: Stop,
+        start: Checkpoint | None = None,
+        peak: float | None = None,
+    ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        if _is_spread(policy.model):
-            # Not as a part of this module, which Lightning moves to one device.
-            self.__dict__["model"] = policy.model
-        else:
-            self.model = policy.model
+        # Not as a part of this module, which Lightning moves to one device, and in the end to the CPU.
+        self.__dict__["model"] = policy.model
+        self.model: Any
+        self.plan = plan
         self._packs = not plan.padded and policy.packs
         self._scale = _LOSS_SCALE if _computes_in_float16(policy.model) else 1.0
-        self._plan = plan
-        self._on_step = on_step
+        self._operations = 4 * policy.facts.parameters
+        self._on_step, self._stop, self._start, self._peak = on_step, stop, start, peak
+        self.splitter = PassSplitter(start)
+        self.steps_done = start.state.step if start else 0
+        self.meeting: Sequence[int] = ()
+        self._step_ended = 0.0
+        self._report: StepReport | None = None
+        self._signals = False
 
     def training_step(self, step_batch: StepBatch, index: int) -> None:
         """One optimizer step.
 
         Args:
             step_batch: micro-batches of rows; one forward and backward pass each.
-            index: of the step, from 0.
+            index: of the step among those of this process, from 0.
         """
         began = time.perf_counter()
-        optimizer, schedule = self.optimizers(), self.lr_schedulers()
-        assert isinstance(optimizer, LightningOptimizer)
-        assert isinstance(schedule, SequentialLR | LambdaLR)
-        # Dropout depends on (seed, step) alone, so that a step can be run again from its number.
-        torch.manual_seed(self._plan.seed * 1_000_003 + index)
+        optimizer, schedule = self._optimizer_and_schedule()
         labels = sum(row.trained_tokens for rows in step_batch for row in rows)
-        loss = torch.zeros((), device=self.device)
-        for rows in step_batch:
-            part = summed_loss(self.model, rows, packed=self._packs) / labels
-            self.manual_backward(part * self._scale)
-            loss += part.detach()
-        self._unscale()
-        norm = torch.nn.utils.clip_grad_norm_(self._trainable(), self._plan.gradient_clip)
-        self._check_finite(loss, norm, index)
-        learning_rate = float(schedule.get_last_lr()[0])
-        optimizer.step()
-        optimizer.zero_grad()
-        schedule.step()
-        tokens = sum(len(row) for rows in step_batch for row in rows)
-        seconds = time.perf_counter() - began
-        self._on_step(
-            StepReport(
-                index + 1,
-                float(loss),
-                learning_rate,
-                float(norm),
-                tokens,
-                labels,
-                seconds,
-            )
+        totals = self.splitter.run(
+            lambda: self._accumulate(step_batch, labels),
+            step_batch,
+            optimizer,
+            alone=not is_sharded(self.model),
         )
+        workers.add_up([totals, *self._gradients()])
+        norm = whole(torch.nn.utils.clip_grad_norm_(self._trainable(), self.plan.gradient_clip))
+        # The only place in a step where the device is waited for: nothing wrong may reach the weights.
+        loss, right, signals, gradient_norm = torch.stack([*totals, norm.to(totals)]).tolist()
+        rate = float(schedule.get_last_lr()[0])
+        if isfinite(loss) and isfinite(gradient_norm):
+            optimizer.step()
+        optimizer.zero_grad()
+        with warnings.catch_warnings():
+            # A first step that was left out looks to torch like a schedule that is advanced too early.
+            warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
+            schedule.step()
+        self.steps_done += 1
+        tokens = sum(len(row) for rows in step_batch for row in rows)
+        now = time.perf_counter()
+        seconds, elapsed = workers.same_for_all(now - began, now - self._step_ended)
+        self._step_ended = now
+        self._signals = bool(signals)
+        self._report = StepReport(
+            self.steps_done, loss, rate, gradient_norm, tokens, labels, seconds, int(right), elapsed,
+            self.splitter.splits, device_memory(self.model.device), self._roofline(tokens / seconds),
+        )  # fmt: skip
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Callbacks have seen the step by now: what is saved of theirs is as new as what is saved of ours."""
+        if self._report is None:
+            return
+        goes_on = self._on_step(self._report, LightningState(self))
+        if self._signals:
+            self._stop.agree(workers.any_of(self._stop.heard))
+        if self._signals or not goes_on:
+            self.trainer.should_stop = True
+
+    def loss(self, rows: MicroBatch) -> Scores:
+        """What a forward pass of rows comes to: a sum over their labels that can be differentiated."""
+        return scores(self.model, rows, packed=self._packs)
+
+    def setup(self, stage: str) -> None:
+        if self.plan.strategy == "fsdp" and workers.count() > 1:
+            shard(self.model)
+
+    def own_state(self) -> Mapping[str, Any]:
+        """What an algorithm of its own must find again when a training is gone on with; plain data."""
+        return {}
+
+    def load_own_state(self, state: Mapping[str, Any]) -> None:
+        """Takes back what ``own_state`` gave."""
 
     def configure_optimizers(self) -> Any:
-        plan = self._plan
-        optimizer = AdamW(self._trainable(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
-        falling = plan.max_steps - plan.warmup_steps
-        cosine = LambdaLR(
-            optimizer,
-            lambda step: cosine_factor(step, falling, plan.final_learning_rate),
-        )
-        if not plan.warmup_steps:
-            return [optimizer], [cosine]
-        # The first step is already a step of the ramp: a learning rate of 0 would waste it.
-        warmup = LinearLR(
-            optimizer,
-            start_factor=1 / (plan.warmup_steps + 1),
-            total_iters=plan.warmup_steps,
-        )
-        return [optimizer], [SequentialLR(optimizer, [warmup, cosine], milestones=[plan.warmup_steps])]
+        optimizer = make_optimizer(self._trainable(), self.plan)
+        return [optimizer], [make_schedule(optimizer, self.plan)]
+
+    def on_train_start(self) -> None:
+        workers.check_alike(self.steps_done, self.plan.seed, *self.meeting)
+        self._step_ended = time.perf_counter()
+        if self._start is not None:
+            LightningState(self).load(self._start)
 
     def transfer_batch_to_device(
         self, batch: StepBatch, device: torch.device, dataloader_idx: int
@@ -119,24 +166,51 @@ class SftModule(lightning.LightningModule):
         """Rows stay plain until they are packed, which puts them where the model is."""
         return batch
 
-    def _unscale(self) -> None:
-        if self._scale != 1.0:
-            for weight in self._trainable():
-                if weight.grad is not None:
-                    weight.grad /= self._scale
+    def _accumulate(self, step_batch: StepBatch, labels: int) -> torch.Tensor:
+        """Forward and backward pass of every micro-batch that is this process's.
+
+        Returns:
+            Mean loss, right tokens, and the signal that asked this process to stop, or 0; shape [3].
+        """
+        totals = torch.zeros(3, dtype=torch.float64, device=self.model.device)
+        passes = self.splitter.passes(step_batch, workers.count())
+        for number, rows, weight in workers.share(passes, evenly=is_sharded(self.model)):
+            if self._stop.requested is not None:
+                raise Abandoned
+            # Dropout depends on (seed, step, pass) alone, so that a step can be run again from its number.
+            torch.manual_seed(stream_seed(self.plan.seed, self.steps_done, number, "dropout"))
+            part = self.loss(rows)
+            mean = part.loss / labels * weight
+            self.manual_backward(mean * self._scale)
+            totals[:2] += torch.stack([mean.detach().double(), part.right.double() * weight])
+        # Others wait for this step: where several share the work it is done, and then all of them stop.
+        totals[2] = self._stop.heard or 0
+        return totals
+
+    def _gradients(self) -> list[torch.Tensor]:
+        """Of every trained weight, with the loss's scale taken out: those that are yet to be added up."""
+        spread = is_sharded(self.model)
+        # Of spread weights torch has taken the mean over the processes, where the sum is wanted.
+        scale = self._scale / (workers.count() if spread else 1)
+        for weight in self._trainable():
+            if weight.grad is None and workers.count() > 1:
+                weight.grad = torch.zeros_like(weight)
+            if weight.grad is not None and scale != 1.0:
+                weight.grad /= scale
+        return [] if spread else [one.grad for one in self._trainable() if one.grad is not None]
 
     def _trainable(self) -> list[torch.nn.Parameter]:
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
-    def _check_finite(self, loss: torch.Tensor, norm: torch.Tensor, index: int) -> None:
-        if not bool(torch.isfinite(loss) & torch.isfinite(norm)):
-            raise ModelError(
-                "M020",
-                "the loss or its gradient is not finite",
-                where=f"step {index + 1}",
-                got=f"loss {float(loss):g}, gradient norm {float(norm):g}",
-                fix="lower training.learning_rate, or set model.dtype to float32",
-            )
+    def _optimizer_and_schedule(self) -> tuple[Any, LRScheduler]:
+        schedule = self.lr_schedulers()
+        assert isinstance(schedule, LRScheduler)
+        return self.optimizers(), schedule
+
+    def _roofline(self, tokens_per_second: float) -> float | None:
+        """The share of what all devices could do at most."""
+        at_most = self._peak * workers.count() if self._peak else None
+        return tokens_per_second * self._operations / at_most if at_most else None
 
 
 def _computes_in_float16(model: Any) -> bool:
@@ -145,25 +219,28 @@ def _computes_in_float16(model: Any) -> bool:
     return torch.float16 in formats | {weight.dtype for weight in model.parameters()}
 
 
-def _is_spread(model: Any) -> bool:
-    """Whether accelerate has put a model's layers on several devices."""
-    return len(set(getattr(model, "hf_device_map", {"": None}).values())) > 1
-
-
-class _Stopping(lightning.Callback):
-    """Ends the training after the step during which a stop was asked for."""
-
-    def __init__(self, stop: Stop) -> None:
-        self._stop = stop
-
-    def on_train_batch_end(
-        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        trainer.should_stop = self._stop.requested is not None
-
-
 class LightningSft:
-    """Trains a policy of this library by supervised fine-tuning."""
+    """Trains a policy of this library by supervised fine-tuning.
+
+    Args:
+        module: makes the algorithm, with what ``SftModule`` is made with.
+        callbacks: of Lightning, that watch the training.
+    """
+
+    def __init__(
+        self, module: Callable[..., SftModule] = SftModule, callbacks: Sequence[lightning.Callback] = ()
+    ) -> None:
+        self._module = module
+        self._callbacks = callbacks
+
+    def prepare(self, policy: Policy, plan: TrainingPlan) -> None:
+        if plan.tight_memory:
+            give_back_at_once()
+        if plan.deterministic:
+            torch.use_deterministic_algorithms(True)
+        if _model_of(policy).model.dtype != torch.float32:
+            # LoRA weights are float32; beside 16 bits their products need no more than TF32's precision.
+            torch.set_float32_matmul_precision("high")
 
     def optimize(
         self,
@@ -173,62 +250,33 @@ class LightningSft:
         *,
         on_step: StepListener,
         stop: Stop,
+        start: Checkpoint | None = None,
     ) -> TrainingOutcome:
         """See the port; ``policy`` must come from the Hugging Face provider."""
-        if not isinstance(policy, HfPolicy):
-            raise TypeError(f"LightningSft trains an HfPolicy, not a {type(policy).__name__}")
-        reports: list[StepReport] = []
-
-        def heard(report: StepReport) -> None:
-            reports.append(report)
-            on_step(report)
-
-        if plan.tight_memory:
-            give_back_at_once()
+        model = _model_of(policy)
+        self.prepare(policy, plan)
         # Lightning leaves the mode as it is, and loaded weights come in that of answering, without dropout.
-        policy.model.train()
-        began = time.perf_counter()
-        fit(SftModule(policy, plan, heard), batches, policy.model.device.type, stop)
-        return TrainingOutcome(
-            steps=len(reports),
-            seconds=time.perf_counter() - began,
-            tokens=sum(report.tokens for report in reports),
-            final_loss=reports[-1].loss if reports else None,
-            stopped_by=stop.requested if len(reports) < len(batches) else None,
-        )
+        model.model.train()
+        peak = measured_peak(model.model)
+        with explained(self._own_classes()):
+            module = self._module(model, plan, on_step, stop, start, peak)
+            left = StepsLeft(batches, module.steps_done)
+            module.meeting = (len(batches), crc32(repr(plan).encode()), left.fingerprint())
+            fit(module, left, model.model.device.type, self._callbacks)
+        ended = module.steps_done >= len(batches)
+        return TrainingOutcome(module.steps_done, None if ended else stop.requested)
+
+    def load_weights(self, policy: Policy, checkpoint: Checkpoint) -> None:
+        load_weights(_model_of(policy).model, checkpoint.path)
+
+    def _own_classes(self) -> list[type]:
+        """Those of the recipe rather than of this library."""
+        made = getattr(self._module, "func", self._module)
+        own = [made] if isinstance(made, type) and made is not SftModule else []
+        return [*own, *map(type, self._callbacks)]
 
 
-def fit(
-    module: lightning.LightningModule,
-    batches: Sequence[StepBatch],
-    device: str,
-    stop: Stop,
-) -> None:
-    """Runs a module over the batches: one trainer for every algorithm.
-
-    Progress, metrics and saved weights are cesello's own, so Lightning's are switched off.
-    """
-    trainer = lightning.Trainer(
-        accelerator="gpu" if device == "cuda" else "cpu",
-        devices=1,
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[_Stopping(stop)],
-    )
-    loader = DataLoader(batches, batch_size=None, collate_fn=_as_it_is)  # type: ignore[arg-type,var-annotated]
-    with warnings.catch_warnings():
-        # Rows are already tokens in memory; worker processes would only copy them.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        try:
-            trainer.fit(module, loader)
-        except SIGTERMException:
-            # Lightning leaves by this exception after the step during which SIGTERM came.
-            if stop.requested is None:
-                raise
-
-
-def _as_it_is(step_batch: StepBatch) -> StepBatch:
-    return step_batch
+def _model_of(policy: Policy) -> HfPolicy:
+    if not isinstance(policy, HfPolicy):
+        raise TypeError(f"LightningSft trains an HfPolicy, not a {type(policy).__name__}")
+    return policy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -47,6 +47,14 @@ class Policy(Protocol):
     @property
     def facts(self) -> PolicyFacts:
         """What was loaded."""
+        ...
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What decides its answers and how it is trained: the same texts, the same policy.
+
+        Of these names: base model, base weights, tokenizer, chat template, trained weights.
+        """
         ...
 
     def encode(self, conversation: Conversation) -> TokenRow:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ...domain.errors import CeselloError, Interrupted, StorageError
+from ..workers import is_follower
 from .output import printable
 
 COMMANDS = {
@@ -119,7 +120,7 @@ def run(arguments: list[str]) -> int:
         result = cli.main(arguments, prog_name="cesello", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except Interrupted as end:
-        return _failed(str(end), end.status, debug)
+        return end.status if is_follower() else _failed(str(end), end.status, debug)
     except CeselloError as error:
         return _failed(str(error), error.exit_status, debug)
     except click.exceptions.NoArgsIsHelpError as help_text:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import click
 
+from ...domain.run import RunStatus
 from .output import echo_json, echo_table
 from .summary import say_figures
 
@@ -69,6 +73,27 @@ def show_run(run: str, folder: str, as_json: bool) -> None:
             ("seed", manifest["seed"]),
             ("data digest", (manifest.get("data") or {}).get("digest", "-")),
             ("folder", found.path),
+            *_happened(manifest),
         ],
     )
     say_figures(manifest)
+    if found.status in (RunStatus.FAILED, RunStatus.INTERRUPTED):
+        click.echo(f"\nGo on with it:  cesello train RECIPE --resume --run {found.id}")
+
+
+def _happened(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is worth a line where it was so."""
+    for resume in manifest.get("resumes") or ():
+        changed = ", ".join(resume["differences"])
+        yield (
+            "gone on with",
+            f"after step {resume['step']}, {resume['at']}" + (f"; not exactly: {changed}" if changed else ""),
+        )
+    if manifest.get("skipped"):
+        yield "left out", f"{manifest['skipped']} steps whose loss was not finite"
+    if manifest.get("splits"):
+        yield "memory", f"forward passes in {2 ** manifest['splits']} parts"
+    if manifest.get("best_step") is not None:
+        yield "weights", f"of step {manifest['best_step']}, the lowest held-out loss"
+    if manifest.get("ended_by"):
+        yield "ended by", manifest["ended_by"]

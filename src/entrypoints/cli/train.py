@@ -10,6 +10,7 @@ import click
 from .output import echo_json, echo_table
 
 if TYPE_CHECKING:
+    from ...application.open_run import RunChoice
     from ..settings import LoadedRecipe
 
 
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
     default=True,
     help="Refuse, before the model is loaded, what does not fit the memory.",
 )
+@click.option(
+    "--resume", is_flag=True, help="Go on with the newest run of the recipe's name that did not end."
+)
+@click.option(
+    "run", "--run", metavar="ID", help="The run's id: to begin it under that name, or to go on with it."
+)
+@click.option("--overwrite", is_flag=True, help="With --run: begin it anew, and lose what is there.")
+@click.option(
+    "inexact", "--allow-inexact", is_flag=True, help="With --resume: go on even where it cannot be exact."
+)
 @click.option("as_json", "--json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def train(
@@ -33,20 +44,36 @@ def train(
     overrides: tuple[str, ...],
     dry_run: bool,
     checks_memory: bool,
+    resume: bool,
+    run: str | None,
+    overwrite: bool,
+    inexact: bool,
     as_json: bool,
 ) -> None:
     """Train a model as RECIPE says.
 
     Reads the sources, measures the model on held-out rows, trains its LoRA weights, measures again, and
-    saves a run folder. Ctrl-C stops after the current step and keeps what was learned.
+    saves a run folder. Ctrl-C saves a checkpoint and stops; --resume goes on from there, to the bit.
     """
+    from ...application.open_run import RunChoice
     from ..settings import load_recipe
 
+    choice = RunChoice(run, resume, overwrite, inexact)
+    _check_choice(choice)
     loaded = load_recipe(recipe, overrides)
     if dry_run:
         _say_plan(loaded, as_json)
         return
-    _train(loaded, checks_memory, as_json, debug)
+    _train(loaded, choice, checks_memory, as_json, debug)
+
+
+def _check_choice(choice: RunChoice) -> None:
+    if choice.resume and choice.overwrite:
+        raise click.UsageError("--resume goes on with a run and --overwrite loses it: give one of them")
+    if choice.overwrite and choice.run is None:
+        raise click.UsageError("--overwrite needs --run: which run is to be begun anew?")
+    if choice.inexact and not choice.resume:
+        raise click.UsageError("--allow-inexact goes with --resume")
 
 
 def _say_plan(loaded: LoadedRecipe, as_json: bool) -> None:
@@ -84,16 +111,21 @@ def _doubles(loaded: LoadedRecipe) -> bool:
     return loaded.recipe.quantizer.name == "nf4" and loaded.recipe.quantizer.double_quant
 
 
-def _train(loaded: LoadedRecipe, checks_memory: bool, as_json: bool, debug: bool) -> None:
+def _train(loaded: LoadedRecipe, choice: RunChoice, checks_memory: bool, as_json: bool, debug: bool) -> None:
     from dataclasses import replace
 
     from ..requests import finetune_request, recipe_container
+    from ..wiring import leave_workers
+    from ..workers import ending_together, is_follower
     from .summary import say_result
     from .watch import watched
 
     container = recipe_container(loaded)
-    with watched(container, debug):
-        manifest = container.finetune()(replace(finetune_request(loaded), checks_memory=checks_memory))
+    with watched(container, debug), ending_together(leave_workers):
+        request = finetune_request(loaded, choice)
+        manifest = container.finetune()(replace(request, checks_memory=checks_memory))
+    if is_follower():
+        return
     path = Path(loaded.recipe.output) / manifest.id
     if as_json:
         echo_json(manifest)

@@ -15,6 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from ...domain.schedule import StepReport
 from ..container import Container
 from ..signals import SignalStop, listening
+from ..wiring import SilentObserver
+from ..workers import is_alone, is_follower
 from .quiet import quieten
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -36,12 +38,12 @@ class TerminalObserver:
         )
         self._task: TaskID | None = None
         self._began = 0.0
-        self._done = 0
+        self._done = self._before = 0
 
-    def phase(self, name: str, total: int | None = None) -> None:
+    def phase(self, name: str, total: int | None = None, done: int = 0) -> None:
         self._end()
-        self._began, self._done = time.perf_counter(), 0
-        self._task = self._progress.add_task(name, total=total, rate="", figures="")
+        self._began, self._done, self._before = time.perf_counter(), done, done
+        self._task = self._progress.add_task(name, total=total, completed=done, rate="", figures="")
         self._progress.start()
 
     def advance(self, count: int = 1) -> None:
@@ -72,7 +74,7 @@ class TerminalObserver:
             self._task = None
 
     def _rate(self) -> str:
-        return f"{self._done / max(time.perf_counter() - self._began, 1e-9):.1f}/s"
+        return f"{(self._done - self._before) / max(time.perf_counter() - self._began, 1e-9):.1f}/s"
 
 
 class LineObserver:
@@ -81,14 +83,14 @@ class LineObserver:
     def __init__(self) -> None:
         self._name = ""
         self._total: int | None = None
-        self._done = 0
+        self._done = self._before = 0
         self._began = 0.0
         self._told = 0.0
 
-    def phase(self, name: str, total: int | None = None) -> None:
-        self._name, self._total, self._done = name, total, 0
+    def phase(self, name: str, total: int | None = None, done: int = 0) -> None:
+        self._name, self._total, self._done, self._before = name, total, done, done
         self._began = self._told = time.perf_counter()
-        self.note(name if total is None else f"{name} (0/{total})")
+        self.note(name if total is None else f"{name} ({done}/{total})")
 
     def advance(self, count: int = 1) -> None:
         self._done += count
@@ -109,7 +111,7 @@ class LineObserver:
         if now - self._told < _SECONDS_BETWEEN_LINES and self._done != self._total:
             return
         self._told = now
-        rate = self._done / max(now - self._began, 1e-9)
+        rate = (self._done - self._before) / max(now - self._began, 1e-9)
         left = (
             f", {(self._total - self._done) / rate:.0f} s left"
             if self._total and self._done < self._total
@@ -124,18 +126,28 @@ def figures(report: StepReport) -> str:
     return (
         f"loss {report.loss:.3f}  ppl {report.perplexity:.2f}  lr {report.learning_rate:.1e}  "
         f"{report.tokens_per_second:.0f} tok/s"
+        + (f"  {report.roofline:.0%} of peak" if report.roofline is not None else "")
     )
 
 
-def make_observer() -> TerminalObserver | LineObserver:
+class FollowingObserver(SilentObserver):
+    """Of a process that only shares the work."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def make_observer() -> TerminalObserver | LineObserver | FollowingObserver:
     """The right one for where standard error goes."""
+    if is_follower():
+        return FollowingObserver()
     return TerminalObserver() if sys.stderr.isatty() else LineObserver()
 
 
 @contextmanager
 def watched(container: Container, debug: bool) -> Iterator[None]:
     """Within this, what the container makes shows how it goes, and SIGINT and SIGTERM stop it."""
-    observer, stop = make_observer(), SignalStop()
+    observer, stop = make_observer(), SignalStop(shared=not is_alone())
     container.observer.override(providers.Object(observer))
     container.stop.override(providers.Object(stop))
     with listening(stop):

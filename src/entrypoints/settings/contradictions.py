@@ -19,6 +19,7 @@ def check_contradictions(document: Document) -> None:
     """Reports C006 to C009 where keys do not go together."""
     _check_steps(document)
     _check_offload(document)
+    _check_schedules(document)
     _check_names(document)
     _check_weights(document)
     _check_lengths(document)
@@ -53,6 +54,21 @@ def _check_offload(document: Document) -> None:
     if document.sound(*keys) is True and again is not True:
         what = "only what gradient_checkpointing keeps can wait in the host's memory"
         _contradiction(document, keys, what, "set gradient_checkpointing to true as well")
+
+
+def _check_schedules(document: Document) -> None:
+    """What depends on evaluations on the way needs some, and the best checkpoint is to be kept."""
+    if document.sound("checkpoint", "final") == "best" and document.sound("checkpoint", "keep_best") == 0:
+        what = "the training ends with the best checkpoint, and it is not kept"
+        _contradiction(document, ("checkpoint", "keep_best"), what, "set keep_best to 1, or final to last")
+    if document.sound("evaluation", "every_steps") is not None:
+        return
+    if document.sound("evaluation", "patience") is not None:
+        what = "without evaluations on the way nothing tells when the loss falls no more"
+        _contradiction(document, ("evaluation", "patience"), what, "set evaluation.every_steps as well")
+    if document.sound("checkpoint", "final") == "best":
+        what = "without evaluations on the way no checkpoint is the best"
+        _contradiction(document, ("checkpoint", "final"), what, "set evaluation.every_steps as well")
 
 
 def _check_names(document: Document) -> None:

@@ -5,6 +5,8 @@ These models check one value at a time; what holds between keys is in ``contradi
 
 from __future__ import annotations
 
+import re
+from importlib import metadata
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
@@ -14,6 +16,12 @@ from .data_settings import DataSettings
 from .section import DType, Section, Text
 
 LATER_ALGORITHMS = ("grpo", "apo")
+ALGORITHMS = "cesello.algorithms"
+"""The group of entry points in which installed packages offer algorithms."""
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+OWN_CODE = rf"^{_NAME}(\.{_NAME})*:{_NAME}$"
+"""module:name, the module being a file or a package under root."""
 
 
 def is_local(model_name: str) -> bool:
@@ -39,6 +47,10 @@ class ModelSettings(Section):
         default="auto",
         description="How attention is computed; auto: flash_attention_2 where its package is installed and a "
         "GPU computes in 16 bits, else sdpa.",
+    )
+    kernels: Literal["none", "liger"] = Field(
+        default="none",
+        description="liger: norms and rotations in Liger's kernels, on a GPU with the extra of that name.",
     )
     device_map: Literal["auto"] | None = Field(
         default=None,
@@ -119,6 +131,17 @@ class LoraSettings(Section):
     )
 
 
+class CallbackSettings(Section):
+    """A Lightning callback of your own."""
+
+    code: str = Field(
+        pattern=OWN_CODE,
+        description="module:Class; the module is a .py file or a package under root.",
+        examples=["my_callbacks:Watch"],
+    )
+    arguments: dict[Text, Any] = Field(default={}, description="What it is made with, by name.")
+
+
 class TrainingSettings(Section):
     """How the weights are optimised."""
 
@@ -164,8 +187,56 @@ class TrainingSettings(Section):
         default=False,
         description="With gradient_checkpointing, what is kept nevertheless waits in the host's memory.",
     )
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw", "paged_adamw_8bit"] = Field(
+        default="adamw",
+        description="adamw: torch's, fused; adamw_8bit: moments in 8 bits; paged_: moments move to the "
+        "host's memory where the GPU's is short.",
+    )
+    on_nonfinite: Literal["error", "skip"] = Field(
+        default="error",
+        description="A loss or gradient that is not finite ends the training, or its step is left out (at "
+        "most 3 in a row); its rows are kept either way.",
+    )
+    deterministic: bool = Field(
+        default=False,
+        description="The same bits from the same steps on a GPU too, as they are on a CPU; slower.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the training runs; auto: a GPU if any."
+    )
+    strategy: Literal["auto", "ddp", "fsdp"] = Field(
+        default="auto",
+        description="How the processes of torchrun share the work. ddp: each holds the whole model; fsdp: "
+        "each holds a part of its weights; auto: ddp where there are several.",
+    )
+    callbacks: tuple[CallbackSettings, ...] = Field(
+        default=(),
+        strict=False,
+        description="Lightning callbacks of your own that watch the training, as [{code: my_file:MyCallback, "
+        "arguments: {every: 10}}]. Their code is run.",
+    )
+
+
+class CheckpointSettings(Section):
+    """When a training is saved on its way, so that it can be gone on with to the bit: train --resume."""
+
+    every_steps: int | None = Field(
+        default=None, ge=1, description="After every so many steps; null: by time alone."
+    )
+    every_minutes: float | None = Field(
+        default=10.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="And after so many minutes; null: by steps alone.",
+    )
+    keep_last: int = Field(default=2, ge=1, description="The newest so many are kept,")
+    keep_best: int = Field(
+        default=1,
+        ge=0,
+        description="and so many with the lowest held-out loss, where evaluation.every_steps measures it.",
+    )
+    final: Literal["last", "best"] = Field(
+        default="last", description="The run's weights are those of the last step, or of the best checkpoint."
     )
 
 
@@ -188,6 +259,21 @@ class EvaluationSettings(Section):
     batch_size: int = Field(default=8, ge=1, description="Rows of one forward pass.")
     samples: int = Field(default=3, ge=0, description="Answers per source kept to be read, before and after.")
     max_new_tokens: int = Field(default=96, ge=1, description="Longest answer, in tokens.")
+    every_steps: int | None = Field(
+        default=None, ge=1, description="Also after every so many steps; null: before and after only."
+    )
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        description="The training ends after so many of those evaluations without a lower held-out loss; "
+        "null: never for that.",
+    )
+    least_improvement: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="By how much the loss must fall to count, in nats.",
+    )
     generate: tuple[GenerateSettings, ...] = Field(
         default=(),
         strict=False,
@@ -201,17 +287,32 @@ class MemorySettings(Section):
     store: Literal["chroma", "numpy"] = Field(default="chroma", description="The vector store.")
 
 
-def _refuse_later(value: Any) -> Any:
+def offered_algorithms() -> tuple[str, ...]:
+    """What installed packages offer."""
+    return tuple(sorted(metadata.entry_points(group=ALGORITHMS).names))
+
+
+def _known_algorithm(value: Any) -> Any:
     if value in LATER_ALGORITHMS:
         raise PydanticCustomError("later_version", "comes in a later version")
+    if isinstance(value, str) and value != "sft" and not re.match(OWN_CODE, value):
+        offered = offered_algorithms()
+        if value not in offered:
+            known = ", ".join(f"'{name}'" for name in ("sft", *offered))
+            raise PydanticCustomError("unknown_algorithm", "unknown", {"expected": known})
     return value
 
 
 class Recipe(Section):
     """Everything a run depends on."""
 
-    algorithm: Annotated[Literal["sft"], BeforeValidator(_refuse_later)] = Field(
-        default="sft", description="How the model learns: sft, supervised fine-tuning."
+    algorithm: Annotated[str, BeforeValidator(_known_algorithm)] = Field(
+        default="sft",
+        description="How the model learns. sft: supervised fine-tuning; my_file:MyAlgorithm: a class of your "
+        "own under root; or the name of one that an installed package offers. Its code is run.",
+    )
+    algorithm_arguments: dict[Text, Any] = Field(
+        default={}, description="What a class of your own is made with, by name."
     )
     name: str | None = Field(
         default=None,
@@ -231,5 +332,12 @@ class Recipe(Section):
     lora: LoraSettings = LoraSettings()
     data: DataSettings
     training: TrainingSettings = TrainingSettings()
+    checkpoint: CheckpointSettings = CheckpointSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    loggers: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...] = Field(
+        default=("tensorboard",),
+        strict=False,
+        description="Where the figures go besides the run's own files: tensorboard, wandb, mlflow, trackio; "
+        "the last three are extras to be installed.",
+    )
     memory: MemorySettings = MemorySettings()

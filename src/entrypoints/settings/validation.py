@@ -117,6 +117,8 @@ def _unknown_choice(detail: ErrorDetails, keys: Keys, document: Document) -> Usa
     fix = pick(value, options)
     if keys == ("lora", "target_modules"):
         fix += " (or give a list of names)"
+    if keys == ("algorithm",):
+        fix += " (or name a class of your own as my_file:MyAlgorithm)"
     name = quoted(value) if isinstance(value, str) else shown(value)
     return _problem("C005", f"{document.dotted(keys)} cannot be {name}", document.value_place(keys), fix)
 
@@ -222,6 +224,7 @@ _DESCRIPTIONS: dict[str, Callable[[ErrorDetails, Keys, Document], UsageError]] =
     "union_tag_not_found": _missing_kind,
     "union_tag_invalid": _unknown_choice,
     "literal_error": _unknown_choice,
+    "unknown_algorithm": _unknown_choice,
     "too_short": _too_few,
     "string_too_short": _wrong_form,
     "string_too_long": _wrong_form,

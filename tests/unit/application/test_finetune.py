@@ -15,8 +15,10 @@ import pytest
 from dependency_injector import providers
 
 from cesello.application.finetune import FinetuneRequest
+from cesello.application.open_run import RunChoice
 from cesello.application.prepare_data import DataRequest
 from cesello.application.prepare_source import RowRules
+from cesello.domain.checkpoint import CheckpointPlan
 from cesello.domain.errors import DataError, Interrupted, ModelError, RetryableError
 from cesello.domain.evaluation import EvaluationSpec, GradedSpec
 from cesello.domain.mixture import MixtureSpec
@@ -27,10 +29,11 @@ from cesello.domain.source import Replay, SourceSpec
 from cesello.entrypoints.container import make_container
 from tests.fakes.data import FakeDatasetSource
 from tests.fakes.examples import FakeExampleStore, FakeNearCopies
+from tests.fakes.logs import FakeMetricsLog
 from tests.fakes.model import MIB, FakeDevices, FakeMemoryPredictor, FakeModelProvider
 from tests.fakes.reward import FakeRewardModel
 from tests.fakes.run import FakeRunFolder, FakeRunStore, FakeStop, FixedClock, RecordingObserver
-from tests.fakes.training import FakePolicyOptimizer
+from tests.fakes.training import FakePolicyOptimizer, FakeTrainingState
 from tests.repository import ROOT
 
 CALLS = [
@@ -83,6 +86,7 @@ class Workshop:
     runs: FakeRunStore = field(default_factory=FakeRunStore)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     stop: FakeStop = field(default_factory=FakeStop)
+    log: FakeMetricsLog = field(default_factory=FakeMetricsLog)
 
     def finetune(self, request: FinetuneRequest = REQUEST) -> RunManifest:
         container = make_container()
@@ -96,6 +100,7 @@ class Workshop:
             "policy_optimizer": self.optimizer,
             "rewards": {"fake": FakeRewardModel()},
             "run_store": self.runs,
+            "metrics_log": self.log,
             "observer": self.observer,
             "stop": self.stop,
             "clock": FixedClock(),
@@ -122,6 +127,15 @@ class Workshop:
                 act()
 
         self.observer.on_phase = on_phase
+
+    def after_step(self, step: int, act: Callable[[], object]) -> None:
+        """Does something when that step is done and logged, and nothing after it yet."""
+
+        def on_step(report: StepReport) -> None:
+            if report.step == step:
+                act()
+
+        self.observer.on_step = on_step
 
 
 @pytest.fixture
@@ -208,8 +222,17 @@ def test_a_line_of_metrics_is_written_for_every_step(workshop: Workshop) -> None
     workshop.finetune()
     metrics = workshop.run.metrics
     assert [line["step"] for line in metrics] == [1, 2, 3, 4, 5, 6]
-    keys = {*StepReport.__dataclass_fields__, "perplexity", "tokens_per_second"}
-    assert all(set(line) == keys for line in metrics)
+    keys = ["step", "loss", "perplexity", "token_accuracy", "learning_rate", "gradient_norm", "tokens"]
+    assert all(list(line) == [*keys, "trained_tokens"] for line in metrics)
+
+
+def test_what_differs_from_run_to_run_is_written_elsewhere(workshop: Workshop) -> None:
+    workshop.finetune()
+    timings = workshop.run.lines("timings")
+    assert [line["step"] for line in timings] == [1, 2, 3, 4, 5, 6]
+    keys = {"step", "seconds", "tokens_per_second", "roofline", "memory"}
+    assert all(set(line) == keys for line in timings)
+    assert timings[0]["tokens_per_second"] == workshop.run.metrics[0]["tokens"]
 
 
 def test_the_manifest_says_running_until_all_is_done(workshop: Workshop) -> None:
@@ -310,7 +333,7 @@ def test_a_stop_in_the_training_keeps_the_weights_of_the_steps_done(
     workshop: Workshop, number: int, status: int
 ) -> None:
     workshop.stop.signal_number = number
-    workshop.in_phase("training", workshop.stop.ask)
+    workshop.after_step(1, workshop.stop.ask)
     with pytest.raises(Interrupted) as caught:
         workshop.finetune()
     manifest, weights = workshop.manifest, workshop.run.weights
@@ -321,10 +344,19 @@ def test_a_stop_in_the_training_keeps_the_weights_of_the_steps_done(
     assert set(manifest.weights) == set(weights)
     assert "stopped after step 1 of 6" in caught.value.what
     assert str(workshop.run.path) in caught.value.what
+    assert caught.value.fix == "`cesello train RECIPE --resume --run 0000-demo` goes on from there"
+    assert list(workshop.run.checkpoints.saved) == [1]
     assert manifest.data is not None
     assert sum(one.drawn or 0 for one in manifest.data.sources) == 4
     assert manifest.data.ended_by == {2: "SIGINT", 15: "SIGTERM"}[number]
     assert manifest.after is None
+
+
+def test_a_stop_before_the_first_step_is_done_leaves_nothing_to_lose(workshop: Workshop) -> None:
+    workshop.in_phase("training", workshop.stop.ask)
+    with pytest.raises(Interrupted, match="stopped after step 0 of 6"):
+        workshop.finetune()
+    assert (workshop.manifest.steps, workshop.run.metrics, workshop.run.checkpoints.saved) == (0, [], {})
 
 
 def test_a_stop_in_the_last_evaluation_keeps_the_weights_of_all_steps(workshop: Workshop) -> None:
@@ -353,12 +385,193 @@ def test_a_failure_in_the_last_evaluation_keeps_the_weights_too(workshop: Worksh
 
 
 def test_a_loss_that_is_not_finite_fails_the_run(workshop: Workshop) -> None:
-    with pytest.raises(ModelError, match="M020"):
-        workshop.finetune(changed(plan=replace(REQUEST.data.plan, learning_rate=1e30)))
+    workshop.optimizer.bad_steps = {3}
+    with pytest.raises(ModelError) as caught:
+        workshop.finetune()
+    assert (caught.value.code, caught.value.where) == ("M020", "step 3")
+    assert caught.value.got == "loss nan, gradient norm 1"
+    assert "bad-batches/step-00000003.jsonl" in str(caught.value.fix)
     assert workshop.manifest.status is RunStatus.FAILED
     assert str(workshop.manifest.error).startswith("error[M020]")
-    assert len(workshop.run.metrics) == 1
+    assert [line["loss"] for line in workshop.run.metrics] == [2.0, 4 / 3, None]
+    assert list(workshop.run.batches) == [3]
+    assert [set(row) for row in workshop.run.batches[3]] == [{"ids", "trained"}] * 4
     assert workshop.run.weights is None
+
+
+SKIPPING = changed(plan=replace(REQUEST.data.plan, skips_nonfinite=True))
+
+
+def test_a_step_that_is_not_finite_can_be_left_out(workshop: Workshop) -> None:
+    workshop.optimizer.bad_steps = {2, 3, 4}
+    manifest = workshop.finetune(SKIPPING)
+    assert (manifest.status, manifest.steps, manifest.skipped) == (RunStatus.COMPLETED, 6, 3)
+    losses = [line["loss"] for line in workshop.run.metrics]
+    assert losses == [2.0, None, None, None, 4 / 3, 1.0]
+    assert [line["perplexity"] for line in workshop.run.metrics][1] is None
+    assert (manifest.final_loss, workshop.provider.loaded[0].trained) == (1.0, 3)
+    assert sorted(workshop.run.batches) == [2, 3, 4]
+    assert [note for note in workshop.observer.notes if "was left out" in note] == [
+        f"step {step} was left out: its loss or gradient is not finite "
+        f"(memory/0000-demo/bad-batches/step-0000000{step}.jsonl)"
+        for step in (2, 3, 4)
+    ]
+    assert "train/loss" not in dict(workshop.log.rows)[2]
+
+
+def test_a_fourth_in_a_row_ends_the_training(workshop: Workshop) -> None:
+    workshop.optimizer.bad_steps = {2, 3, 4, 5}
+    with pytest.raises(ModelError, match="M020"):
+        workshop.finetune(SKIPPING)
+    assert len(workshop.run.metrics) == 5
+
+
+def test_left_out_steps_are_counted_anew_after_a_good_one(workshop: Workshop) -> None:
+    workshop.optimizer.bad_steps = {1, 2, 3, 5, 6}
+    assert workshop.finetune(SKIPPING).skipped == 5
+
+
+def test_every_logger_is_told_the_same_figures_under_the_same_keys(workshop: Workshop) -> None:
+    workshop.finetune(replace(REQUEST, settings={"training.learning_rate": "0.001"}))
+    [(logged, first)] = workshop.log.begun
+    assert (logged.id, logged.name, logged.folder, logged.resumed, first) == (
+        "0000-demo",
+        "demo",
+        workshop.run.path,
+        False,
+        0,
+    )
+    assert logged.settings == {"training.learning_rate": 0.001}
+    assert workshop.log.statuses == ["completed"]
+    steps = [figures for _, figures in workshop.log.rows if "train/loss" in figures]
+    names = [
+        "loss",
+        "perplexity",
+        "token_accuracy",
+        "learning_rate",
+        "gradient_norm",
+        "tokens",
+        "trained_tokens",
+    ]
+    for figures in steps:
+        assert list(figures) == [
+            *(f"train/{name}" for name in names),
+            "speed/seconds",
+            "speed/tokens_per_second",
+        ]
+    assert [step for step, _ in workshop.log.rows] == [0, 1, 2, 3, 4, 5, 6, 6]
+    before, after = workshop.log.rows[0][1], workshop.log.rows[-1][1]
+    assert (before["eval/loss"], after["final/loss"]) == (2.0, 0.5)
+    parts = {"loss", "calls/loss", "calls/perplexity", "chat/loss", "chat/perplexity", "calls/two_words"}
+    assert {f"eval/{part}" for part in parts} <= before.keys()
+    assert {key.replace("eval/", "final/") for key in before} == after.keys()
+
+
+def test_evaluations_on_the_way_are_told_like_the_first(workshop: Workshop) -> None:
+    workshop.finetune(replace(REQUEST, evaluation=replace(REQUEST.evaluation, every_steps=2)))
+    told = [(step, figures) for step, figures in workshop.log.rows if "train/loss" not in figures]
+    assert [(step, "eval/loss" in figures, "final/loss" in figures) for step, figures in told] == [
+        (0, True, False),
+        (2, True, False),
+        (4, True, False),
+        (6, False, True),
+    ]
+
+
+def test_the_last_figures_are_told_when_all_else_is_done(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is killed while its weights are saved is evaluated again, and would tell them twice."""
+    log, statuses = FakeMetricsLog.log, list[RunStatus]()
+
+    def noticing(self: FakeMetricsLog, step: int, figures: Mapping[str, float]) -> None:
+        log(self, step, figures)
+        if "final/loss" in figures:
+            assert workshop.run.weights is not None
+            assert workshop.manifest.weights
+            statuses.append(workshop.manifest.status)
+
+    monkeypatch.setattr(FakeMetricsLog, "log", noticing)
+    assert workshop.finetune().status is RunStatus.COMPLETED
+    assert statuses == [RunStatus.RUNNING]
+
+
+def test_logs_are_told_that_a_run_without_a_checkpoint_goes_on_from_before_its_beginning(
+    workshop: Workshop,
+) -> None:
+    """What was told of step 0 is told again, and must not be there twice."""
+
+    def fail() -> None:
+        raise ZeroDivisionError("a bug")
+
+    workshop.in_phase("training", fail)
+    with pytest.raises(ZeroDivisionError):
+        workshop.finetune()
+    assert [step for step, _ in workshop.log.rows] == [0]
+    again = Workshop(runs=workshop.runs, log=workshop.log)
+    again.finetune(replace(REQUEST, choice=RunChoice(resume=True)))
+    assert [(logged.resumed, first) for logged, first in again.log.begun] == [(False, 0), (True, -1)]
+    assert [step for step, _ in again.log.rows] == [0, 1, 2, 3, 4, 5, 6, 6]
+
+
+def test_logs_are_told_from_which_checkpoint_a_run_goes_on(workshop: Workshop) -> None:
+    workshop.after_step(2, workshop.stop.ask)
+    with pytest.raises(Interrupted):
+        workshop.finetune()
+    again = Workshop(runs=workshop.runs, log=workshop.log)
+    again.finetune(replace(REQUEST, choice=RunChoice(resume=True)))
+    assert [(logged.resumed, first) for logged, first in again.log.begun] == [(False, 0), (True, 2)]
+    assert [step for step, _ in again.log.rows] == [0, 1, 2, 3, 4, 5, 6, 6]
+
+
+def test_the_device_is_set_up_before_anything_is_computed(workshop: Workshop) -> None:
+    prepared: list[int] = []
+    workshop.in_phase("evaluating before", lambda: prepared.append(len(workshop.optimizer.prepared)))
+    workshop.finetune()
+    assert (prepared, workshop.optimizer.prepared) == ([1], workshop.optimizer.plans)
+
+
+def test_a_training_that_a_callback_ends_says_so(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An optimizer that does fewer steps than it was given, while nobody asked it to stop."""
+    optimize = FakePolicyOptimizer.optimize
+
+    def fewer(self: FakePolicyOptimizer, policy: Any, batches: Any, plan: Any, **options: Any) -> Any:
+        return optimize(self, policy, batches[:4], plan, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FakePolicyOptimizer, "optimize", fewer)
+        manifest = workshop.finetune()
+    assert (manifest.status, manifest.steps, manifest.planned_steps) == (RunStatus.COMPLETED, 4, 6)
+    assert manifest.ended_by == "a callback"
+    assert manifest.after is not None
+    assert manifest.data is not None
+    assert sum(one.drawn or 0 for one in manifest.data.sources) == 4 * 4
+    assert Workshop().finetune().ended_by is None
+
+
+def test_logs_are_told_how_a_run_ended(workshop: Workshop) -> None:
+    workshop.after_step(1, workshop.stop.ask)
+    with pytest.raises(Interrupted):
+        workshop.finetune()
+    assert workshop.log.statuses == ["interrupted"]
+    failing = Workshop()
+    failing.optimizer.bad_steps = {1}
+    with pytest.raises(ModelError):
+        failing.finetune()
+    assert failing.log.statuses == ["failed"]
+
+
+def test_evaluations_are_written_with_their_step(workshop: Workshop) -> None:
+    manifest = workshop.finetune(replace(REQUEST, evaluation=replace(REQUEST.evaluation, every_steps=2)))
+    lines = workshop.run.lines("evaluations")
+    assert [line["step"] for line in lines] == [0, 2, 4, 6]
+    assert [line["losses"]["chat"]["loss"] for line in lines] == [2.0, 1.0, 4 / 6, 0.5]
+    assert manifest.after is not None
+    assert lines[-1]["losses"]["calls"]["loss"] == manifest.after.losses["calls"].loss
+    assert [line["when"] for line in lines] == ["before", "step", "step", "after"]
+    assert all(list(line) == ["step", "when", "losses", "graded"] for line in lines)
+    assert list(workshop.run.samples) == ["before", "step-00000002", "step-00000004", "after"]
+    assert ("training", 6) in workshop.observer.phases[-4:]
 
 
 def test_a_full_disk_fails_the_run_and_can_be_tried_again(
@@ -374,6 +587,42 @@ def test_a_full_disk_fails_the_run_and_can_be_tried_again(
     assert (workshop.manifest.status, workshop.manifest.weights) == (RunStatus.FAILED, {})
     assert workshop.run.weights is None
     assert workshop.run.closed
+
+
+def test_no_room_for_checkpoints_is_told_before_anything_is_evaluated(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = workshop.runs.create
+
+    def without_room(*arguments: Any, **options: Any) -> FakeRunFolder:
+        made = create(*arguments, **options)
+        made.checkpoints.free = 0
+        return made
+
+    monkeypatch.setattr(workshop.runs, "create", without_room)
+    with pytest.raises(RetryableError) as caught:
+        workshop.finetune()
+    assert (caught.value.code, caught.value.exit_status) == ("T076", 75)
+    assert workshop.observer.phases[-1] == ("loading fake", None)
+    assert (workshop.manifest.status, workshop.run.closed) == (RunStatus.FAILED, True)
+
+
+def test_a_full_disk_at_a_checkpoint_keeps_the_old_one(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(state: FakeTrainingState, folder: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    workshop.after_step(4, lambda: monkeypatch.setattr(FakeTrainingState, "save", no_room))
+    with pytest.raises(RetryableError) as caught:
+        workshop.finetune(replace(REQUEST, checkpoints=CheckpointPlan(every_steps=2)))
+    assert (caught.value.code, caught.value.exit_status) == ("T075", 75)
+    assert list(workshop.run.checkpoints.saved) == [2]
+    assert workshop.manifest.status is RunStatus.FAILED
+    monkeypatch.undo()
+    again = Workshop(runs=workshop.runs)
+    assert again.finetune(replace(REQUEST, choice=RunChoice(resume=True))).status is RunStatus.COMPLETED
+    assert again.optimizer.starts == [2]
 
 
 def test_a_bug_fails_the_run_and_is_not_hidden(workshop: Workshop) -> None:

@@ -257,7 +257,7 @@ def test_no_problems_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_stop_ends_a_command_with_its_signal(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cesello.entrypoints.cli.watch.SignalStop", lambda: FakeStop(at_check=5))
+    monkeypatch.setattr("cesello.entrypoints.cli.watch.SignalStop", lambda **_: FakeStop(at_check=5))
     monkeypatch.setattr("cesello.entrypoints.cli.watch.listening", nullcontext)
     assert data(command) == 130
     assert capsys.readouterr().out == ""

@@ -148,7 +148,48 @@ def test_a_failed_run_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     write(status="failed", error="error[T075] the disk is full", after=None, finished=None)
     shown = output(capsys, "show", "demo")
     assert "failed (error[T075] the disk is full)" in shown
-    assert shown.splitlines()[-1].split()[-1] == "-"
+    *_, figure, _, fix = shown.splitlines()
+    assert figure.split()[-1] == "-"
+    assert fix == "Go on with it:  cesello train RECIPE --resume --run 20260102-030405-demo"
+
+
+@pytest.mark.parametrize(("status", "told"), [("interrupted", True), ("completed", False)])
+def test_only_a_run_that_did_not_end_can_be_gone_on_with(
+    status: str, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(status=status)
+    assert ("Go on with it:" in output(capsys, "show", "demo")) is told
+
+
+def test_what_happened_to_a_run_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    write()
+    plain = output(capsys, "show", "demo")
+    write(
+        "20260103-030405-demo",
+        resumes=[
+            {"step": 10, "at": "2026-01-02T03:05:00+00:00", "differences": []},
+            {
+                "step": 20,
+                "at": "2026-01-02T03:06:00+00:00",
+                "differences": ["recipe seed: 1 -> 2", "data: x"],
+            },
+        ],
+        skipped=2,
+        splits=2,
+        best_step=25,
+        ended_by="early stopping",
+    )
+    shown = [" ".join(line.split()) for line in output(capsys, "show", "20260103-030405-demo").splitlines()]
+    told = [
+        "gone on with after step 10, 2026-01-02T03:05:00+00:00",
+        "gone on with after step 20, 2026-01-02T03:06:00+00:00; not exactly: recipe seed: 1 -> 2, data: x",
+        "left out 2 steps whose loss was not finite",
+        "memory forward passes in 4 parts",
+        "weights of step 25, the lowest held-out loss",
+        "ended by early stopping",
+    ]
+    assert [line for line in shown if line in told] == told
+    assert not any(line.split(" ")[0] in plain for line in ("gone on", "left out", "ended by"))
 
 
 def test_a_killed_run_is_shown_as_failed_in_every_form(capsys: pytest.CaptureFixture[str]) -> None:

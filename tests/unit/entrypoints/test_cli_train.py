@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 from dependency_injector import providers
 
+from cesello.domain.schedule import StepReport
 from cesello.entrypoints.cli.main import run
+from cesello.entrypoints.cli.watch import LineObserver
 from cesello.entrypoints.container import Container, make_container
 from tests.fakes.model import FakeDevices, FakeMemoryPredictor, FakeModelProvider
 from tests.fakes.training import FakePolicyOptimizer
@@ -176,3 +179,99 @@ def test_a_broken_row_ends_the_command_before_anything_is_written(capsys: pytest
     assert train() == 3
     assert "error[D003] broken JSON" in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+# Going on with a run
+
+
+def stopped_after_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next training is sent a signal by its second step."""
+
+    def step(self: LineObserver, report: StepReport) -> None:
+        if report.step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(LineObserver, "step", step)
+
+
+@pytest.mark.usefixtures("recipe")
+def test_a_training_that_was_stopped_says_how_to_go_on_and_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        stopped_after_two(patch)
+        assert train("--run", "mine") == 143
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == (
+        "error[T143] stopped after step 2 of 3; weights: runs/mine/lora"
+        " · `cesello train RECIPE --resume --run mine` goes on from there"
+    )
+    assert train("--run", "mine", "--resume", "--json") == 0
+    out, err = capsys.readouterr()
+    manifest = json.loads(out)
+    assert (manifest["id"], manifest["status"], manifest["steps"]) == ("mine", "completed", 3)
+    assert [(one["step"], one["differences"]) for one in manifest["resumes"]] == [(2, [])]
+    assert "going on with mine after step 2" in err
+    assert "training (2/3)" in err
+    assert "evaluating before" not in err
+    assert train("--run", "mine", "--resume") == 3
+    assert "error[D032] the run is completed at runs/mine" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("recipe")
+def test_without_an_id_the_newest_run_of_the_recipes_name_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--resume") == 3
+    assert 'error[D031] there is no run of the name "small" to go on with' in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        stopped_after_two(patch)
+        assert train() == 143
+    assert train("--resume") == 0
+    assert len([*Path("runs").iterdir()]) == 1
+
+
+@pytest.mark.usefixtures("recipe")
+def test_another_recipe_is_refused_and_can_be_forced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        stopped_after_two(patch)
+        assert train("--run", "mine") == 143
+    change = ("--run", "mine", "--resume", "--set", "training.learning_rate=1e-3")
+    assert train(*change) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line == (
+        "error[C050] the run cannot be gone on with exactly: the recipe has changed at training.learning_rate"
+        " · got 0.001 -> expected 0.0002"
+        " · set it back, or give --allow-inexact, which the manifest tells"
+    )
+    assert train(*change, "--allow-inexact", "--json") == 0
+    [resume] = json.loads(capsys.readouterr().out)["resumes"]
+    assert resume["differences"] == ["recipe training.learning_rate: 0.0002 -> 0.001"]
+
+
+@pytest.mark.usefixtures("recipe")
+def test_a_used_run_is_begun_anew_only_when_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("--run", "mine") == 0
+    first = Path("runs/mine/manifest.json").read_text()
+    assert train("--run", "mine") == 2
+    assert "error[C060] the run's folder is used already at runs/mine" in capsys.readouterr().err
+    assert Path("runs/mine/manifest.json").read_text() == first
+    assert train("--run", "mine", "--overwrite", "--set", "training.max_steps=2") == 0
+    assert json.loads(Path("runs/mine/manifest.json").read_text())["steps"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--resume", "--overwrite", "--run", "a"], "--resume goes on with a run and --overwrite loses it"),
+        (["--overwrite"], "--overwrite needs --run"),
+        (["--allow-inexact"], "--allow-inexact goes with --resume"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_before_the_recipe_is_read(
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["train", "nowhere.yaml", *options]) == 2
+    assert words in capsys.readouterr().err

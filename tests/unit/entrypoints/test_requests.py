@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from cesello.entrypoints.requests import finetune_request, lora_spec, model_spec
+from cesello.application.open_run import RunChoice
+from cesello.domain.checkpoint import CheckpointPlan
+from cesello.entrypoints.requests import NOT_THE_STEPS, finetune_request, lora_spec, model_spec
 from cesello.entrypoints.settings import LoadedRecipe, load_recipe
 
 RECIPE = """\
@@ -61,3 +65,135 @@ def test_the_recipe_kept_with_a_run_that_goes_on_loads_again(tmp_path: Path) -> 
     (tmp_path / "weights").mkdir()
     (tmp_path / "kept.yaml").write_text(loaded(tmp_path, "lora.continue_from=weights").as_yaml())
     assert load_recipe(tmp_path / "kept.yaml").recipe.lora.continue_from == "weights"
+
+
+def test_what_is_left_out_saves_every_ten_minutes_and_evaluates_before_and_after(tmp_path: Path) -> None:
+    request = finetune_request(loaded(tmp_path))
+    assert request.checkpoints == CheckpointPlan()
+    assert (request.evaluation.every_steps, request.evaluation.patience) == (None, None)
+    assert request.choice == RunChoice()
+    plan = request.data.plan
+    assert (plan.optimizer, plan.strategy, plan.skips_nonfinite, plan.deterministic) == (
+        "adamw",
+        "auto",
+        False,
+        False,
+    )
+
+
+def test_the_schedules_reach_the_training(tmp_path: Path) -> None:
+    recipe = loaded(
+        tmp_path,
+        "checkpoint={every_steps: 5, every_minutes: null, keep_last: 3, keep_best: 2, final: best}",
+        "evaluation={every_steps: 4, patience: 2, least_improvement: 0.1}",
+        "training={max_steps: 9, on_nonfinite: skip, deterministic: true}",
+        "training.optimizer=adamw_8bit",
+        "training.strategy=ddp",
+    )
+    request = finetune_request(recipe, RunChoice("mine", resume=True))
+    assert request.checkpoints == CheckpointPlan(5, None, 3, 2, ends_with_best=True)
+    evaluation, plan = request.evaluation, request.data.plan
+    assert (evaluation.every_steps, evaluation.patience, evaluation.least_improvement) == (4, 2, 0.1)
+    assert (plan.skips_nonfinite, plan.deterministic, plan.optimizer) == (True, True, "adamw_8bit")
+    assert plan.strategy == "ddp"
+    assert request.choice == RunChoice("mine", resume=True)
+
+
+# What the steps depend on
+
+
+def test_every_key_of_a_recipe_is_a_setting_of_the_steps_or_named_as_none(tmp_path: Path) -> None:
+    recipe = loaded(tmp_path)
+    keys = {key.partition(".")[0].partition("[")[0] for key in finetune_request(recipe).settings}
+    assert keys | {*NOT_THE_STEPS} == type(recipe.recipe).model_fields.keys()
+    assert not keys & {*NOT_THE_STEPS}
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "before", "after"),
+    [
+        ("training.learning_rate=1e-3", "training.learning_rate", "0.0002", "0.001"),
+        ("seed=7", "seed", "0", "7"),
+        ("lora.r=8", "lora.r", "16", "8"),
+        ("data.sources.code.weight=2", "data.sources[0].weight", "1.0", "2.0"),
+        ("algorithm_arguments={by: 2}", "algorithm_arguments.by", None, "2"),
+        ("evaluation.every_steps=3", "evaluation.every_steps", "null", "3"),
+        ("model.name=org/other", "model.name", '"org/model"', '"org/other"'),
+    ],
+)
+def test_a_change_of_the_steps_is_seen_at_its_key(
+    tmp_path: Path, change: str, key: str, before: str | None, after: str
+) -> None:
+    stored = finetune_request(loaded(tmp_path)).settings
+    now = finetune_request(loaded(tmp_path, change)).settings
+    assert (stored.get(key), now[key]) == (before, after)
+    assert {one for one in stored.keys() & now.keys() if stored[one] != now[one]} <= {key}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "name=other",
+        "output=elsewhere",
+        "checkpoint.every_steps=3",
+        "checkpoint.keep_last=1",
+        "loggers=[wandb]",
+        "memory.store=numpy",
+        "training.strategy=ddp",
+    ],
+)
+def test_what_no_step_depends_on_is_not_among_them(tmp_path: Path, change: str) -> None:
+    assert finetune_request(loaded(tmp_path)).settings == finetune_request(loaded(tmp_path, change)).settings
+
+
+# Code of somebody's own
+
+
+def prints(folder: Path, *changes: str) -> dict[str, str]:
+    settings = finetune_request(loaded(folder, *changes)).settings
+    return {key: value for key, value in settings.items() if key.startswith("own code ")}
+
+
+OWN = ("algorithm=mine:Scaled", 'training.callbacks=[{code: "inner.watching:Watching"}]')
+
+
+def test_the_files_of_own_code_stand_for_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("one")
+    (tmp_path / "inner" / "watching").mkdir(parents=True)
+    (tmp_path / "inner" / "watching" / "__init__.py").write_text("two")
+    before = prints(tmp_path, *OWN)
+    assert before == {
+        "own code mine:Scaled": sha256(b"one").hexdigest(),
+        "own code inner.watching:Watching": sha256(b"two").hexdigest(),
+    }
+    (tmp_path / "mine.py").write_text("another")
+    after = prints(tmp_path, *OWN)
+    assert {key for key in before if before[key] != after[key]} == {"own code mine:Scaled"}
+    (tmp_path / "mine.py").unlink()
+    assert prints(tmp_path, *OWN)["own code mine:Scaled"] == "nothing"
+
+
+def test_a_recipe_without_own_code_has_no_such_prints(tmp_path: Path) -> None:
+    assert prints(tmp_path) == {}
+
+
+def test_a_packages_version_stands_for_what_it_offers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "installed" / "offered-1.5.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: offered\nVersion: 1.5\n")
+    (info / "entry_points.txt").write_text("[cesello.algorithms]\nscaled = offered_algorithms:Scaled\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "installed"))
+    importlib.invalidate_caches()
+    assert prints(tmp_path, "algorithm=scaled") == {"own code scaled": "offered 1.5"}
+
+
+@pytest.mark.parametrize(("size", "count"), [(None, 1), ("1", 1), ("4", 4)])
+def test_a_request_tells_how_many_processes_share_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: str | None, count: int
+) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    if size is not None:
+        monkeypatch.setenv("WORLD_SIZE", size)
+    assert finetune_request(loaded(tmp_path)).processes == count

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from contextlib import suppress
 
 import pytest
@@ -63,3 +65,74 @@ def test_the_second_signal_ends_the_process_at_once(first: signal.Signals, secon
     command = [sys.executable, "-c", BUSY, str(int(first)), str(int(second))]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (128 + second, "still here\n", "")
+
+
+STUCK = """
+import os, signal, sys, time
+from cesello.entrypoints.signals import SignalStop, listening
+with listening(SignalStop(grace=0.2)):
+    os.kill(os.getpid(), int(sys.argv[1]))
+    time.sleep(float(sys.argv[2]))
+    print("in time", flush=True)
+time.sleep(0.5)
+print("long after", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_work_that_asks_nobody_ends_when_the_time_is_up(number: signal.Signals) -> None:
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK, str(int(number)), "20"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")
+    assert time.perf_counter() - began < 10
+
+
+def test_work_that_ends_in_time_is_let_alone() -> None:
+    command = [sys.executable, "-c", STUCK, str(int(signal.SIGTERM)), "0"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "in time\nlong after\n", "")
+
+
+def test_where_the_work_is_shared_it_is_acted_on_when_all_know() -> None:
+    with listening(SignalStop(shared=True)) as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert (stop.heard, stop.requested) == (signal.SIGTERM, None)
+        stop.check()
+        stop.agree(signal.SIGTERM)
+        with pytest.raises(Interrupted) as caught:
+            stop.check()
+    assert caught.value.signal_number == signal.SIGTERM
+
+
+def test_it_stops_for_what_another_process_heard() -> None:
+    stop = SignalStop(shared=True)
+    stop.agree(signal.SIGINT)
+    assert (stop.heard, stop.requested) == (None, signal.SIGINT)
+    with pytest.raises(Interrupted):
+        stop.check()
+
+
+ECHOED = """
+import os, signal, sys, time
+from cesello.entrypoints import signals
+signals._ECHO = float(sys.argv[1])
+with signals.listening(signals.SignalStop(shared=True)) as stop:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("still here", stop.heard, flush=True)
+"""
+
+
+@pytest.mark.parametrize(("echo", "status", "said"), [("5", 0, "still here 2\n"), ("0.05", 143, "")])
+def test_a_launcher_that_passes_a_signal_on_is_no_second_signal(echo: str, status: int, said: str) -> None:
+    done = subprocess.run([sys.executable, "-c", ECHOED, echo], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (status, said, "")
+
+
+def test_nothing_waits_where_nobody_asked() -> None:
+    with listening(SignalStop()):
+        pass
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]

@@ -70,7 +70,7 @@ CASES = {
         "C001", "recipe.yaml:18", "learning_rate:", "learning_ratee:", fix='"learning_rate"'
     ),
     "unknown key, nothing near": Broken(
-        "C001", "recipe.yaml:1", "name: good", "zzz: 1", fix="algorithm, name"
+        "C001", "recipe.yaml:1", "name: good", "zzz: 1", fix="algorithm, algorithm_arguments, name"
     ),
     "key of another section": Broken("C001", "recipe.yaml:1", "name: good", "max_steps: 1", fix="training"),
     "unknown key of a source": Broken("C001", "recipe.yaml:14", "path:", "paths:", fix='"path"'),
@@ -141,6 +141,30 @@ CASES = {
         "max_steps: 10",
         "max_steps: 10\n  activation_offload: true",
         fix="as well",
+    ),
+    "patience without evaluations on the way": Broken(
+        "C007", "recipe.yaml:21:13", "evaluation:", "evaluation:\n  patience: 2", fix="evaluation.every_steps"
+    ),
+    "the best checkpoint without evaluations on the way": Broken(
+        "C007",
+        "recipe.yaml:20:21",
+        "evaluation:",
+        "checkpoint: {final: best}\nevaluation:",
+        fix="every_steps",
+    ),
+    "the best checkpoint, which is not kept": Broken(
+        "C007",
+        "recipe.yaml:20:38",
+        "evaluation:",
+        "checkpoint: {final: best, keep_best: 0}\nevaluation:\n  every_steps: 2",
+        fix="keep_best to 1",
+    ),
+    "a callback that is no module's": Broken(
+        "C010",
+        "recipe.yaml:18:22",
+        "  learning_rate",
+        "  callbacks: [{code: mine}]\n  learning_rate",
+        fix="my_callbacks:Watch",
     ),
     "unknown quantizer": Broken("C005", "recipe.yaml:4:19", "none", "nf5", fix='"nf4"'),
     "unknown source kind": Broken("C005", "recipe.yaml:13:13", "kind: file", "kind: flie", fix='"file"'),

@@ -1,0 +1,215 @@
+"""Two processes share a training by torchrun: the loss curve of one, and either goes on with the other's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from cesello.adapters.model.hf_provider import HfModelProvider
+from cesello.adapters.model.hub_cache import HubCache
+from cesello.adapters.model.quantizers import FourBitQuantizer
+from cesello.adapters.training.sharding import shard
+from cesello.domain.errors import ModelError
+from cesello.domain.model_spec import LoraSpec, ModelSpec
+from tests.e2e.command import cesello_here, environment
+from tests.tiny_model import make_tiny_model
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+RECIPE = """
+name: shared
+model: {name: ./tiny, dtype: float32}
+lora: {r: 4, alpha: 8, dropout: 0.0, target_modules: all-linear}
+data:
+  max_tokens: 200
+  sources:
+    - {name: chat, kind: file, path: rows.jsonl, weight: 1.0, holdout: 4}
+algorithm: stops:ShortOfMemory
+training:
+  max_steps: 10
+  batch_size: 2
+  accumulate: 3
+  learning_rate: 1.0e-2
+  callbacks: [{code: "stops:AtStep"}]
+evaluation: {samples: 0}
+loggers: []
+"""
+STOPS = """
+import os, signal
+import lightning
+from cesello import SftModule
+
+class ShortOfMemory(SftModule):
+    def loss(self, rows):
+        here = os.environ.get("RANK") == "0" and not self.splitter.splits
+        if here and self.steps_done + 1 == int(os.environ.get("SHORT_AT", "0")):
+            raise MemoryError
+        return super().loss(rows)
+
+class AtStep(lightning.Callback):
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        if module.steps_done == int(os.environ.get("STOP_AT", "0")) and os.environ.get("RANK", "1") == "1":
+            os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recipe, model and rows, and two runs: by one process, and by two until one of them is stopped.
+
+    Of the two one is short of memory at the third step.
+    """
+    folder = tmp_path_factory.mktemp("shared")
+    make_tiny_model(folder / "tiny")
+    (folder / "recipe.yaml").write_text(RECIPE)
+    (folder / "stops.py").write_text(STOPS)
+    turns = [
+        [
+            {"role": "user", "content": f"what is {n}?"},
+            {"role": "assistant", "content": f"it is {7 * n} of all"},
+        ]
+        for n in range(70)
+    ]
+    (folder / "rows.jsonl").write_text("".join(json.dumps({"messages": turn}) + "\n" for turn in turns))
+    alone = cesello_here("train", "recipe.yaml", "--run", "alone", cwd=folder)
+    assert alone.returncode == 0, alone.stderr
+    done = by_two(folder, "train", "recipe.yaml", "--run", "shared", STOP_AT="6", SHORT_AT="3")
+    assert "stopped after step 7 of 10" in done.stderr, done.stderr
+    return folder
+
+
+def by_two(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    launch = ["--nproc-per-node", "2", "--no-python", "--", str(Path(sys.executable).with_name("cesello"))]
+    return subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", *launch, *arguments],
+        cwd=folder,
+        env=environment() | {"OMP_NUM_THREADS": "1"} | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def curve(folder: Path, run: str) -> list[float]:
+    return [line["loss"] for line in metrics(folder, run)]
+
+
+def tokens(folder: Path, run: str) -> list[int]:
+    return [line["trained_tokens"] for line in metrics(folder, run)]
+
+
+def metrics(folder: Path, run: str) -> list[dict[str, Any]]:
+    lines = (folder / "runs" / run / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_signal_to_either_process_stops_both_and_loses_nothing(folder: Path) -> None:
+    manifest = json.loads((folder / "runs" / "shared" / "manifest.json").read_text())
+    assert (manifest["status"], manifest["steps"]) == ("interrupted", 7)
+    assert len(curve(folder, "shared")) == 7
+
+
+def test_where_one_is_short_of_memory_both_halve_their_passes_and_no_row_is_lost(folder: Path) -> None:
+    """Otherwise some rows would be counted twice, or not at all."""
+    manifest = json.loads((folder / "runs" / "shared" / "manifest.json").read_text())
+    assert manifest["splits"] == 1
+    assert curve(folder, "shared")[:7] == pytest.approx(curve(folder, "alone")[:7], abs=1e-6)
+    assert tokens(folder, "shared")[:7] == tokens(folder, "alone")[:7]
+
+
+def test_one_process_goes_on_with_what_two_began_and_the_curve_is_that_of_one(folder: Path) -> None:
+    done = cesello_here("train", "recipe.yaml", "--run", "shared", "--resume", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    alone, shared = curve(folder, "alone"), curve(folder, "shared")
+    assert alone[0] - alone[-1] > 0.1
+    assert shared == pytest.approx(alone, abs=1e-6)
+    [resume] = json.loads((folder / "runs" / "shared" / "manifest.json").read_text())["resumes"]
+    assert (resume["step"], resume["differences"]) == (7, ["processes: 2 -> 1"])
+    assert largest_difference(folder, "shared") < 1e-5
+
+
+def test_two_processes_that_spread_the_weights_go_on_with_what_one_began(folder: Path) -> None:
+    os.environ["STOP_AT"] = "4"
+    try:
+        begun = cesello_here("train", "recipe.yaml", "--run", "begun", cwd=folder)
+    finally:
+        del os.environ["STOP_AT"]
+    assert "stopped after step 4 of 10" in begun.stderr
+    spread = ("--set", "training.strategy=fsdp")
+    done = by_two(folder, "train", "recipe.yaml", "--run", "begun", "--resume", *spread)
+    assert done.returncode == 0, done.stderr
+    assert curve(folder, "begun") == pytest.approx(curve(folder, "alone"), abs=1e-6)
+    assert largest_difference(folder, "begun") < 1e-5
+
+
+AGREE = """
+import json, sys
+import torch
+from torch import distributed
+from cesello.adapters.training import workers
+from cesello.domain.errors import RetryableError
+
+rank = int(sys.argv[1])
+distributed.init_process_group("gloo", init_method=f"file://{sys.argv[2]}", rank=rank, world_size=2)
+kinds = (torch.float64, torch.float32, torch.bfloat16, torch.float32)
+sums = [torch.full((2,), 10.0 * n + rank, dtype=kind) for n, kind in enumerate(kinds)]
+workers.add_up(sums)
+found = {
+    "sums": [one.tolist() for one in sums],
+    "any is": [workers.any_is(rank == 1), workers.any_is(rank == 0), workers.any_is(False)],
+    "any of": [workers.any_of(15 if rank else None), workers.any_of(None)],
+    "the first's": workers.same_for_all(0.1 + rank, 7.0),
+}
+workers.check_alike(4, 2**40)
+try:
+    workers.check_alike(4 + rank, 7)
+except RetryableError as error:
+    found["refused"] = [error.code, error.got]
+workers.leave()
+print(json.dumps(found))
+"""
+
+
+def test_processes_agree(tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", AGREE, str(rank), str(tmp_path / "meeting")],
+            env=environment() | {"OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    said = [process.communicate(timeout=60)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert json.loads(said[0]) == json.loads(said[1])
+    assert json.loads(said[0]) == {
+        "sums": [[20.0 * n + 1] * 2 for n in range(4)],
+        "any is": [True, True, False],
+        "any of": [15, None],
+        "the first's": [0.1, 7.0],
+        "refused": ["T077", "[4, 7] to [5, 7]"],
+    }
+
+
+def test_quantised_weights_are_not_spread(folder: Path) -> None:
+    provider = HfModelProvider(FourBitQuantizer("nf4"), HubCache(None))
+    policy = provider.load(ModelSpec(str(folder / "tiny"), dtype="float32"), LoraSpec(r=4), seed=0)
+    with pytest.raises(ModelError, match="M022"):
+        shard(policy.model)
+
+
+def largest_difference(folder: Path, run: str) -> float:
+    """Of LoRA weights from those that one process came to."""
+    one, other = (
+        load_file(folder / "runs" / name / "lora" / "adapter_model.safetensors") for name in ("alone", run)
+    )
+    assert one.keys() == other.keys()
+    return max(float((one[name] - other[name]).abs().max()) for name in one)
