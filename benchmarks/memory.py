@@ -78,8 +78,12 @@ class Measured:
     seconds_per_step: float
 
 
-def measure(setting: Setting) -> Measured:
-    """Trains two steps in this process: the optimizer's moments are there from the second on."""
+def measure(setting: Setting, weights: Path | None) -> Measured:
+    """Trains two steps in this process: the optimizer's moments are there from the second on.
+
+    Args:
+        weights: where models of noise are kept for other settings.
+    """
     import torch
 
     from cesello.adapters.model.hf_provider import HfModelProvider
@@ -103,7 +107,7 @@ def measure(setting: Setting) -> Measured:
         give_back_at_once()
     with tempfile.TemporaryDirectory() as folder:
         _warm_up(Path(folder), quantizers[setting.quantizer], setting)
-        source = model if setting.device == "cpu" else _random_weights(model, folder)
+        source = model if setting.device == "cpu" else _random_weights(model, weights or Path(folder))
         provider = HfModelProvider(quantizers[setting.quantizer], files)
         provider.encoder(source)
         before = _now(setting.device)
@@ -121,6 +125,7 @@ def _train(policy: Any, setting: Setting) -> float:
     from cesello.domain.schedule import StepReport, TrainingPlan
     from cesello.domain.tokens import token_row
     from tests.fakes.run import FakeStop
+    from tests.fakes.training import heard
 
     draw = random.Random(0)
     rows = [
@@ -129,7 +134,7 @@ def _train(policy: Any, setting: Setting) -> float:
     ]
     reports: list[StepReport] = []
     plan = TrainingPlan(_STEPS, batch_size=len(rows), padded=setting.padded, learning_rate=1e-4)
-    LightningSft().optimize(policy, [[rows]] * _STEPS, plan, on_step=reports.append, stop=FakeStop())
+    LightningSft().optimize(policy, [[rows]] * _STEPS, plan, on_step=heard(reports), stop=FakeStop())
     return reports[-1].seconds
 
 
@@ -145,7 +150,7 @@ def _warm_up(folder: Path, quantizer: Any, setting: Setting) -> None:
     _train(policy, Setting("tiny", "tiny", (64, 32)))
 
 
-def _random_weights(model: Any, folder: str) -> Any:
+def _random_weights(model: Any, folder: Path) -> Any:
     """The model's shape with weights of noise, saved where it can be loaded from."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -155,13 +160,16 @@ def _random_weights(model: Any, folder: str) -> Any:
 
     known = known_config(model.name)
     assert known is not None
-    with torch.device(model.device):
-        whole = AutoModelForCausalLM.from_config(AutoConfig.for_model(**known), dtype=torch.bfloat16)
-    whole.save_pretrained(folder)
-    tiny_tokenizer().save_pretrained(folder)
-    del whole
-    torch.cuda.empty_cache()
-    return replace(model, name=folder)
+    place = folder / model.name.replace("/", "--")
+    if not place.exists():
+        with torch.device(model.device):
+            whole = AutoModelForCausalLM.from_config(AutoConfig.for_model(**known), dtype=torch.bfloat16)
+        whole.save_pretrained(place)
+        tiny_tokenizer().save_pretrained(place)
+        del whole
+        gc.collect()
+        torch.cuda.empty_cache()
+    return replace(model, name=str(place))
 
 
 def _now(device: str) -> int:
@@ -198,31 +206,39 @@ def _status(key: str) -> int:
 @click.command()
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--only", multiple=True, help="Measure this setting in this process and print it as JSON.")
+@click.option(
+    "--weights", type=click.Path(path_type=Path), help="With --only: where models of noise are kept."
+)
 @click.option("--rows", help="With --only: tokens of each row, as 64,32.")
-def main(device: str, only: tuple[str, ...], rows: str | None) -> None:
+def main(device: str, only: tuple[str, ...], weights: Path | None, rows: str | None) -> None:
     """Predicts and measures every setting of a device."""
     settings = ON_CPU if device == "cpu" else ON_GPU
     for name in only:
         setting = next(one for one in settings if one.name == name)
         if rows is not None:
             setting = replace(setting, rows=tuple(map(int, rows.split(","))))
-        click.echo(json.dumps(asdict(measure(setting))))
+        click.echo(json.dumps(asdict(measure(setting, weights))))
         gc.collect()  # models hold themselves in circles
     if only:
         return
-    measured = [_in_its_own_process(device, setting) for setting in settings]
-    for one in measured:
-        figures = f"planned {one['planned'] / GIB:6.3f} GiB, measured {one['measured'] / GIB:6.3f} GiB"
-        click.echo(
-            f"{one['setting']:36} {figures}, {one['ratio']:.3f}, {one['seconds_per_step']:.2f} s a step"
-        )
+    measured: list[dict[str, Any]] = []
+    # In memory where there is such a place: models of noise are as large as real ones.
+    shared = "/dev/shm" if device == "cuda" and Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=shared) as folder:
+        for setting in settings:
+            one = _in_its_own_process(device, setting, folder)
+            measured.append(one)
+            figures = f"planned {one['planned'] / GIB:6.3f} GiB, measured {one['measured'] / GIB:6.3f} GiB"
+            click.echo(
+                f"{one['setting']:36} {figures}, {one['ratio']:.3f}, {one['seconds_per_step']:.2f} s a step"
+            )
     result = {"machine": _machine(device), "settings": measured}
     (RESULTS / f"memory-{device}.json").write_text(json.dumps(result, indent=2) + "\n")
 
 
-def _in_its_own_process(device: str, setting: Setting) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--device", device, "--only", setting.name]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+def _in_its_own_process(device: str, setting: Setting, weights: str) -> dict[str, Any]:
+    command = [sys.executable, __file__, "--device", device, "--only", setting.name, "--weights", weights]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
