@@ -103,7 +103,10 @@ def test_the_run_folder_is_whole_and_private(quickstart: Quickstart) -> None:
 def test_metrics_hold_a_line_a_step(quickstart: Quickstart) -> None:
     lines = [json.loads(line) for line in (quickstart.run / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 33))
-    assert {"loss", "perplexity", "learning_rate", "gradient_norm", "tokens_per_second"} <= set(lines[0])
+    assert {"loss", "perplexity", "token_accuracy", "learning_rate", "gradient_norm"} <= set(lines[0])
+    timings = [json.loads(line) for line in (quickstart.run / "timings.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in timings] == list(range(1, 33))
+    assert all(0 < line["roofline"] < 1.5 for line in timings[1:])
     assert max(line["learning_rate"] for line in lines) == pytest.approx(1.5e-3)
 
 

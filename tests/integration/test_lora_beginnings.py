@@ -341,8 +341,9 @@ def test_what_experts_cannot_have_is_told(models: Path, change: dict[str, Any]) 
 
 def test_activations_computed_again_or_put_away_give_the_same_gradients(llama: ModelSpec) -> None:
     gradients = [_gradients(PLAIN.load(llama, LORA, seed=0, **options)) for options in ({}, _AGAIN, _AWAY)]
-    assert all(torch.equal(kept, other) for kept, other in zip(gradients[0], gradients[1], strict=True))
-    assert all(torch.equal(kept, other) for kept, other in zip(gradients[0], gradients[2], strict=True))
+    # Sums come in another order when a pass is run again, so the last bit may differ.
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(gradients[2], gradients[0], rtol=1e-5, atol=1e-6)
 
 
 _AGAIN: dict[str, bool] = {"gradient_checkpointing": True}
