@@ -53,6 +53,13 @@ class Scaled(SftModule):
         return replace(whole, loss=whole.loss * self.by)
 
 
+class Silent(SftModule):
+    """Takes no step and says nothing."""
+
+    def training_step(self, step_batch, index):
+        pass
+
+
 class Exact(SftModule):
     """Says all that it takes."""
 
@@ -307,6 +314,11 @@ def test_wrong_arguments_are_refused_before_anything_is_loaded(
 
 
 # Callbacks
+
+
+def test_an_algorithm_that_says_nothing_of_its_steps_is_told(project: Path) -> None:
+    said = train("silent", "algorithm=mine:Silent", status=2)
+    assert "error[C066] the algorithm says nothing of its steps at Silent.training_step" in said
 
 
 def test_callbacks_of_the_recipe_watch_the_training(project: Path) -> None:

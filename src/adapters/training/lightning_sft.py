@@ -18,6 +18,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from ...domain.checkpoint import Checkpoint
+from ...domain.errors import UsageError
 from ...domain.ports.model import Policy
 from ...domain.ports.run import Stop
 from ...domain.ports.training import StepListener
@@ -50,8 +51,8 @@ arXiv 1710.03740) lifts them; a constant power of two changes nothing else and h
 class SftModule(lightning.LightningModule):
     """Cross-entropy on the trained tokens; AdamW with linear warmup, then cosine.
 
-    Another algorithm derives from this class and overrides ``loss``, or ``training_step`` as a whole; steps
-    are then still saved, resumed, watched and stopped.
+    Another algorithm derives from this class and overrides ``loss``, or ``training_step``, which then calls
+    this one or sets ``report`` itself; steps are still saved, resumed, watched and stopped.
 
     Args:
         on_step: is told of every step.
@@ -83,7 +84,7 @@ class SftModule(lightning.LightningModule):
         self.steps_done = start.state.step if start else 0
         self.meeting: Sequence[int] = ()
         self._step_ended = 0.0
-        self._report: StepReport | None = None
+        self.report: StepReport | None = None
         self._signals = False
 
     def training_step(self, step_batch: StepBatch, index: int) -> None:
@@ -120,16 +121,23 @@ class SftModule(lightning.LightningModule):
         seconds, elapsed = workers.same_for_all(now - began, now - self._step_ended)
         self._step_ended = now
         self._signals = bool(signals)
-        self._report = StepReport(
+        self.report = StepReport(
             self.steps_done, loss, rate, gradient_norm, tokens, labels, seconds, int(right), elapsed,
             self.splitter.splits, device_memory(self.model.device), self._roofline(tokens / seconds),
         )  # fmt: skip
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Callbacks have seen the step by now: what is saved of theirs is as new as what is saved of ours."""
-        if self._report is None:
-            return
-        goes_on = self._on_step(self._report, LightningState(self))
+        if self.report is None:
+            raise UsageError(
+                "C066",
+                "the algorithm says nothing of its steps",
+                where=f"{type(self).__name__}.training_step",
+                expected="a StepReport in self.report",
+                fix="call super().training_step, or set self.report and count self.steps_done",
+            )
+        report, self.report = self.report, None
+        goes_on = self._on_step(report, LightningState(self))
         if self._signals:
             self._stop.agree(workers.any_of(self._stop.heard))
         if self._signals or not goes_on:
