@@ -55,7 +55,8 @@ def plot(result: dict[str, Any]) -> str:
         f'<text x="{40 + 220 * at}" y="290" fill="{COLOURS[name]}">{name}</text>'
         for at, name in enumerate(KINDS)
     ]
-    head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 300" font-size="12" style="background:#fff">'
+    head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 300" font-size="12"'
+    head += ' style="background:#fff">'
     return "\n".join([head, *drawn, *legend, "</svg>", ""])
 
 
