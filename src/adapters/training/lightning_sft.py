@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from math import isfinite
 from typing import Any
 from zlib import crc32
@@ -38,10 +39,10 @@ from .optimizers import make_optimizer, make_schedule
 from .own_failures import explained
 from .pass_splitter import PassSplitter
 from .roofline import device_memory, measured_peak
-from .sharding import is_sharded, shard, whole
+from .sharding import shard, whole
 from .steps_left import StepsLeft
 from .trainer import Abandoned, fit
-from .trainer_state import LightningState, load_weights
+from .trainer_state import LightningState, load_weights, trained
 
 _LOSS_SCALE = 2.0**12
 """In float16 numbers end at 6e-8, where gradients of single tokens lie. Loss scaling (Micikevicius et al.,
@@ -101,10 +102,10 @@ class SftModule(lightning.LightningModule):
             lambda: self._accumulate(step_batch, labels),
             step_batch,
             optimizer,
-            alone=not is_sharded(self.model),
+            alone=not self._spread,
         )
         workers.add_up([totals, *self._gradients()])
-        norm = whole(torch.nn.utils.clip_grad_norm_(self._trainable(), self.plan.gradient_clip))
+        norm = whole(torch.nn.utils.clip_grad_norm_(self._trained, self.plan.gradient_clip))
         # The only place in a step where the device is waited for: nothing wrong may reach the weights.
         loss, right, signals, gradient_norm = torch.stack([*totals, norm.to(totals)]).tolist()
         rate = float(schedule.get_last_lr()[0])
@@ -148,7 +149,7 @@ class SftModule(lightning.LightningModule):
         return scores(self.model, rows, packed=self._packs)
 
     def setup(self, stage: str) -> None:
-        if self.plan.strategy == "fsdp" and workers.count() > 1:
+        if self._spread:
             shard(self.model)
 
     def own_state(self) -> Mapping[str, Any]:
@@ -159,7 +160,7 @@ class SftModule(lightning.LightningModule):
         """Takes back what ``own_state`` gave."""
 
     def configure_optimizers(self) -> Any:
-        optimizer = make_optimizer(self._trainable(), self.plan)
+        optimizer = make_optimizer(self._trained, self.plan)
         return [optimizer], [make_schedule(optimizer, self.plan)]
 
     def on_train_start(self) -> None:
@@ -182,7 +183,7 @@ class SftModule(lightning.LightningModule):
         """
         totals = torch.zeros(3, dtype=torch.float64, device=self.model.device)
         passes = self.splitter.passes(step_batch, workers.count())
-        for number, rows, weight in workers.share(passes, evenly=is_sharded(self.model)):
+        for number, rows, weight in workers.share(passes, evenly=self._spread):
             if self._stop.requested is not None:
                 raise Abandoned
             # Dropout depends on (seed, step, pass) alone, so that a step can be run again from its number.
@@ -197,18 +198,24 @@ class SftModule(lightning.LightningModule):
 
     def _gradients(self) -> list[torch.Tensor]:
         """Of every trained weight, with the loss's scale taken out: those that are yet to be added up."""
-        spread = is_sharded(self.model)
         # Of spread weights torch has taken the mean over the processes, where the sum is wanted.
-        scale = self._scale / (workers.count() if spread else 1)
-        for weight in self._trainable():
+        scale = self._scale / (workers.count() if self._spread else 1)
+        for weight in self._trained:
             if weight.grad is None and workers.count() > 1:
                 weight.grad = torch.zeros_like(weight)
             if weight.grad is not None and scale != 1.0:
                 weight.grad /= scale
-        return [] if spread else [one.grad for one in self._trainable() if one.grad is not None]
+        return [] if self._spread else [one.grad for one in self._trained if one.grad is not None]
 
-    def _trainable(self) -> list[torch.nn.Parameter]:
-        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+    @property
+    def _spread(self) -> bool:
+        """Whether the weights are spread over the processes."""
+        return self.plan.strategy == "fsdp" and workers.count() > 1
+
+    @cached_property
+    def _trained(self) -> list[torch.nn.Parameter]:
+        """Looked up once, after ``setup``: to walk through a large model takes milliseconds."""
+        return list(trained(self.model).values())
 
     def _optimizer_and_schedule(self) -> tuple[Any, LRScheduler]:
         schedule = self.lr_schedulers()

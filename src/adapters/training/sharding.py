@@ -38,11 +38,6 @@ def shard(model: Any) -> None:
     fully_shard(model, mesh=mesh)
 
 
-def is_sharded(model: Any) -> bool:
-    """Whether its weights are spread."""
-    return any(isinstance(weight, DTensor) for weight in model.parameters())
-
-
 def whole(tensor: torch.Tensor) -> torch.Tensor:
     """All of a tensor; where it is spread, every process must ask."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
