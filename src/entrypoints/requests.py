@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -32,7 +31,8 @@ from ..domain.source import Replay, SourceSpec
 from .container import Container, make_container
 from .settings import LoadedRecipe
 from .settings.data_settings import ReplaySource, Source
-from .settings.recipe import ALGORITHMS, Recipe, is_local
+from .settings.recipe import Recipe, is_local
+from .wiring import own_code_print
 from .workers import processes
 
 LIBRARIES = (
@@ -91,18 +91,7 @@ def own_code_prints(loaded: LoadedRecipe) -> dict[str, str]:
     """What stands for the code of somebody's own that is run: a file's sha256, a package's version."""
     recipe = loaded.recipe
     named = [recipe.algorithm, *(one.code for one in recipe.training.callbacks)]
-    return {f"own code {name}": _print_of(name, loaded) for name in named if name != "sft"}
-
-
-def _print_of(name: str, loaded: LoadedRecipe) -> str:
-    module, colon, _ = name.partition(":")
-    if not colon:
-        offered = metadata.entry_points(group=ALGORITHMS)[name].dist
-        return f"{offered.name} {offered.version}" if offered else name
-    path = loaded.root.joinpath(*module.split("."))
-    files = (path / "__init__.py", path.with_name(f"{path.name}.py"))
-    found = next((file for file in files if file.is_file()), None)
-    return hashlib.sha256(found.read_bytes()).hexdigest() if found else "nothing"
+    return {f"own code {name}": own_code_print(name, loaded.root) for name in named if name != "sft"}
 
 
 def _flat(values: Any, above: str) -> Iterator[tuple[str, str]]:

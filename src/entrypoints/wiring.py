@@ -119,18 +119,33 @@ def own_code(name: str, root: str | Path, asked_by: str) -> object:
     from importlib import metadata
 
     from ..adapters.data.root_modules import function_under
+    from .settings.recipe import ALGORITHMS
 
     module, colon, inside = name.partition(":")
     try:
         if colon:
             return function_under(Path(root), module, inside, asked_by)
-        return metadata.entry_points(group="cesello.algorithms")[name].load()
+        return metadata.entry_points(group=ALGORITHMS)[name].load()
     except CeselloError:
         raise
     except Exception as cause:
         reason = f"{type(cause).__name__}: {cause}"
         fix = "correct its code; the traceback is shown with --debug"
         raise UsageError("C054", f'"{name}" cannot be loaded', where=asked_by, got=reason, fix=fix) from cause
+
+
+def own_code_print(name: str, root: str | Path) -> str:
+    """What stands for the code behind such a name: its file's sha256, or its package's version."""
+    from importlib import metadata
+
+    from ..adapters.data.root_modules import print_of
+    from .settings.recipe import ALGORITHMS
+
+    module, colon, _ = name.partition(":")
+    if colon:
+        return print_of(Path(root), module)
+    package = metadata.entry_points(group=ALGORITHMS)[name].dist
+    return f"{package.name} {package.version}" if package else name
 
 
 def metrics_log(loggers: Sequence[str], observer: Observer) -> MetricsLog:

@@ -50,6 +50,12 @@ def function_under(root: Path, module: str, name: str, asked_by: str) -> Callabl
     return found
 
 
+def print_of(root: Path, module: str) -> str:
+    """A sha256 of the file that ``function_under`` would load; "nothing" where it would find none."""
+    file = _file_of(root.resolve(), module)
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file else "nothing"
+
+
 def _missing(what: str, asked_by: str, fix: str) -> DataError:
     return DataError("D001", what, where=asked_by, fix=fix)
 
