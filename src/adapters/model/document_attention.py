@@ -20,6 +20,8 @@ from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_f
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils.import_utils import is_torch_greater_or_equal
 
+from . import prefix_attention
+
 try:
     from torch.nn.attention import varlen as _varlen_module
 except ImportError:  # torch before 2.10
@@ -99,12 +101,14 @@ def _attention(
     **options: Any,
 ) -> tuple[torch.Tensor, Any]:
     """transformers' function, with shapes [1, A, T, D] in and [1, T, A, D] out."""
-    if attention_mask is None or attention_mask.dtype != torch.int32:
+    if attention_mask is None or attention_mask.dtype not in (torch.int32, torch.int64):
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **options
         )
     if options.get("softcap") is not None or options.get("position_bias") is not None:
         raise ValueError("attention by document knows neither soft limits nor biases of positions")
+    if attention_mask.dtype == torch.int64:
+        return prefix_attention.attend(query, key, value, attention_mask, dropout, scaling), None
     lengths = getattr(attention_mask, "lengths", None) or attention_mask.flatten().diff().tolist()
     if _varlen is not None and _fits_kernel(query, value, dropout):
         return _at_once(query, key, value, attention_mask.flatten(), max(lengths), scaling), None

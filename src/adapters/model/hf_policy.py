@@ -22,6 +22,7 @@ from ...domain.model_spec import PolicyFacts
 from ...domain.ports.run import Stop
 from ...domain.tokens import TokenRow
 from .chat_encoder import ChatEncoder
+from .evaluating import evaluating
 from .packed_loss import keeps_rows_apart, summed_loss
 from .peft_lora import Tuned, save_lora
 from .weight_prints import trained_print, weights_print
@@ -68,11 +69,35 @@ class HfPolicy:
             self._packs = keeps_rows_apart(self.model)
         return self._packs
 
+    @property
+    def ends(self) -> list[int]:
+        """Tokens that end an answer: the tokenizer's and those the model's authors name."""
+        named = self.model.generation_config.eos_token_id
+        listed = named if isinstance(named, list) else [] if named is None else [named]
+        return sorted({int(self._tokenizer.eos_token_id), *listed})
+
+    @property
+    def pad(self) -> int:
+        """The token that fills a row up."""
+        return int(self._tokenizer.pad_token_id)
+
+    def prompt(self, conversation: Conversation) -> list[int]:
+        """The tokens after which the model writes its answer."""
+        return list(self._encoder.prompt(conversation))
+
+    def text(self, ids: Sequence[int]) -> str:
+        """What an answer says, without the tokens that end it."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).removesuffix("<|im_end|>")
+
+    def reference(self) -> AbstractContextManager[Any]:
+        """Within this, ``model`` is what the training began with."""
+        return self._tuned.reference()
+
     def encode(self, conversation: Conversation) -> TokenRow:
         return self._encoder.encode([conversation])[0]
 
     def score(self, rows: Sequence[TokenRow], *, reference: bool = False) -> LossTotal:
-        with self._tuned.reference() if reference else nullcontext(), _evaluating(self.model):
+        with self._tuned.reference() if reference else nullcontext(), evaluating(self.model):
             parts = [summed_loss(self.model, part, packed=self.packs).item() for part in _parts(rows)]
         return LossTotal(sum(parts), sum(row.trained_tokens for row in rows))
 
@@ -81,7 +106,7 @@ class HfPolicy:
     ) -> tuple[Completion, ...]:
         inputs = self._batch([self._encoder.prompt(prompt) for prompt in prompts])
         width = inputs["input_ids"].shape[1]
-        with self._weights(lora), _evaluating(self.model), _seeded(sampling.seed):
+        with self._weights(lora), evaluating(self.model), _seeded(sampling.seed):
             output_BT = self.model.generate(
                 **inputs,
                 generation_config=self._generation_config(sampling),
@@ -109,7 +134,7 @@ class HfPolicy:
                 failures.append(failure)
                 streamer.end()  # or the reader would wait for ever
 
-        with self._weights(lora), _evaluating(self.model), _seeded(sampling.seed):
+        with self._weights(lora), evaluating(self.model), _seeded(sampling.seed):
             thread = Thread(target=write, daemon=True)
             thread.start()
             try:
@@ -155,23 +180,16 @@ class HfPolicy:
         return GenerationConfig(
             max_new_tokens=sampling.max_new_tokens,
             do_sample=not greedy,
-            eos_token_id=self._ends(),
+            eos_token_id=self.ends,
             pad_token_id=int(self._tokenizer.pad_token_id),
             **choice,
         )
 
-    def _ends(self) -> list[int]:
-        """Tokens that end an answer: the tokenizer's and those the model's authors name."""
-        named = self.model.generation_config.eos_token_id
-        listed = named if isinstance(named, list) else [] if named is None else [named]
-        return sorted({int(self._tokenizer.eos_token_id), *listed})
-
     def _completion(self, ids: list[int]) -> Completion:
-        ends = set(self._ends())
+        ends = set(self.ends)
         count = next((index + 1 for index, token in enumerate(ids) if token in ends), None)
         kept = ids if count is None else ids[:count]
-        text = str(self._tokenizer.decode(kept, skip_special_tokens=True))
-        return Completion(text.removesuffix("<|im_end|>"), len(kept), count is not None)
+        return Completion(self.text(kept), len(kept), count is not None)
 
 
 class _Ended(StoppingCriteria):
@@ -193,18 +211,6 @@ def _parts(rows: Sequence[TokenRow]) -> Iterator[Sequence[TokenRow]]:
             start, tokens = index, 0
         tokens += len(row)
     yield rows[start:]
-
-
-@contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
-    """Dropout off and no gradients; the mode it was in comes back."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        model.train(was_training)
 
 
 @contextmanager

@@ -9,9 +9,9 @@ vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -19,6 +19,7 @@ from torch.nn.functional import cross_entropy, linear
 
 from .vocabulary_loss import Head, head_of, summed_cross_entropy
 
+Scored = TypeVar("Scored")
 _known: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 """By the head's module, whether its logits are what ``Head`` says."""
 
@@ -46,9 +47,35 @@ def label_scores(
         at: rows and columns, of the positions that are kept, where the labels are predicted; without it they
             are predicted one after the other in the first row.
     """
+
+    def of_hidden(head: Head, hidden_LH: torch.Tensor) -> Scores:
+        return Scores(*summed_cross_entropy(head, hidden_LH, labels_L.to(hidden_LH.device)))
+
+    def of_logits(logits_LV: torch.Tensor) -> Scores:
+        return _of_logits(logits_LV, labels_L)
+
+    return scored_at_labels(model, inputs, len(labels_L), at, of_hidden, of_logits)
+
+
+def scored_at_labels(
+    model: Any,
+    inputs: Mapping[str, Any],
+    labels: int,
+    at: tuple[torch.Tensor, ...],
+    of_hidden: Callable[[Head, torch.Tensor], Scored],
+    of_logits: Callable[[torch.Tensor], Scored],
+) -> Scored:
+    """Runs the model once; scores what predicts the labels by hidden states, or else by logits.
+
+    Args:
+        labels: how many there are.
+        at: see ``label_scores``.
+        of_hidden: scores hidden states of shape [L, H].
+        of_logits: gives the same from logits of shape [L, V].
+    """
     module = model.get_output_embeddings()
-    if len(labels_L) and head_of(model) is not None and _known.get(module) is not False:
-        instead = _ScoringHead(model, module, labels_L, at)
+    if labels and head_of(model) is not None and _known.get(module) is not False:
+        instead = _ScoringHead(model, module, at, of_hidden)
         module.forward = instead
         try:
             logits = model(**inputs).logits
@@ -59,24 +86,28 @@ def label_scores(
         if _known[module]:
             assert instead.scores is not None
             return instead.scores
-    return _of_logits(_at(model(**inputs).logits, at), labels_L)
+    return of_logits(_at(model(**inputs).logits, at))
 
 
-class _ScoringHead:
+class _ScoringHead(Generic[Scored]):
     """Called in the place of a head's forward; what it returns is of one position, or of no use."""
 
-    def __init__(self, model: Any, module: Any, labels_L: torch.Tensor, at: tuple[torch.Tensor, ...]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        module: Any,
+        at: tuple[torch.Tensor, ...],
+        of_hidden: Callable[[Head, torch.Tensor], Scored],
+    ) -> None:
         self._model, self._module = model, module
-        self._labels_L, self._at = labels_L, at
+        self._at, self._of_hidden = at, of_hidden
         self._expected: torch.Tensor | None = None
-        self.scores: Scores | None = None
+        self.scores: Scored | None = None
 
     def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
         # Made here, where the weight is whole.
         head = Head.of(self._module, self._model.config)
-        self.scores = Scores(
-            *summed_cross_entropy(head, _at(hidden, self._at), self._labels_L.to(hidden.device))
-        )
+        self.scores = self._of_hidden(head, _at(hidden, self._at))
         if self._module in _known:
             return hidden.detach()[..., :1, :1]
         with torch.no_grad():

@@ -9,7 +9,8 @@ which any row has a label, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,9 +21,19 @@ from .label_scores import Scores as Scores
 from .label_scores import label_scores
 
 
+@dataclass(frozen=True, slots=True)
+class LabelInputs:
+    """What a model is asked about labels; ``label_scores`` says what each of them is."""
+
+    inputs: Mapping[str, Any]
+    labels_L: torch.Tensor
+    at: tuple[torch.Tensor, ...] = ()
+
+
 def scores(model: Any, rows: Sequence[TokenRow], *, packed: bool = True) -> Scores:
     """Loss and right labels of rows; see ``summed_loss``."""
-    return _packed_scores(model, rows) if packed or len(rows) == 1 else _padded_scores(model, rows)
+    asked = packed_inputs(model, rows) if packed or len(rows) == 1 else padded_inputs(model, rows)
+    return label_scores(model, asked.inputs, asked.labels_L, asked.at)
 
 
 def summed_loss(model: Any, rows: Sequence[TokenRow], *, packed: bool = True) -> torch.Tensor:
@@ -35,7 +46,8 @@ def summed_loss(model: Any, rows: Sequence[TokenRow], *, packed: bool = True) ->
     return scores(model, rows, packed=packed).loss
 
 
-def _packed_scores(model: Any, rows: Sequence[TokenRow]) -> Scores:
+def packed_inputs(model: Any, rows: Sequence[TokenRow]) -> LabelInputs:
+    """Rows end to end."""
     ids_T = torch.cat([torch.frombuffer(row.ids, dtype=torch.int32) for row in rows]).long().to(model.device)
     positions_T = torch.cat([torch.arange(len(row)) for row in rows]).to(model.device)
     trained_T = torch.frombuffer(bytearray(b"".join(row.trained for row in rows)), dtype=torch.bool)
@@ -46,10 +58,11 @@ def _packed_scores(model: Any, rows: Sequence[TokenRow]) -> Scores:
     if len(rows) > 1 and attends_by_document(model, max(lengths)):
         restart["attention_mask"] = document_mask(lengths, model.device)
     inputs = {"input_ids": ids_T[None], **restart, "logits_to_keep": labels_L - 1, "use_cache": False}
-    return label_scores(model, inputs, ids_T[labels_L])
+    return LabelInputs(inputs, ids_T[labels_L])
 
 
-def _padded_scores(model: Any, rows: Sequence[TokenRow]) -> Scores:
+def padded_inputs(model: Any, rows: Sequence[TokenRow]) -> LabelInputs:
+    """Rows one below the other."""
     ids_RT = _padded([torch.frombuffer(row.ids, dtype=torch.int32).long() for row in rows])
     mask_RT = _padded([torch.ones(len(row), dtype=torch.long) for row in rows])
     trained_RT = _padded([torch.frombuffer(bytearray(row.trained), dtype=torch.bool) for row in rows])
@@ -64,7 +77,7 @@ def _padded_scores(model: Any, rows: Sequence[TokenRow]) -> Scores:
         "logits_to_keep": columns_C.to(device) - 1,
         "use_cache": False,
     }
-    return label_scores(model, inputs, labels_L.to(device), (rows_L.to(device), places_L.to(device)))
+    return LabelInputs(inputs, labels_L.to(device), (rows_L.to(device), places_L.to(device)))
 
 
 def _padded(parts: list[torch.Tensor]) -> torch.Tensor:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -51,6 +51,11 @@ class Head:
         if scale is None:
             scale = 1.0 if divided is None else 1.0 / divided
         return cls(module.weight, module.bias, float(scale), getattr(text, "final_logit_softcapping", None))
+
+    def at(self, temperature: float) -> Head:
+        """The head whose logits are this one's divided by the temperature."""
+        cap = None if self.cap is None else self.cap / temperature
+        return replace(self, scale=self.scale / temperature, cap=cap)
 
     def logits(self, hidden_CH: torch.Tensor) -> torch.Tensor:
         """In float32, shape [C, V]."""
@@ -91,7 +96,7 @@ class _SummedCrossEntropy(torch.autograd.Function):
         loss = torch.zeros((), dtype=torch.float32, device=hidden_LH.device)
         right = torch.zeros((), dtype=torch.int64, device=hidden_LH.device)
         gradients = []
-        size = _labels_of_a_part(hidden_LH.device.type, head.weight.shape[0])
+        size = labels_of_a_part(hidden_LH.device.type, head.weight.shape[0])
         for hidden_CH, labels_C in zip(hidden_LH.split(size), labels_L.split(size), strict=True):
             of_part, right_of_part, gradient_CH = _part(head, hidden_CH, labels_C, wanted=wanted)
             loss += of_part
@@ -113,14 +118,19 @@ def _part(head: Head, hidden_CH: torch.Tensor, labels_C: torch.Tensor, *, wanted
     """Loss, right labels and, where it is wanted, the gradient of the hidden states of one part."""
     logits_CV = head.logits(hidden_CH)
     right = (logits_CV.argmax(-1) == labels_C).sum()
-    slope_CV = _slope_of_cap(logits_CV, head.cap) if wanted else None
+    slope_CV = slope_of_cap(logits_CV, head.cap) if wanted else None
     logs_CV = torch.log_softmax(logits_CV, -1)
     del logits_CV
     loss = -logs_CV.gather(1, labels_C[:, None]).sum()
-    return loss, right, _gradient(logs_CV, labels_C, slope_CV, head, hidden_CH.dtype) if wanted else None
+    return (
+        loss,
+        right,
+        hidden_gradient(logs_CV, labels_C, slope_CV, head, hidden_CH.dtype) if wanted else None,
+    )
 
 
-def _labels_of_a_part(device: str, vocabulary: int) -> int:
+def labels_of_a_part(device: str, vocabulary: int) -> int:
+    """How many labels have their logits made at once on that device."""
     kind = _planned.get() if device == "meta" else device
     return max(1, _NUMBERS.get(kind, _NUMBERS["cuda"]) // vocabulary)
 
@@ -135,19 +145,27 @@ def parts_as_on(device: str) -> Iterator[None]:
         _planned.reset(token)
 
 
-def _slope_of_cap(logits_CV: torch.Tensor, cap: float | None) -> torch.Tensor | None:
+def slope_of_cap(logits_CV: torch.Tensor, cap: float | None) -> torch.Tensor | None:
     """The derivative of the soft limit, 1 - tanh^2, from what it made."""
     return None if cap is None else (logits_CV / cap).square_().neg_().add_(1.0)
 
 
-def _gradient(
+def hidden_gradient(
     logs_CV: torch.Tensor,
     labels_C: torch.Tensor,
     slope_CV: torch.Tensor | None,
     head: Head,
     dtype: torch.dtype,
 ) -> torch.Tensor:
-    """Of the hidden states of one part, shape [C, H]; ``logs_CV`` is used up."""
+    """Of the cross-entropies, with respect to the hidden states of one part; ``logs_CV`` is used up.
+
+    Args:
+        logs_CV: log-softmax of the logits.
+        slope_CV: what ``slope_of_cap`` gave for them.
+
+    Returns:
+        Shape [C, H].
+    """
     over_logits_CV = logs_CV.exp_()
     over_logits_CV.scatter_add_(1, labels_C[:, None], over_logits_CV.new_full((len(labels_C), 1), -1.0))
     if slope_CV is not None:
