@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .application.finetune import Finetune, FinetuneRequest
     from .application.generate import Generate, GenerateRequest
     from .domain.errors import CeselloError
+    from .domain.reward import RewardResult
     from .domain.run import RunManifest
     from .entrypoints.algorithms import Scores, SftModule
     from .entrypoints.api import ask_model, load_recipe, train
@@ -42,6 +43,7 @@ _HOMES = {
     "Generate": "application.generate",
     "GenerateRequest": "application.generate",
     "LoadedRecipe": "entrypoints.settings",
+    "RewardResult": "domain.reward",
     "RunManifest": "domain.run",
     "Scores": "entrypoints.algorithms",
     "SftModule": "entrypoints.algorithms",
@@ -61,6 +63,7 @@ __all__ = [
     "Generate",
     "GenerateRequest",
     "LoadedRecipe",
+    "RewardResult",
     "RunManifest",
     "Scores",
     "SftModule",

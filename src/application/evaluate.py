@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from ..domain.chatml import tools_as_text
@@ -10,11 +10,11 @@ from ..domain.conversation import Conversation
 from ..domain.evaluation import EvaluationSpec, GradedSpec
 from ..domain.example import Example
 from ..domain.generation import Completion, LossTotal, Sampling
+from ..domain.ports.grading import Rewards
 from ..domain.ports.model import Policy
-from ..domain.ports.reward import RewardModel
 from ..domain.ports.run import Observer, Stop
-from ..domain.reward import RewardResult, part_totals
-from ..domain.run import Evaluation, GradedSet, Sample, SourceLoss
+from ..domain.reward import Attempt, InfraErrors, RewardResult
+from ..domain.run import Evaluation, GradedSet, Sample, SourceLoss, graded_set
 from .prepare_source import PreparedSource
 
 _Item = TypeVar("_Item")
@@ -23,7 +23,7 @@ _Item = TypeVar("_Item")
 class Evaluate:
     """The same rows, prompts and seed each time it is called, so that before and after can be compared."""
 
-    def __init__(self, rewards: Mapping[str, RewardModel], observer: Observer, stop: Stop) -> None:
+    def __init__(self, rewards: Rewards, observer: Observer, stop: Stop) -> None:
         self._rewards = rewards
         self._observer = observer
         self._stop = stop
@@ -34,8 +34,16 @@ class Evaluate:
         sources: Sequence[PreparedSource],
         spec: EvaluationSpec,
         when: str,
+        errors: InfraErrors,
     ) -> Evaluation:
-        """Losses of every source that holds rows out, and the graded sets of the spec."""
+        """Losses of every source that holds rows out, and the graded sets of the spec.
+
+        Args:
+            errors: counts the gradings of the whole run.
+
+        Raises:
+            SandboxError: X010 when too many answers could not be judged.
+        """
         held = {source.spec.name: source.held_out(spec.rows) for source in sources if source.held}
         graded = {one.source: one for one in spec.graded if one.source in held}
         answered = {
@@ -44,16 +52,16 @@ class Evaluate:
         }
         total = sum(map(len, held.values())) + sum(map(len, answered.values()))
         self._observer.phase(f"evaluating {when}", total)
-        losses = {name: self._loss(policy, rows, spec) for name, rows in held.items()}
+        learnt = {name: [row for row in rows if row.tokens.trained_tokens] for name, rows in held.items()}
+        losses = {name: self._loss(policy, rows, spec) for name, rows in learnt.items() if rows}
         sets: dict[str, GradedSet] = {}
         samples: list[Sample] = []
         for name, examples in answered.items():
             completions = self._answers(policy, examples, spec)
             results = self._results(graded.get(name), examples, completions)
             if name in graded:
-                counted = results[: graded[name].rows]
-                applicable = sum(result.score is not None for result in counted)
-                sets[name] = GradedSet(graded[name].reward, applicable, part_totals(counted))
+                errors.count(results)
+                sets[name] = graded_set(graded[name].reward, results[: graded[name].rows])
             samples += list(_samples(name, examples, completions, results))[: spec.samples]
         return Evaluation(losses, sets, tuple(samples))
 
@@ -83,13 +91,13 @@ class Evaluate:
         examples: Sequence[Example],
         completions: Sequence[Completion],
     ) -> list[RewardResult]:
+        """What the reward makes of all answers of a source, asked once: it may judge several at a time."""
         if graded is None:
             return [RewardResult(None)] * len(examples)
-        reward = self._rewards[graded.reward]
-        return [
-            reward.score(example.conversation.prompt(), completion.text)
-            for example, completion in zip(examples, completions, strict=True)
-        ]
+        self._stop.check()
+        pairs = zip(examples, completions, strict=True)
+        attempts = [Attempt(example.conversation.prompt(), completion.text) for example, completion in pairs]
+        return self._rewards[graded.reward].score(attempts)
 
 
 def _asked(rows: Sequence[Example]) -> list[Example]:

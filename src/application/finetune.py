@@ -15,11 +15,12 @@ from ..domain.evaluation import EvaluationSpec
 from ..domain.footprint import Evaluating, ForwardPass, RowSize
 from ..domain.model_card import model_card
 from ..domain.model_spec import LoraSpec
+from ..domain.ports.grading import Rewards
 from ..domain.ports.logs import LoggedRun, MetricsLog
 from ..domain.ports.model import ModelProvider, Policy
-from ..domain.ports.reward import RewardModel
 from ..domain.ports.run import Clock, Observer, RunFolder, RunStore, Stop
 from ..domain.ports.training import PolicyOptimizer
+from ..domain.reward import InfraErrors
 from ..domain.run import Evaluation, RunManifest, RunStatus
 from ..domain.schedule import TrainingOutcome, TrainingPlan
 from .check_memory import CheckMemory, MemoryCheck, MemoryRequest
@@ -47,6 +48,8 @@ class FinetuneRequest:
         checkpoints: when the training is saved on its way.
         choice: which run it is, and whether it is a new one.
         processes: that share the work, of which this is one.
+        trained_on: names of rewards that the training makes more of.
+        group: what a prompt's completions take at most, where prompts are the rows.
     """
 
     name: str
@@ -63,6 +66,8 @@ class FinetuneRequest:
     checkpoints: CheckpointPlan = field(default_factory=CheckpointPlan)
     choice: RunChoice = field(default_factory=RunChoice)
     processes: int = 1
+    trained_on: Sequence[str] = ()
+    group: RowSize | None = None
 
 
 _SMALLEST = ForwardPass((RowSize(2, 1),))
@@ -97,7 +102,7 @@ class Finetune:
     Args:
         prepare: makes the data ready.
         check_memory: tells what the training takes before anything is loaded.
-        rewards: what grades answers, by name.
+        rewards: what grades answers; they are closed when a run ends.
         logs: where the figures go besides the run's own files.
     """
 
@@ -107,7 +112,7 @@ class Finetune:
         prepare: PrepareData,
         check_memory: CheckMemory,
         optimizer: PolicyOptimizer,
-        rewards: Mapping[str, RewardModel],
+        rewards: Rewards,
         runs: RunStore,
         logs: MetricsLog,
         observer: Observer,
@@ -123,6 +128,7 @@ class Finetune:
         self._observer = observer
         self._stop = stop
         self._clock = clock
+        self._rewards = rewards
         self._evaluate = Evaluate(rewards, observer, stop)
 
     def __call__(self, request: FinetuneRequest) -> RunManifest:
@@ -132,10 +138,18 @@ class Finetune:
             The manifest of the completed run.
 
         Raises:
-            DataError, ModelError: before anything is written. RetryableError, StorageError: the run is marked
-                failed. Interrupted: the run is marked so, and can be gone on with where it was stopped.
+            SandboxError X001, DataError, ModelError: before anything is written. SandboxError X010,
+                RetryableError, StorageError: the run is marked failed. Interrupted: the run is marked so, and
+                can be gone on with where it was stopped.
         """
         self._open.check(request.name, request.choice)
+        try:
+            self._rewards.check(dict.fromkeys([*request.trained_on, *_graders(request)]))
+            return self._run(request)
+        finally:
+            self._rewards.close()
+
+    def _run(self, request: FinetuneRequest) -> RunManifest:
         load = cache(lambda: load_policy(self._provider, self._observer, request.data, request.lora))
         replays = any(source.replay for source in request.data.sources)
         if replays:
@@ -170,6 +184,9 @@ class Finetune:
         """
         if not request.checks_memory:
             return []
+        if request.group is not None:
+            # A pass with one prompt and all its completions: it can be cut, but not known to fit before.
+            return [forward_pass((request.group,), mixed.plan)]
         longest = forward_pass(mixed.batches.largest(mixed.plan.padded), mixed.plan)
         footprint = self._check_memory.footprint(memory_request(request, longest))
         label = footprint.logits * longest.tokens / max(footprint.activations * longest.labels, 1)
@@ -203,18 +220,19 @@ class Finetune:
         self, opened: Opened, record: _Record, policy: Policy, data: PreparedData, request: FinetuneRequest
     ) -> RunManifest:
         run, mixed, progress = opened.run, data.mixed, opened.progress
+        errors = InfraErrors()
         # Weights in float32 with two moments each.
         run.checkpoints.check_room(3 * 4 * policy.facts.trainable_parameters, request.checkpoints)
 
         def evaluate(when: str) -> Evaluation:
-            evaluation = self._evaluate(policy, data.sources, request.evaluation, when)
+            evaluation = self._evaluate(policy, data.sources, request.evaluation, when, errors)
             run.write_samples(when, evaluation.samples)
             return replace(evaluation, samples=())
 
         watch = WatchTraining(
             run, self._logs, self._observer, mixed.batches, mixed.plan, request.evaluation,
             request.checkpoints, record.manifest.identity, progress, evaluate,
-            opened.checkpoint,
+            opened.checkpoint, by_score=bool(request.trained_on),
         )  # fmt: skip
         self._optimizer.prepare(policy, mixed.plan)
         if progress.before is None:
@@ -304,6 +322,10 @@ class Finetune:
             raise
         finally:
             self._logs.end(record.manifest.status.value)
+
+
+def _graders(request: FinetuneRequest) -> list[str]:
+    return [graded.reward for graded in request.evaluation.graded]
 
 
 def _ended_by(watch: WatchTraining, plan: TrainingPlan, stopped_by: int | None) -> str | None:

@@ -16,6 +16,7 @@ from ..domain.errors import DataError
 from ..domain.footprint import ForwardPass, RowSize
 from ..domain.mixture import Draw, Mixture, MixtureSource, MixtureSpec, StopRule
 from ..domain.mixture_manifest import MixtureManifest, SourceManifest
+from ..domain.reinforcement import PromptRow
 from ..domain.schedule import StepBatch, TrainingPlan
 from ..domain.tokens import TokenRow
 from .prepare_source import PreparedSource
@@ -29,14 +30,27 @@ class Steps(Sequence[StepBatch]):
 
     Shapes: D rows drawn, M micro-batches of all steps.
 
+    Args:
+        updates: steps on the same rows, one after the other.
+        asks: whether rows are asked instead of learnt by heart: their conversations come with them.
+
     Attributes:
         sources: of every row, shape [D]: which source it is from.
         rows: shape [D]: its position among the source's training rows.
     """
 
-    def __init__(self, prepared: Sequence[PreparedSource], accumulate: int) -> None:
+    def __init__(
+        self,
+        prepared: Sequence[PreparedSource],
+        accumulate: int,
+        updates: int = 1,
+        *,
+        asks: bool = False,
+    ) -> None:
         self.prepared = prepared
         self._accumulate = accumulate
+        self._updates = updates
+        self._asks = asks
         self.sources = array("H")
         self.rows = array("I")
         self._ends = array("Q", [0])
@@ -53,7 +67,7 @@ class Steps(Sequence[StepBatch]):
         return len(self._ends) - 1
 
     def __len__(self) -> int:
-        return -(-self.micro_batches // self._accumulate)
+        return -(-self.micro_batches // self._accumulate) * self._updates
 
     @overload
     def __getitem__(self, index: int) -> StepBatch: ...
@@ -62,13 +76,13 @@ class Steps(Sequence[StepBatch]):
     def __getitem__(self, index: int | slice) -> StepBatch | list[StepBatch]:
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
-        first = range(len(self))[index] * self._accumulate
+        first = range(len(self))[index] // self._updates * self._accumulate
         ends = self._ends[first : first + self._accumulate + 1]
         return [[self._row(at) for at in range(begin, end)] for begin, end in pairwise(ends)]
 
     def rows_until(self, step: int) -> int:
         """How many rows the first ``step`` steps hold."""
-        return self._ends[min(step * self._accumulate, self.micro_batches)]
+        return self._ends[min(-(-step // self._updates) * self._accumulate, self.micro_batches)]
 
     def largest(self, padded: bool, *, label: float = 0.0) -> tuple[RowSize, ...]:
         """The rows of the largest micro-batch.
@@ -90,7 +104,12 @@ class Steps(Sequence[StepBatch]):
 
     def _row(self, at: int) -> TokenRow:
         source = self.prepared[self.sources[at]]
-        return source.examples.tokens(source.train[self.rows[at]])
+        row = source.train[self.rows[at]]
+        tokens = source.examples.tokens(row)
+        if not self._asks:
+            return tokens
+        conversation = source.examples.example(row).conversation
+        return PromptRow(tokens.ids, tokens.trained, tokens.truncated, conversation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +127,13 @@ def mix(
     plan: TrainingPlan,
     max_steps: int | None,
     batching: BatchSpec | None = None,
+    *,
+    asks: bool = False,
 ) -> MixedData:
     """Draws rows until ``max_steps`` are full or the order ends.
+
+    Args:
+        asks: see ``Steps``.
 
     Raises:
         DataError: D020, D021 of the mixture; D022 when no step can be filled.
@@ -117,7 +141,9 @@ def mix(
     sources = tuple(MixtureSource(one.spec.name, one.spec.weight, len(one.train)) for one in prepared)
     mixture = Mixture(spec, sources)
     batching = replace(batching or BatchSpec(), batch_size=plan.batch_size)
-    steps = _steps(mixture, prepared, batching, plan.accumulate, max_steps)
+    wanted = None if max_steps is None else -(-max_steps // plan.updates)
+    steps = Steps(prepared, plan.accumulate, plan.updates, asks=asks)
+    _fill(steps, mixture, batching, plan.accumulate, wanted)
     if not steps:
         raise DataError(
             "D022",
@@ -127,7 +153,7 @@ def mix(
     plan = replace(plan, max_steps=len(steps), warmup_steps=min(plan.warmup_steps, len(steps)))
     prints = [_fingerprint(one) for one in prepared]
     manifest = MixtureManifest(
-        digest=_digest(mixture, prints, batching, max_steps and max_steps * plan.accumulate),
+        digest=_digest(mixture, prints, batching, wanted and wanted * plan.accumulate),
         seed=spec.seed,
         batching=batching.method.value,
         rows_planned=len(steps.rows),
@@ -135,7 +161,7 @@ def mix(
             _source_manifest(one, print_, share)
             for one, print_, share in zip(prepared, prints, mixture.planned(), strict=True)
         ),
-        ended_by=_ended_by(mixture, steps, max_steps),
+        ended_by=_ended_by(mixture, steps, wanted and wanted * plan.updates),
     )
     return MixedData(steps, plan, manifest)
 
@@ -158,15 +184,11 @@ def realised(mixed: MixedData, steps: int, stopped_by: int | None = None) -> Mix
     return replace(mixed.manifest, sources=sources, ended_by=ended_by)
 
 
-def _steps(
-    mixture: Mixture,
-    prepared: Sequence[PreparedSource],
-    batching: BatchSpec,
-    accumulate: int,
-    max_steps: int | None,
-) -> Steps:
+def _fill(
+    steps: Steps, mixture: Mixture, batching: BatchSpec, accumulate: int, max_steps: int | None
+) -> None:
     """Windows of the order, cut into micro-batches until there are enough of them."""
-    steps = Steps(prepared, accumulate)
+    prepared = steps.prepared
     wanted = None if max_steps is None else max_steps * accumulate
     order = mixture.order()
     for number in count():
@@ -177,7 +199,6 @@ def _steps(
         lengths = [_length(prepared, draw) for draw in window]
         for positions in islice(micro_batches(lengths, batching, number), missing):
             steps.append([window[position] for position in positions])
-    return steps
 
 
 def _window(

@@ -81,7 +81,8 @@ class PrepareData:
             DataError, ModelError: those of the sources, the mixture and the tokenizer.
         """
         sources = self._drop_copies(self._sources(request, load), request.copies)
-        mixed = mix(sources, request.mixture, request.plan, request.max_steps, request.batching)
+        asked = request.mixture, request.plan, request.max_steps, request.batching
+        mixed = mix(sources, *asked, asks=request.rules.asks)
         self._say_if_shorter(mixed, request.max_steps)
         return PreparedData(sources, mixed)
 

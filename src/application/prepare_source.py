@@ -44,6 +44,7 @@ class RowRules:
     Attributes:
         overlong: ``truncate``, ``drop`` or ``split`` rows above ``max_tokens``.
         keep_copies: train on exact copies within a source too.
+        asks: rows are prompts; they need no answer.
     """
 
     seed: int = 0
@@ -51,6 +52,7 @@ class RowRules:
     max_tokens: int = 1024
     overlong: str = "truncate"
     keep_copies: bool = False
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ class _Making:
         return [self._checked(place, tokens) for (place, _), tokens in zip(rows, encoded, strict=True)]
 
     def _checked(self, place: str, tokens: TokenRow) -> TokenRow | None:
-        if tokens.trained_tokens:
+        if tokens.trained_tokens or self.rules.asks:
             return tokens
         self.on_problem(
             DataError(
@@ -254,6 +256,8 @@ class _Making:
         # A held-out row stays one example: its other parts would be trained on.
         if self.rules.overlong == "split" and self.held_out >= self.spec.holdout:
             return split(tokens, limit)
+        if self.rules.asks:
+            return []  # half a question is another one
         cut = truncate(tokens, limit)
         return [cut] if cut.trained_tokens else []
 

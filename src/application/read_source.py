@@ -13,6 +13,7 @@ from ..domain.errors import DataError
 from ..domain.identities import IdentitySet
 from ..domain.ports.data import DatasetSource, Spool
 from ..domain.ports.run import Observer, Stop
+from ..domain.row_reference import reference_of
 from ..domain.row_shapes import to_conversation
 from ..domain.row_slice import RowSlice
 from ..domain.source import SourceRow, SourceSpec, unwanted
@@ -86,7 +87,8 @@ class ReadSource:
 
     def _conversation(self, row: SourceRow, spec: SourceSpec, on_problem: OnProblem) -> Conversation | None:
         try:
-            return to_conversation(row, spec.shape, spec.columns)
+            facts = reference_of(row, spec.reference, spec.task)
+            return to_conversation(row, spec.shape, spec.columns, facts)
         except DataError as problem:
             on_problem(problem)
             return None

@@ -51,6 +51,7 @@ class WatchTraining:
         batches: of all steps, to keep the rows of one that went wrong.
         identity: what must be the same for the training to go on.
         start: the checkpoint that it goes on from.
+        by_score: held-out answers are compared by their score instead of by the loss.
 
     Attributes:
         interrupted: the signal that came while it was evaluated.
@@ -70,7 +71,10 @@ class WatchTraining:
         progress: Progress,
         evaluate: EvaluateNow,
         start: Checkpoint | None = None,
+        *,
+        by_score: bool = False,
     ) -> None:
+        self._by_score = by_score
         self._run, self._logs, self._observer = run, logs, observer
         self._batches, self._plan, self._spec = batches, plan, spec
         self._checkpoints, self._identity = checkpoints, identity
@@ -114,7 +118,7 @@ class WatchTraining:
         evaluation = self._evaluate(f"step-{step:08d}")
         self.write_evaluation(step, "step", evaluation)
         self._logs.log(step, evaluation_figures(evaluation, "eval"))
-        loss = evaluation.loss
+        loss = self._figure(evaluation)
         self.progress.evaluations.append((step, loss if loss is None else self._agreed(loss)))
         self._saved_step = None  # what is saved of this step does not tell its loss
         self.settled = self._spec.has_settled(self.progress.losses)
@@ -141,6 +145,12 @@ class WatchTraining:
         self._run.checkpoints.save(whole, state.save, self._checkpoints)
         self._since_saved, self._saved_step = 0.0, progress.step
 
+    def _figure(self, evaluation: Evaluation) -> float | None:
+        """What is to fall: the held-out loss, or where completions are rewarded, minus the held-out score."""
+        if not self._by_score:
+            return evaluation.loss
+        return None if evaluation.score is None else -evaluation.score
+
     def _is_evaluation_due(self, step: int) -> bool:
         """The last step has the evaluation after the training, unless it is to be compared with others."""
         if step >= self._plan.max_steps:
@@ -157,6 +167,8 @@ class WatchTraining:
     def _log(self, report: StepReport) -> None:
         self._run.append("metrics", step_metrics(report))
         self._run.append("timings", step_timings(report))
+        for completion in report.completions:
+            self._run.append("completions", completion)
         self._logs.log(report.step, step_figures(report))
 
     def _tell_of_splits(self, report: StepReport) -> None:
@@ -198,6 +210,7 @@ def step_metrics(report: StepReport) -> dict[str, Any]:
         "gradient_norm": _finite(report.gradient_norm),
         "tokens": report.tokens,
         "trained_tokens": report.trained_tokens,
+        **report.figures,
     }
 
 
@@ -209,6 +222,7 @@ def step_timings(report: StepReport) -> dict[str, Any]:
         "tokens_per_second": report.tokens_per_second,
         "roofline": report.roofline,
         "memory": report.memory,
+        **{f"seconds_{name}": seconds for name, seconds in report.phases.items()},
     }
 
 
@@ -230,6 +244,10 @@ def evaluation_figures(evaluation: Evaluation, when: str) -> dict[str, float]:
         figures |= {f"{when}/{name}/loss": one.loss, f"{when}/{name}/perplexity": one.perplexity}
     for name, graded in evaluation.graded.items():
         figures |= {f"{when}/{name}/{part}": value for part, value in graded.parts.items()}
+        if graded.score is not None:
+            figures[f"{when}/{name}/score"] = graded.score
+        if graded.infra_errors:
+            figures[f"{when}/{name}/infra_errors"] = graded.infra_errors
     return figures
 
 

@@ -56,13 +56,16 @@ def pruned(value: Any) -> Any:
 
 
 def bfcl(values: Mapping[str, Any]) -> Conversation:
-    """A question with its functions; the answer is a call the ground truth accepts."""
+    """A question with its functions; the answer is a call the ground truth accepts.
+
+    Where none does, no function fits, and what should be said instead is not told.
+    """
     (turns,) = values["question"]
     reference = values["ground_truth"]
     calls = tuple(first_choice(wanted) for wanted in reference)
     messages = tuple(Message(Role(turn["role"]), turn["content"]) for turn in turns)
-    answer = Message(Role.ASSISTANT, "", calls)
-    return Conversation((*messages, answer), tool_specs(values["function"]), {"calls": reference})
+    answer = (Message(Role.ASSISTANT, "", calls),) if calls else ()
+    return Conversation((*messages, *answer), tool_specs(values["function"]), {"calls": reference})
 
 
 def xlam(values: Mapping[str, Any]) -> Conversation:
@@ -73,7 +76,8 @@ def xlam(values: Mapping[str, Any]) -> Conversation:
         _xlam_call(call) for call in (json.loads(answers) if isinstance(answers, str) else pruned(answers))
     ]
     reference = [{call.name: _only_choices(call.decoded())} for call in calls]
-    turns = (Message(Role.USER, values["query"]), Message(Role.ASSISTANT, "", tuple(calls)))
+    answer = (Message(Role.ASSISTANT, "", tuple(calls)),) if calls else ()
+    turns = (Message(Role.USER, values["query"]), *answer)
     return Conversation(turns, tool_specs(values["tools"]), {"calls": reference})
 
 

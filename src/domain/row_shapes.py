@@ -8,7 +8,8 @@ text                text                             (plain text, all of it trai
 glaive, xlam, bfcl  function calling, see ``function_rows``
 prompt              prompt                           (a question alone, for a model to answer)
 
-A ``reference`` (a mapping, for a reward) beside messages, conversations, prompt and completion is kept.
+A ``reference`` (a mapping, for a reward) beside messages, conversations, prompt and completion is kept, and
+whatever the shape, facts of other columns are added to it (see ``row_reference``).
 A number may stand for a text, as in CSV; nothing else may.
 """
 
@@ -45,12 +46,15 @@ _WRITTEN_CALL = re.compile(r"<tool_call>|<functioncall>")
 """Some data writes calls into the text of an answer instead of beside it."""
 
 
-def to_conversation(row: SourceRow, shape: str, columns: Mapping[str, str]) -> Conversation:
+def to_conversation(
+    row: SourceRow, shape: str, columns: Mapping[str, str], facts: Mapping[str, Any] | None = None
+) -> Conversation:
     """The conversation a row holds.
 
     Args:
         shape: a name of ``SHAPES``, or ``auto``.
         columns: standard column -> the row's own column.
+        facts: for a reward, added to the reference that the row has.
 
     Raises:
         DataError: naming the row: D010 no shape fits, D011 a column is missing, D012 a turn is malformed.
@@ -78,6 +82,8 @@ def to_conversation(row: SourceRow, shape: str, columns: Mapping[str, str]) -> C
         )
     try:
         conversation = convert(values)
+        if facts:
+            conversation = replace(conversation, reference={**conversation.reference, **facts})
         if flaw := _flaw(conversation):
             raise ValueError(flaw)
     except (

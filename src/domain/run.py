@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from .footprint import Footprint
 from .mixture_manifest import MixtureManifest
 from .model_spec import PolicyFacts
+from .reward import RewardResult, part_totals
 from .schedule import perplexity
 
 
@@ -37,11 +38,36 @@ class SourceLoss:
 
 @dataclass(frozen=True, slots=True)
 class GradedSet:
-    """Answers to held-out prompts, graded: how many of ``rows`` reached each part of the reward."""
+    """Answers to held-out prompts, graded.
+
+    Attributes:
+        rows: those that the reward applies to and could judge.
+        parts: their sum, part by part: where it is 0 or 1, how many of ``rows`` reached it.
+        score: the mean of their scores; None where there are none.
+        not_applicable: rows that the reward does not apply to.
+        infra_errors: rows whose answer could not be judged since the grader failed.
+    """
 
     reward: str
     rows: int
     parts: Mapping[str, float]
+    score: float | None = None
+    not_applicable: int = 0
+    infra_errors: int = 0
+
+
+def graded_set(reward: str, results: Sequence[RewardResult]) -> GradedSet:
+    """The figures of such results."""
+    scores = [result.score for result in results if result.score is not None]
+    failed = sum(result.is_infra_error for result in results)
+    return GradedSet(
+        reward,
+        len(scores),
+        part_totals(results),
+        sum(scores) / len(scores) if scores else None,
+        len(results) - len(scores) - failed,
+        failed,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +94,12 @@ class Evaluation:
         """The mean of the sources' losses, each of the same weight; None where no source holds rows out."""
         losses = [source.loss for source in self.losses.values()]
         return sum(losses) / len(losses) if losses else None
+
+    @property
+    def score(self) -> float | None:
+        """The mean of the graded sets' mean scores, each of the same weight; None where none applies."""
+        scores = [one.score for one in self.graded.values() if one.score is not None]
+        return sum(scores) / len(scores) if scores else None
 
 
 def evaluation_from(values: Mapping[str, Any]) -> Evaluation:

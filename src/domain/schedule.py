@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import cos, exp, isfinite, pi
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .tokens import TokenRow
 
@@ -33,6 +33,7 @@ class TrainingPlan:
         skips_nonfinite: a step whose loss or gradient is not finite is left out instead of ending it all.
         deterministic: on a GPU too, the same steps give the same bits; slower.
         strategy: how several processes share the work: auto, ddp or fsdp.
+        updates: steps on the same rows, one after the other.
     """
 
     max_steps: int
@@ -51,6 +52,7 @@ class TrainingPlan:
     skips_nonfinite: bool = False
     deterministic: bool = False
     strategy: str = "auto"
+    updates: int = 1
     seed: int = 0
 
     @property
@@ -98,6 +100,9 @@ class StepReport:
         memory: bytes that the device holds at most so far.
         roofline: the share of what the device could do at most: tokens per second times four operations per
             weight and token, over its measured peak in matrix products.
+        figures: what else an algorithm has to tell of the step, the same whenever it is run again.
+        phases: seconds by what they went to.
+        completions: what the step drew, to be kept.
     """
 
     step: int
@@ -112,6 +117,9 @@ class StepReport:
     splits: int = 0
     memory: int | None = None
     roofline: float | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+    phases: Mapping[str, float] = field(default_factory=dict)
+    completions: Sequence[Mapping[str, Any]] = ()
 
     @property
     def skipped(self) -> bool:

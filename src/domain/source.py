@@ -31,6 +31,8 @@ class SourceSpec:
     Attributes:
         shape: the form of its rows, or ``auto`` to detect it (see ``row_shapes``).
         columns: standard column name -> the source's own.
+        reference: what a reward may know of a row -> the source's own column that holds it.
+        task: what its rows are, for a reward that chooses by it.
         slice: which of its rows are read at all; None for all of them.
         where: the row's own column -> the value it must have, or a list of them (see ``unwanted``).
         max_samples: use at most so many rows, a seeded sample of all of them.
@@ -43,6 +45,8 @@ class SourceSpec:
     weight: float = 1.0
     shape: str = "auto"
     columns: Mapping[str, str] = field(default_factory=dict)
+    reference: Mapping[str, str] = field(default_factory=dict)
+    task: str | None = None
     slice: RowSlice | None = None
     where: Mapping[str, Any] = field(default_factory=dict)
     max_samples: int | None = None

@@ -1,4 +1,21 @@
-"""The short way for other programs: load a recipe, train, ask."""
+r"""The short way for other programs: load a recipe, train, ask.
+
+Rewards are had from the container, by name, those of the configuration and those built in; all completions of
+a batch go in one call, so that programs run beside each other:
+
+    from cesello import make_container
+    from cesello.domain.conversation import Conversation, Message, Role
+    from cesello.domain.reward import Attempt
+
+    rewards = make_container({"rewards": [{"kind": "coding", "wall_seconds": 5.0}]}).rewards()
+    task = Conversation(
+        (Message(Role.USER, "Write a function `double`."),),
+        reference={"tests": "assert double(2) == 4", "entry_point": "double"},
+    )
+    [result] = rewards["coding"].score([Attempt(task, "def double(x):\n    return 2 * x")])
+    print(result.score, result.verdict)
+    rewards.close()
+"""
 
 from __future__ import annotations
 

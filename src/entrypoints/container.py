@@ -27,19 +27,23 @@ from ..application.prepare_source import PrepareSource
 from ..application.preview_data import PreviewData
 from ..application.probe_run import ProbeRun
 from ..application.verify_export import VerifyExport
-from . import wiring
+from . import reward_wiring, wiring
 from .home import home
 from .kit_wiring import build_model_files
 
 DEFAULTS: Mapping[str, Any] = {
     "algorithm": "sft",
     "algorithm_arguments": {},
+    "grpo": {},
     "training": {"callbacks": ()},
     "loggers": (),
     "output": "runs",
     "root": ".",
     "quantizer": {"name": "none", "double_quant": True, "compute_dtype": "auto", "storage": "uint8"},
     "data": {"sources": []},
+    "rewards": (),
+    "blend": "mean",
+    "sandbox": {"tier": "auto", "workers": None, "url": None, "token_env": None},
     "gguf_converter": None,
     "memory": {
         "store": "chroma",
@@ -78,14 +82,25 @@ class Container(containers.DeclarativeContainer):
     sources = providers.Factory(wiring.dataset_sources, config.data.sources, config.root, home)
     example_store = providers.Singleton(wiring.disk_example_store, home)
     near_copies = providers.Singleton(wiring.minhash_copies)
+    sandbox = providers.Singleton(reward_wiring.sandbox, config.sandbox, stop)
+    isolated_functions = providers.Singleton(reward_wiring.isolated_functions, config.sandbox, stop)
+    rewards = providers.Singleton(
+        reward_wiring.rewards,
+        config.rewards,
+        config.blend,
+        config.root,
+        sandbox.provider,
+        isolated_functions.provider,
+    )
     policy_optimizer = providers.Singleton(
         wiring.lightning_optimizer,
         config.algorithm,
         config.algorithm_arguments,
         config.training.callbacks,
         config.root,
+        config.grpo,
+        rewards,
     )
-    rewards = providers.Dict(function_calling=providers.Singleton(wiring.function_calling_reward))
     run_store = providers.Singleton(wiring.folder_run_store, config.output)
 
     chunker = providers.Singleton(wiring.treesitter_chunker)

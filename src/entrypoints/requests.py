@@ -21,6 +21,7 @@ from ..application.prepare_source import RowRules
 from ..domain.batching import Batching, BatchSpec
 from ..domain.checkpoint import CheckpointPlan
 from ..domain.evaluation import EvaluationSpec, GradedSpec
+from ..domain.footprint import RowSize
 from ..domain.generation import Sampling
 from ..domain.mixture import MixtureSpec, StopRule
 from ..domain.model_spec import LoraSpec, ModelSpec
@@ -29,9 +30,11 @@ from ..domain.run import RunSummary
 from ..domain.schedule import TrainingPlan
 from ..domain.source import Replay, SourceSpec
 from .container import Container, make_container
+from .reward_wiring import UNSAFE
 from .settings import LoadedRecipe
 from .settings.data_settings import ReplaySource, Source
-from .settings.recipe import Recipe, is_local
+from .settings.recipe import ALGORITHMS, OWN_ALGORITHMS, Recipe, is_local
+from .settings.reward_settings import BLEND, REWARDS, FunctionSettings
 from .wiring import own_code_print
 from .workers import processes
 
@@ -48,15 +51,23 @@ LIBRARIES = (
 )
 
 
-def recipe_container(loaded: LoadedRecipe) -> Container:
-    """A container that follows the recipe."""
+def recipe_container(loaded: LoadedRecipe, *, unsafe: bool = False) -> Container:
+    """A container that follows the recipe.
+
+    Args:
+        unsafe: programs that a model wrote are run without a sandbox. No recipe can ask for that: it may come
+            from a stranger.
+    """
     if loaded.recipe.training.deterministic:
         # cuBLAS reads it when it is first used, long before the first step (its manual, on reproducibility).
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    return make_container(loaded.recipe.model_dump() | {"root": str(loaded.root)})
+    config = loaded.recipe.model_dump() | {"root": str(loaded.root)}
+    if unsafe:
+        config["sandbox"] = loaded.recipe.sandbox.model_dump() | {"tier": UNSAFE}
+    return make_container(config)
 
 
-NOT_THE_STEPS = ("name", "output", "root", "checkpoint", "loggers", "memory")
+NOT_THE_STEPS = ("name", "output", "root", "checkpoint", "loggers", "memory", "sandbox")
 """Parts of a recipe that no step depends on: a run can be gone on with when they have changed."""
 
 
@@ -77,7 +88,18 @@ def finetune_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> F
         processes=processes(),
         checkpoints=_checkpoint_plan(recipe),
         choice=choice or RunChoice(),
+        trained_on=(BLEND,) if recipe.algorithm == "grpo" else (),
+        group=_group(recipe) if recipe.algorithm == "grpo" else None,
     )
+
+
+def _group(recipe: Recipe) -> RowSize:
+    """The largest forward pass of reinforcement: full, or one completion of the longest prompt."""
+    prompts, grpo = recipe.training.batch_size, recipe.grpo
+    labels = prompts * grpo.completions * grpo.max_completion_tokens
+    all_of_it = prompts * recipe.data.max_tokens + labels
+    most = max(grpo.pass_tokens, recipe.data.max_tokens + grpo.max_completion_tokens)
+    return RowSize(min(most, all_of_it), min(most, labels))
 
 
 def settings_of_steps(recipe: Recipe) -> dict[str, str]:
@@ -90,8 +112,12 @@ def settings_of_steps(recipe: Recipe) -> dict[str, str]:
 def own_code_prints(loaded: LoadedRecipe) -> dict[str, str]:
     """What stands for the code of somebody's own that is run: a file's sha256, a package's version."""
     recipe = loaded.recipe
-    named = [recipe.algorithm, *(one.code for one in recipe.training.callbacks)]
-    return {f"own code {name}": own_code_print(name, loaded.root) for name in named if name != "sft"}
+    trains = [recipe.algorithm, *(one.code for one in recipe.training.callbacks)]
+    judges = [one.function for one in recipe.rewards if isinstance(one, FunctionSettings)]
+    named = {name: ALGORITHMS for name in trains if name not in OWN_ALGORITHMS} | dict.fromkeys(
+        judges, REWARDS
+    )
+    return {f"own code {name}": own_code_print(name, loaded.root, group) for name, group in named.items()}
 
 
 def _flat(values: Any, above: str) -> Iterator[tuple[str, str]]:
@@ -130,6 +156,7 @@ def data_request(loaded: LoadedRecipe) -> DataRequest:
             max_tokens=recipe.data.max_tokens,
             overlong=recipe.data.overlong,
             keep_copies=recipe.data.copies.drop == "none",
+            asks=recipe.algorithm == "grpo",
         ),
         copies=CopyRules(Copies(recipe.data.copies.drop), recipe.data.copies.similarity),
         batching=BatchSpec(
@@ -216,6 +243,7 @@ def _training_plan(recipe: Recipe) -> TrainingPlan:
         seed=recipe.seed,
         padded=recipe.training.batching == "grouped",
         skips_nonfinite=recipe.training.on_nonfinite == "skip",
+        updates=recipe.grpo.updates if recipe.algorithm == "grpo" else 1,
         **values,
     )
 

@@ -14,14 +14,15 @@ from typing import Any
 from ..domain.errors import CeselloError, UsageError
 from ..domain.ports.data import DatasetSource, ExampleStore, NearCopies
 from ..domain.ports.export import ExportFolders, GgufExporter, ModelExporter, ParityProbe
+from ..domain.ports.grading import Rewards
 from ..domain.ports.hub import ModelFiles
 from ..domain.ports.logs import MetricsLog
 from ..domain.ports.memory import Chunker, Embedder, Reranker, VectorStore
 from ..domain.ports.model import Devices, MemoryPredictor, ModelProvider, Quantizer
-from ..domain.ports.reward import RewardModel
 from ..domain.ports.run import Observer, RunStore, Stop
 from ..domain.ports.training import PolicyOptimizer
 from ..domain.schedule import StepReport
+from .grpo_wiring import grpo_module
 from .workers import is_follower
 
 
@@ -82,22 +83,32 @@ def torch_devices() -> Devices:
 
 
 def lightning_optimizer(
-    algorithm: str, arguments: Mapping[str, Any], callbacks: Sequence[Mapping[str, Any]], root: str | Path
+    algorithm: str,
+    arguments: Mapping[str, Any],
+    callbacks: Sequence[Mapping[str, Any]],
+    root: str | Path,
+    grpo: Mapping[str, Any],
+    rewards: Rewards,
 ) -> PolicyOptimizer:
-    """Supervised fine-tuning, or a class of somebody's own that derives from its module."""
+    """Supervised fine-tuning, reinforcement, or a class of somebody's own that derives from their module."""
     from functools import partial
     from inspect import signature
 
     from ..adapters.training.lightning_sft import LightningSft, SftModule
     from ..adapters.training.own_code import check_algorithm, check_callback
+    from .settings.recipe import ALGORITHMS
 
     watching = [
-        check_callback(own_code(one["code"], root, "training.callbacks"), one["code"], one["arguments"])
+        check_callback(
+            own_code(one["code"], root, "training.callbacks", ALGORITHMS), one["code"], one["arguments"]
+        )
         for one in callbacks
     ]
     if algorithm == "sft":
         return LightningSft(SftModule, watching)
-    module = check_algorithm(own_code(algorithm, root, "algorithm"), algorithm)
+    if algorithm == "grpo":
+        return LightningSft(grpo_module(grpo, root, rewards), watching)
+    module = check_algorithm(own_code(algorithm, root, "algorithm", ALGORITHMS), algorithm)
     try:
         signature(module).bind(*[None] * 6, **arguments)  # what SftModule is made with
     except TypeError as cause:
@@ -114,18 +125,21 @@ def leave_workers() -> None:
     workers.leave()
 
 
-def own_code(name: str, root: str | Path, asked_by: str) -> object:
-    """What ``module:name`` is under the root, or what an installed package offers under that name."""
+def own_code(name: str, root: str | Path, asked_by: str, group: str) -> object:
+    """What ``module:name`` is under the root, or what an installed package offers under that name.
+
+    Args:
+        group: of entry points, in which packages offer it.
+    """
     from importlib import metadata
 
     from ..adapters.data.root_modules import function_under
-    from .settings.recipe import ALGORITHMS
 
     module, colon, inside = name.partition(":")
     try:
         if colon:
             return function_under(Path(root), module, inside, asked_by)
-        return metadata.entry_points(group=ALGORITHMS)[name].load()
+        return metadata.entry_points(group=group)[name].load()
     except CeselloError:
         raise
     except Exception as cause:
@@ -134,17 +148,16 @@ def own_code(name: str, root: str | Path, asked_by: str) -> object:
         raise UsageError("C054", f'"{name}" cannot be loaded', where=asked_by, got=reason, fix=fix) from cause
 
 
-def own_code_print(name: str, root: str | Path) -> str:
+def own_code_print(name: str, root: str | Path, group: str) -> str:
     """What stands for the code behind such a name: its file's sha256, or its package's version."""
     from importlib import metadata
 
     from ..adapters.data.root_modules import print_of
-    from .settings.recipe import ALGORITHMS
 
     module, colon, _ = name.partition(":")
     if colon:
         return print_of(Path(root), module)
-    package = metadata.entry_points(group=ALGORITHMS)[name].dist
+    package = metadata.entry_points(group=group)[name].dist
     return f"{package.name} {package.version}" if package else name
 
 
@@ -154,13 +167,6 @@ def metrics_log(loggers: Sequence[str], observer: Observer) -> MetricsLog:
 
     check_logs(loggers)
     return named_logs(() if is_follower() else ("csv", *loggers), observer.note)
-
-
-def function_calling_reward() -> RewardModel:
-    """Right calls of the right functions."""
-    from ..adapters.reward.function_calling_reward import FunctionCallingReward
-
-    return FunctionCallingReward()
 
 
 def folder_run_store(folder: str) -> RunStore:

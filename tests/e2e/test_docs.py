@@ -52,6 +52,10 @@ class Instead:
 _QUICKSTART = "tests/e2e/test_quickstart.py"
 _PLAN = "tests/e2e/test_plan.py"
 _EXPORT = "tests/e2e/test_export.py"
+_STORY = Instead(
+    "it needs the files that the page shows",
+    tested_by="tests/e2e/test_rewards.py::test_the_story_ends_as_the_page_says",
+)
 _ASKED = Instead(
     "it needs a finished run", tested_by=f"{_QUICKSTART}::test_generate_answers_with_and_without_the_weights"
 )
@@ -87,6 +91,9 @@ INSTEAD: dict[str, Instead] = {
     "cesello train recipes/quickstart.yaml --run mine --resume": Instead(
         "it takes minutes", run="cesello train recipes/quickstart.yaml --run mine --resume --dry-run"
     ),
+    "cesello reward test last_line:reward": _STORY,
+    "cesello reward test naive:reward": _STORY,
+    "cesello reward test coding --cases naive.cases.yaml": _STORY,
     "cesello runs show latest": Instead(
         "it needs a finished run", tested_by=f"{_QUICKSTART}::test_runs_are_listed_and_shown"
     ),

@@ -40,6 +40,7 @@ def test_the_wheel_holds_every_file_of_src_and_nothing_else(dist: Path) -> None:
     sources = [path for path in committed_files() if path.is_relative_to(SRC)]
     assert code == {f"cesello/{path.relative_to(SRC).as_posix()}" for path in sources}
     assert {"cesello/py.typed", "cesello/entrypoints/recipes/quickstart.yaml"} <= code
+    assert "cesello/entrypoints/reward_cases/coding.cases.yaml" in code
 
 
 def test_the_license_is_in_both(dist: Path) -> None:

@@ -96,6 +96,34 @@ def test_a_wrong_recipe_is_explained(project: Path, case: str) -> None:
     assert not (project / "runs").exists()
 
 
+CODE_REWARDS = {
+    "no tier holds": ("sandbox.tier=bubblewrap", 6, "X001", "bwrap is not installed"),
+    "no token": (
+        "sandbox={tier: remote, url: 'https://a', token_env: CESELLO_NONE}",
+        2,
+        "C012",
+        "export",
+    ),
+    "no such column": ("data.sources.rows.reference={tests: tset}", 3, "D011", "rows.jsonl:1"),
+}
+
+
+@pytest.mark.parametrize("case", CODE_REWARDS)
+def test_what_a_code_reward_lacks_is_told_before_the_training(
+    project: Path, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change, status, code, place = CODE_REWARDS[case]
+    monkeypatch.setenv("PATH", str(project))
+    graded = "evaluation.generate=[{source: rows, reward: coding}]"
+    done = cesello_here("train", "recipe.yaml", "--set", graded, "--set", change, cwd=project)
+    assert done.returncode == status, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"error[{code}] ")
+    assert place in last
+    assert "Traceback" not in done.stderr
+    assert not (project / "runs").exists()
+
+
 def test_weights_that_are_pickled_or_bring_code_are_refused(project: Path) -> None:
     assert cesello_here("train", "recipe.yaml", cwd=project).returncode == 0
     (run,) = (project / "runs").iterdir()

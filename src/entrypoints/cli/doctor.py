@@ -12,6 +12,8 @@ from pathlib import Path
 
 import click
 
+from ...domain.errors import SandboxError
+from ...domain.ports.sandbox import Sandbox
 from .output import echo_json, echo_table
 
 
@@ -29,7 +31,7 @@ class Finding:
 @click.option("as_json", "--json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:
-    """Look at Python, libraries, devices, the offline kit, grammars and the disk.
+    """Look at Python, libraries, devices, the offline kit, grammars, the disk and the sandbox.
 
     Ends with status 1 when something that training needs is missing.
     """
@@ -57,7 +59,20 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield from _kit()
     yield _grammars()
     yield _disk(folder)
-    yield Finding("sandbox", True, "not needed yet: nothing a model writes is run by this version")
+    from ..container import make_container
+
+    yield sandbox_finding(make_container().sandbox())
+
+
+def sandbox_finding(sandbox: Sandbox) -> Finding:
+    """How programs that a model wrote would be held, found out by trying."""
+    try:
+        tier = sandbox.tier
+    except SandboxError as problem:
+        return Finding("sandbox", False, f"none: {problem.got or problem.what}", problem.fix or "")
+    held = f"{tier.name}, which stops {', '.join(tier.stops) or 'nothing'}"
+    missing = f"; not here: {', '.join(tier.missing)}" if tier.missing else ""
+    return Finding("sandbox", True, held + missing)
 
 
 def _python() -> Finding:

@@ -19,13 +19,16 @@ from .output import printable
 COMMANDS = {
     "init": "Write a commented recipe to start from.",
     "data": "Look at the rows of a recipe before training on them.",
+    "reward": "Find out whether a reward can be cheated.",
     "plan": "Say what a training takes before anything is loaded.",
+    "explain": "Say exactly what a recipe's training minimises.",
     "train": "Train a model as a recipe says.",
     "generate": "Ask the model of a run.",
     "export": "Merge a run's LoRA weights into a model for other programs.",
     "verify": "Check that an exported model is what it says.",
     "runs": "List the runs and look at one.",
     "kit": "Bring models and data for work without a model hub.",
+    "sandbox": "Look at the sandbox for a model's programs, or serve it.",
     "doctor": "Say what this machine can do and what is missing.",
     "schema": "Print the JSON schema of recipes, for editors.",
 }

@@ -78,7 +78,22 @@ def _figures(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tu
         then = after.get("graded", {}).get(name)
         for part, value in graded["parts"].items():
             title = f"{name}: {part.replace('_', ' ')} (of {graded['rows']})"
-            yield title, f"{value:.0f}", f"{then['parts'].get(part, 0):.0f}" if then else "-"
+            yield title, f"{value:.4g}", f"{then['parts'].get(part, 0):.4g}" if then else "-"
+        yield from _beside_the_parts(name, graded, then or {})
+
+
+def _beside_the_parts(
+    name: str, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[tuple[str, str, str]]:
+    """The mean score, and rows without one; figures that older runs lack, and zeros, are left out."""
+    for key, title, form in (
+        ("score", "mean score", ".3f"),
+        ("not_applicable", "reward not applicable", ""),
+        ("infra_errors", "could not be judged", ""),
+    ):
+        values = before.get(key), after.get(key)
+        if any(values) or (key == "score" and values != (None, None)):
+            yield f"{name}: {title}", _cell(values[0], form), _cell(values[1], form)
 
 
 def _say_sample(path: Path) -> None:

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 @click.option(
     "inexact", "--allow-inexact", is_flag=True, help="With --resume: go on even where it cannot be exact."
 )
+@click.option(
+    "unsafe",
+    "--unsafe-code-execution",
+    is_flag=True,
+    help="Run programs that the model writes without a sandbox: with your rights.",
+)
 @click.option("as_json", "--json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def train(
@@ -48,6 +54,7 @@ def train(
     run: str | None,
     overwrite: bool,
     inexact: bool,
+    unsafe: bool,
     as_json: bool,
 ) -> None:
     """Train a model as RECIPE says.
@@ -64,7 +71,7 @@ def train(
     if dry_run:
         _say_plan(loaded, as_json)
         return
-    _train(loaded, choice, checks_memory, as_json, debug)
+    _train(loaded, choice, checks_memory, unsafe, as_json, debug)
 
 
 def _check_choice(choice: RunChoice) -> None:
@@ -90,6 +97,9 @@ def _say_plan(loaded: LoadedRecipe, as_json: bool) -> None:
     click.echo(f"LoRA       r {recipe.lora.r}, alpha {recipe.lora.alpha}, on {recipe.lora.target_modules}")
     rate = f"learning rate {recipe.training.learning_rate:g}"
     click.echo(f"training   {recipe.algorithm}, {steps} steps of {rows} rows, {rate}")
+    if recipe.rewards:
+        rewards = ", ".join(f"{one.called} x {one.weight:g}" for one in recipe.rewards)
+        click.echo(f"rewards    {rewards}, blended by {recipe.blend}")
     click.echo(f"runs       {recipe.output}\n")
     echo_table(
         ["source", "kind", "share", "held out"],
@@ -111,7 +121,14 @@ def _doubles(loaded: LoadedRecipe) -> bool:
     return loaded.recipe.quantizer.name == "nf4" and loaded.recipe.quantizer.double_quant
 
 
-def _train(loaded: LoadedRecipe, choice: RunChoice, checks_memory: bool, as_json: bool, debug: bool) -> None:
+def _train(
+    loaded: LoadedRecipe,
+    choice: RunChoice,
+    checks_memory: bool,
+    unsafe: bool,
+    as_json: bool,
+    debug: bool,
+) -> None:
     from dataclasses import replace
 
     from ..requests import finetune_request, recipe_container
@@ -120,7 +137,9 @@ def _train(loaded: LoadedRecipe, choice: RunChoice, checks_memory: bool, as_json
     from .summary import say_result
     from .watch import watched
 
-    container = recipe_container(loaded)
+    if unsafe and not is_follower():
+        click.echo("programs that the model writes run without a sandbox, with your rights", err=True)
+    container = recipe_container(loaded, unsafe=unsafe)
     with watched(container, debug), ending_together(leave_workers):
         request = finetune_request(loaded, choice)
         manifest = container.finetune()(replace(request, checks_memory=checks_memory))

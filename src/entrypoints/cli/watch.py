@@ -123,11 +123,26 @@ class LineObserver:
 
 def figures(report: StepReport) -> str:
     """The figures of a step on one line."""
+    if "reward_deviation" in report.figures:
+        return _of_rewards(report)
     return (
         f"loss {report.loss:.3f}  ppl {report.perplexity:.2f}  lr {report.learning_rate:.1e}  "
         f"{report.tokens_per_second:.0f} tok/s"
         + (f"  {report.roofline:.0%} of peak" if report.roofline is not None else "")
     )
+
+
+def _of_rewards(report: StepReport) -> str:
+    of = report.figures
+    shown = {
+        "reward": of.get("reward"),
+        "dead": of["dead_groups"],
+        "cut off": of["cut_off"],
+        "kl": of.get("kl"),
+    }
+    line = "  ".join(f"{name} {value:.2f}" for name, value in shown.items() if value is not None)
+    seconds = "  ".join(f"{name} {value:.1f} s" for name, value in report.phases.items())
+    return f"{line}  {of['completion_tokens']:.0f} tokens  {seconds}"
 
 
 class FollowingObserver(SilentObserver):

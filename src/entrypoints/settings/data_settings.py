@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from ...domain.row_slice import RowSlice
-from .section import Section, Text
+from .section import OWN_CODE, Section, Text
 
 Shape: TypeAlias = Literal[
     "auto",
@@ -22,6 +22,11 @@ Shape: TypeAlias = Literal[
     "bfcl",
     "prompt",
 ]
+
+
+TaskName: TypeAlias = Literal["coding", "function_calling", "math", "reasoning_gym", "chat"]
+TASKS: tuple[str, ...] = get_args(TaskName)
+"""What rows can be, for the reward ``combined``."""
 
 
 def _sliced(text: str) -> str:
@@ -46,7 +51,15 @@ def _task(value: Any) -> Any:
     return task
 
 
-_NAME = "[A-Za-z_][A-Za-z0-9_]*"
+def _facts(value: Any) -> Any:
+    """A list of columns is a map in which each is called as the source calls it."""
+    if not isinstance(value, list):
+        return value
+    if not all(isinstance(column, str) and column for column in value):
+        raise PydanticCustomError("facts", "names of columns, or a map of them")
+    return {column: column for column in value}
+
+
 _SCALAR = {"type": ["string", "number", "boolean"]}
 PackageName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
 Slice: TypeAlias = Annotated[str, AfterValidator(_sliced)]
@@ -54,6 +67,19 @@ Wanted: TypeAlias = Annotated[
     Any,
     PlainValidator(_wanted),
     WithJsonSchema({"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]}),
+]
+_COLUMN = {"type": "string", "minLength": 1}
+Facts: TypeAlias = Annotated[
+    dict[Text, Text],
+    BeforeValidator(_facts),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "object", "additionalProperties": _COLUMN},
+                {"type": "array", "items": _COLUMN},
+            ]
+        }
+    ),
 ]
 Task: TypeAlias = Annotated[
     Any,
@@ -91,6 +117,16 @@ class SourceSettings(Section):
     columns: dict[str, Text] = Field(
         default={},
         description="Standard column name: the source's own, as {prompt: problem, completion: solution}.",
+    )
+    reference: Facts = Field(
+        default={},
+        description="What a reward may know of a row, and the source's column of it, as {tests: test, setup: "
+        "imports}; or a list of columns that keep their names. The model never sees it.",
+    )
+    task: TaskName | None = Field(
+        default=None,
+        description="What its rows are, for the reward combined: coding, function_calling, math, "
+        "reasoning_gym or chat; null: it looks at each row.",
     )
     slice: Slice | None = Field(
         default=None,
@@ -209,7 +245,7 @@ class PythonSource(SourceSettings):
     kind: Literal["python"] = Field(description="Rows that a function of your own gives. It is run.")
     function: str | None = Field(
         default=None,
-        pattern=rf"^{_NAME}(\.{_NAME})*:{_NAME}$",
+        pattern=OWN_CODE,
         description="module:function; the module is a .py file or a package under root. Null: entry_point.",
         examples=["my_rows:generate"],
     )

@@ -1,4 +1,8 @@
-"""``${NAME}`` in text is replaced from the environment; ``$${`` stands for the two characters themselves."""
+"""``${NAME}`` in text is replaced from the environment; ``$${`` stands for the two characters themselves.
+
+What is said of rewards, the sandbox and GRPO's engine can travel to another machine, which a stranger's
+recipe names: there, only variables that were meant for cesello are replaced, ``${CESELLO_...}``.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from .document import Document, Keys, walk
 from .problems import cut, quoted
 from .yaml_text import has_surrogate
 
+_TRAVELS = ("rewards", "sandbox", "grpo")
+_MEANT = "CESELLO_"
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|\$\{")
 
 
@@ -29,7 +35,7 @@ def _expand(text: str, keys: Keys, document: Document, environment: Mapping[str,
     def replacement(match: re.Match[str]) -> str:
         if match[0] == "$${":
             return "${"
-        problem = _problem(match["name"], environment)
+        problem = _problem(match["name"], environment, travels=keys[0] in _TRAVELS)
         if problem is None:
             return environment[match["name"]]
         what, fix = problem
@@ -42,9 +48,12 @@ def _expand(text: str, keys: Keys, document: Document, environment: Mapping[str,
     return None if wrong else expanded
 
 
-def _problem(name: str | None, environment: Mapping[str, str]) -> tuple[str, str] | None:
+def _problem(name: str | None, environment: Mapping[str, str], *, travels: bool) -> tuple[str, str] | None:
     if name is None:
         return 'text has "${" without a variable\'s name and "}"', "write ${NAME}, or $${ for the characters"
+    if travels and not name.startswith(_MEANT):
+        what = f"the environment variable {quoted(name)} could travel to another machine"
+        return what, f"export {_MEANT}{cut(name)}=... and name that"
     if name not in environment:
         return (
             f"the environment variable {quoted(name)} is not set",

@@ -12,11 +12,13 @@ from ...domain.errors import InvalidRecipe, Place, UsageError
 from .contradictions import check_contradictions
 from .document import Document, Keys, Where
 from .environment import expand_environment
+from .grpo_contradictions import check_grpo
 from .overrides import Override, apply_override, read_override
 from .paths import check_paths, resolve_root
 from .problems import in_order, printable, shown
 from .recipe import Recipe
 from .recipe_file import empty_recipe, read_recipe_text
+from .reward_contradictions import check_rewards
 from .validation import validate
 from .yaml_limits import Mark
 from .yaml_text import read_yaml, write_yaml
@@ -81,6 +83,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     root = resolve_root(document, path)
     recipe = validate(document)
     check_contradictions(document)
+    check_rewards(document)
+    check_grpo(document)
     check_paths(document, root)
     problems += document.problems
     if problems or recipe is None:

@@ -11,8 +11,9 @@ from .problems import cut, pick, printable, quoted, shown
 from .yaml_limits import MAX_DEPTH
 from .yaml_text import read_yaml
 
-_NAMES = ("name", "source")
-"""What a list's maps are called by: data.sources have names, evaluation.generate says a source."""
+_NAMES = ("name", "source", "kind")
+"""What a list's maps are called by, the first that is there: data.sources have names, evaluation.generate
+says a source, and a reward is called by its kind where it has no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,13 @@ def _key(holder: Any, part: str) -> str | int | None:
     if not isinstance(holder, list):
         return None
     for index, item in enumerate(holder):
-        if isinstance(item, dict) and part in (item.get(name) for name in _NAMES):
+        if isinstance(item, dict) and part == _called(item):
             return index
     return int(part) if part in map(str, range(len(holder))) else None
+
+
+def _called(item: dict[str, Any]) -> Any:
+    return next((item[name] for name in _NAMES if item.get(name) is not None), "")
 
 
 def _step_into(holder: Any, keys: Keys, override: Override, document: Document) -> Any:
@@ -97,7 +102,7 @@ def _replace(holder: Any, keys: Keys, override: Override, document: Document) ->
 def _no_place(override: Override, depth: int, holder: Any) -> UsageError:
     part, above = override.parts[depth], ".".join(override.parts[:depth])
     if isinstance(holder, list):
-        names = [str(item.get("name", item.get("source", ""))) for item in holder if isinstance(item, dict)]
+        names = [str(_called(item)) for item in holder if isinstance(item, dict)]
         return UsageError(
             "C041",
             f"{quoted(above)} has no item {quoted(part)}",

@@ -8,8 +8,8 @@ C004 out of range                           C023 not UTF-8
 C005 unknown choice                         C024 empty
 C006 missing key                            C025 too large
 C007 two keys contradict each other         C026 not valid YAML
-C008 two sources of one name                C027 nested too deeply
-C009 no source of that name                 C028 anchors and aliases
+C008 two sources or rewards of one name     C027 nested too deeply
+C009 no source or reward of that name       C028 anchors and aliases
 C010 text of the wrong form                 C029 more than plain scalars, maps and lists
 C011 a path outside its folder              C030 not a map of keys
 C012 environment variable

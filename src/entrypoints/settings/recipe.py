@@ -9,19 +9,20 @@ import re
 from importlib import metadata
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from .data_settings import DataSettings
-from .section import DType, Section, Text
+from .grpo_settings import GrpoSettings
+from .reward_settings import Rewards, SandboxSettings
+from .section import OWN_CODE, DType, Section, Text
 
-LATER_ALGORITHMS = ("grpo", "apo")
+LATER_ALGORITHMS = ("apo",)
+OWN_ALGORITHMS = ("sft", "grpo")
+GRPO_DEFAULTS: dict[str, dict[str, Any]] = {"training": {"learning_rate": 1e-5}, "lora": {"dropout": 0.0}}
+"""What is usual there, where a recipe does not say otherwise."""
 ALGORITHMS = "cesello.algorithms"
 """The group of entry points in which installed packages offer algorithms."""
-
-_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-OWN_CODE = rf"^{_NAME}(\.{_NAME})*:{_NAME}$"
-"""module:name, the module being a file or a package under root."""
 
 
 def is_local(model_name: str) -> bool:
@@ -102,7 +103,11 @@ class LoraSettings(Section):
     )
     alpha: int = Field(default=32, ge=1, description="Their output is scaled by alpha / r.")
     dropout: float = Field(
-        default=0.05, ge=0, lt=1, allow_inf_nan=False, description="Share of inputs dropped, 0 to below 1."
+        default=0.05,
+        ge=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="Share of inputs dropped, 0 to below 1; with grpo 0.",
     )
     target_modules: TargetModules = Field(
         default="attention", description="attention, mlp, all-linear, or a list of names as [q_proj, v_proj]."
@@ -164,7 +169,7 @@ class TrainingSettings(Section):
     )
     accumulate: int = Field(default=1, ge=1, description="Forward passes of one optimizer step.")
     learning_rate: float = Field(
-        default=2e-4, gt=0, allow_inf_nan=False, description="The peak, after the warmup."
+        default=2e-4, gt=0, allow_inf_nan=False, description="The peak, after the warmup; with grpo 1e-5."
     )
     weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False, description="AdamW's weight decay.")
     warmup_steps: int = Field(
@@ -244,8 +249,10 @@ class GenerateSettings(Section):
     """Answers to held-out prompts, graded by a reward."""
 
     source: Text = Field(description="A source's name.", examples=["functions"])
-    reward: Literal["function_calling"] = Field(
-        description="How answers are graded.", examples=["function_calling"]
+    reward: Text = Field(
+        description="How answers are graded: a reward of the recipe by its name, blend for all of them, or "
+        "coding, function_calling, chat, math, reasoning_gym, length or combined as they are.",
+        examples=["function_calling"],
     )
     rows: int = Field(default=24, ge=1, description="Held-out rows that are answered.")
 
@@ -295,10 +302,10 @@ def offered_algorithms() -> tuple[str, ...]:
 def _known_algorithm(value: Any) -> Any:
     if value in LATER_ALGORITHMS:
         raise PydanticCustomError("later_version", "comes in a later version")
-    if isinstance(value, str) and value != "sft" and not re.match(OWN_CODE, value):
+    if isinstance(value, str) and value not in OWN_ALGORITHMS and not re.match(OWN_CODE, value):
         offered = offered_algorithms()
         if value not in offered:
-            known = ", ".join(f"'{name}'" for name in ("sft", *offered))
+            known = ", ".join(f"'{name}'" for name in (*OWN_ALGORITHMS, *offered))
             raise PydanticCustomError("unknown_algorithm", "unknown", {"expected": known})
     return value
 
@@ -308,12 +315,14 @@ class Recipe(Section):
 
     algorithm: Annotated[str, BeforeValidator(_known_algorithm)] = Field(
         default="sft",
-        description="How the model learns. sft: supervised fine-tuning; my_file:MyAlgorithm: a class of your "
-        "own under root; or the name of one that an installed package offers. Its code is run.",
+        description="How the model learns. sft: supervised fine-tuning; grpo: reinforcement by the rewards; "
+        "my_file:MyAlgorithm: a class of your own under root; or the name of one that an installed package "
+        "offers. Its code is run.",
     )
     algorithm_arguments: dict[Text, Any] = Field(
         default={}, description="What a class of your own is made with, by name."
     )
+    grpo: GrpoSettings = GrpoSettings()
     name: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9-]+$",
@@ -334,6 +343,15 @@ class Recipe(Section):
     training: TrainingSettings = TrainingSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    rewards: Rewards = Field(
+        default=(), strict=False, description="What judges answers, each with a kind, a name and a weight."
+    )
+    blend: Literal["mean", "sum"] = Field(
+        default="mean",
+        description="How the scores of the rewards that apply to a row become one. mean: by weight; sum: of "
+        "score x weight, kept within -1 and 1.",
+    )
+    sandbox: SandboxSettings = SandboxSettings()
     loggers: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...] = Field(
         default=("tensorboard",),
         strict=False,
@@ -341,3 +359,15 @@ class Recipe(Section):
         "the last three are extras to be installed.",
     )
     memory: MemorySettings = MemorySettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_defaults_of_the_algorithm(cls, values: Any) -> Any:
+        if not (isinstance(values, dict) and values.get("algorithm") == "grpo"):
+            return values
+        usual = {
+            section: defaults | values.get(section, {})
+            for section, defaults in GRPO_DEFAULTS.items()
+            if isinstance(values.get(section, {}), dict)
+        }
+        return values | usual

@@ -15,3 +15,7 @@ class Section(BaseModel):
 
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
 DType: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+OWN_CODE = rf"^{_NAME}(\.{_NAME})*:{_NAME}$"
+"""module:name, the module being a file or a package under root."""

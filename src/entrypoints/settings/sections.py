@@ -23,11 +23,15 @@ def without_tags(location: Location) -> Keys:
 
 def _names_a_member(above: Location) -> bool:
     """Whether the part below ``above`` says which member of a union was taken."""
-    return above == ("lora", "target_modules") or (above[:2] == ("data", "sources") and len(above) == 3)
+    return (
+        above == ("lora", "target_modules")
+        or (above[:2] == ("data", "sources") and len(above) == 3)
+        or (above[:1] == ("rewards",) and len(above) == 2)
+    )
 
 
 def section_at(location: Location) -> type[BaseModel]:
-    """The model of the section there; ``location`` keeps its tags, which tell a source's kind."""
+    """The model of the section there; ``location`` keeps its tags, which tell a union's member."""
     return _models_at(location)[0]
 
 
@@ -61,7 +65,7 @@ def models_in(annotation: Any) -> Iterator[type[Any]]:
 
 @cache
 def homes() -> Mapping[str, str]:
-    """Every key that is in exactly one section outside the sources, with that section's name."""
+    """Every key that is in exactly one section outside sources and rewards, with that section's name."""
     found: dict[str, list[str]] = {}
     for model, name in _sections(Recipe, ""):
         for key in model.model_fields:

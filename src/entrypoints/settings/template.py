@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Any, Literal, get_args, get_origin
 
@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from .data_settings import Source, SourceSettings, StdlibSource
 from .recipe import Recipe
+from .reward_settings import Reward, RewardSettings
 from .schema import SCHEMA_NAME
 from .sections import models_in
 from .yaml_text import inline_yaml
@@ -45,17 +46,23 @@ def _field(name: str, field: FieldInfo, indent: str) -> Iterator[str]:
         yield from _section(inner[0], indent + "  ")
     else:
         yield from _comment(_meaning(field), indent)
+        if name == "rewards":
+            yield from _kinds(get_args(Reward), RewardSettings, indent)
         yield f"{indent}{name}: {inline_yaml(_value(field))}"
+
+
+def _kinds(models: Sequence[type[BaseModel]], shared: type[BaseModel], indent: str) -> Iterator[str]:
+    """What each kind is, and the keys that only it has."""
+    for model in models:
+        own = [key for key in model.model_fields if key not in shared.model_fields and key != "kind"]
+        keys = f" Keys: {', '.join(own)}." if own else ""
+        yield from _comment(f"- {_value(model.model_fields['kind'])}: {model.__doc__}{keys}", indent)
 
 
 def _sources(field: FieldInfo, indent: str) -> Iterator[str]:
     """One source that needs nothing but Python, below what the other kinds are."""
     yield from _comment(f"{field.description} Kinds:", indent)
-    for model in get_args(Source):
-        own = [key for key in model.model_fields if key not in SourceSettings.model_fields and key != "kind"]
-        yield from _comment(
-            f"- {_value(model.model_fields['kind'])}: {model.__doc__} Keys: {', '.join(own)}.", indent
-        )
+    yield from _kinds(get_args(Source), SourceSettings, indent)
     yield f"{indent}sources:"
     fields = StdlibSource.model_fields
     first, *others = sorted(fields, key=lambda name: not fields[name].is_required())

@@ -14,6 +14,7 @@ from .data_settings import Source
 from .document import Document, Keys, Where
 from .problems import listed, nearest, pick, quoted, shown
 from .recipe import LATER_ALGORITHMS, Recipe
+from .reward_settings import Reward
 from .sections import field_at, homes, models_in, section_at, without_tags
 from .yaml_text import inline_yaml, plain_value
 
@@ -102,7 +103,8 @@ def _example_of(key: str, model: type[BaseModel]) -> str:
 
 
 def _missing_kind(detail: ErrorDetails, keys: Keys, document: Document) -> UsageError:
-    first, *others = (get_args(model.model_fields["kind"].annotation)[0] for model in get_args(Source))
+    union = Reward if keys[0] == "rewards" else Source
+    first, *others = (get_args(model.model_fields["kind"].annotation)[0] for model in get_args(union))
     *middle, last = others
     return missing_key((*keys, "kind"), document, f"kind: {', '.join([first, *middle])} or {last}")
 
@@ -114,9 +116,11 @@ def _unknown_choice(detail: ErrorDetails, keys: Keys, document: Document) -> Usa
     allowed = context.get("expected_tags") or context["expected"]
     options = re.findall(r"'([^']*)'", allowed)
     value = document.as_written(keys)
-    fix = pick(value, options)
+    fix = pick(value, options) if options else "no installed package offers any"
     if keys == ("lora", "target_modules"):
         fix += " (or give a list of names)"
+    if detail["type"] == "unknown_function":
+        fix += " (or name a function of your own as my_file:my_function)"
     if keys == ("algorithm",):
         fix += " (or name a class of your own as my_file:MyAlgorithm)"
     name = quoted(value) if isinstance(value, str) else shown(value)
@@ -173,6 +177,16 @@ def _wrong_slice(detail: ErrorDetails, keys: Keys, document: Document) -> UsageE
     )
 
 
+def _wrong_pattern(detail: ErrorDetails, keys: Keys, document: Document) -> UsageError:
+    return _problem(
+        "C010",
+        f"{document.dotted(keys)} is no regular expression: {detail['msg']}",
+        document.value_place(keys),
+        "write a regular expression, between single quotes",
+        got=shown(document.as_written(keys)),
+    )
+
+
 def _later_version(detail: ErrorDetails, keys: Keys, document: Document) -> UsageError:
     known = f"{', '.join(LATER_ALGORITHMS)} come in a later version"
     return _problem(
@@ -225,10 +239,12 @@ _DESCRIPTIONS: dict[str, Callable[[ErrorDetails, Keys, Document], UsageError]] =
     "union_tag_invalid": _unknown_choice,
     "literal_error": _unknown_choice,
     "unknown_algorithm": _unknown_choice,
+    "unknown_function": _unknown_choice,
     "too_short": _too_few,
     "string_too_short": _wrong_form,
     "string_too_long": _wrong_form,
     "string_pattern_mismatch": _wrong_form,
     "row_slice": _wrong_slice,
+    "pattern": _wrong_pattern,
     "later_version": _later_version,
 } | dict.fromkeys(_BOUNDS, _out_of_range)

@@ -10,14 +10,15 @@ import pytest
 from cesello.application.evaluate import Evaluate
 from cesello.application.prepare_source import PreparedSource
 from cesello.domain.conversation import Conversation, Message, Role, ToolCall
-from cesello.domain.errors import Interrupted
+from cesello.domain.errors import Interrupted, SandboxError
 from cesello.domain.evaluation import EvaluationSpec, GradedSpec
 from cesello.domain.example import Example
+from cesello.domain.reward import Attempt, InfraErrors, Reads, RewardResult, infra_error
 from cesello.domain.run import Evaluation
 from cesello.domain.source import SourceSpec
 from tests.fakes.examples import FakeExamples
 from tests.fakes.model import FACTS, FakeEncoder, FakePolicy
-from tests.fakes.reward import FakeRewardModel
+from tests.fakes.rewards import FakeRewards
 from tests.fakes.run import FakeStop, RecordingObserver
 
 REFERENCE = {"calls": [{"add": {"a": [1]}}]}
@@ -47,9 +48,11 @@ def evaluated(
     policy: FakePolicy | None = None,
     observer: RecordingObserver | None = None,
     stop: FakeStop | None = None,
+    rewards: FakeRewards | None = None,
+    errors: InfraErrors | None = None,
 ) -> Evaluation:
-    evaluate = Evaluate({"fake": FakeRewardModel()}, observer or RecordingObserver(), stop or FakeStop())
-    return evaluate(policy or FakePolicy(FACTS), sources, spec, "before")
+    evaluate = Evaluate(rewards or FakeRewards(), observer or RecordingObserver(), stop or FakeStop())
+    return evaluate(policy or FakePolicy(FACTS), sources, spec, "before", errors or InfraErrors())
 
 
 def test_losses_are_per_trained_token_and_by_source() -> None:
@@ -94,6 +97,64 @@ def test_more_rows_can_be_graded_than_are_kept() -> None:
 def test_a_reward_that_does_not_apply_counts_no_row() -> None:
     made = evaluated([CHAT], EvaluationSpec(graded=(GradedSpec("chat", "fake", 3),)))
     assert (made.graded["chat"].rows, made.graded["chat"].parts) == (0, {})
+
+
+class FailingReward:
+    """Fails to judge some completions, does not apply to others, and gives half a point to the rest.
+
+    Args:
+        results: of the completions, in order, again and again.
+    """
+
+    name = "fake"
+    parts = ("half",)
+    range = (0.5, 0.5)
+    reads = frozenset({Reads.COMPLETION})
+
+    def __init__(self, *results: RewardResult) -> None:
+        self._results = results
+        self.asked: list[int] = []
+
+    def score(self, attempts: Sequence[Attempt]) -> list[RewardResult]:
+        self.asked.append(len(attempts))
+        return [self._results[index % len(self._results)] for index in range(len(attempts))]
+
+
+HALF = RewardResult(0.5, {"half": 0.5})
+NONE = RewardResult(None)
+FAILED = infra_error("sandbox_died")
+
+
+def test_all_answers_of_a_source_are_judged_in_one_call() -> None:
+    reward = FailingReward(HALF)
+    spec = EvaluationSpec(
+        batch_size=1, graded=(GradedSpec("calls", "fake", 4), GradedSpec("chat", "fake", 2))
+    )
+    evaluated([CALLS, CHAT], spec, rewards=FakeRewards(reward))
+    assert reward.asked == [4, 3]
+
+
+def test_what_cannot_be_judged_is_counted_apart_and_is_no_zero() -> None:
+    reward, errors = FailingReward(HALF, NONE, FAILED, HALF), InfraErrors()
+    spec = EvaluationSpec(graded=(GradedSpec("calls", "fake", 4),))
+    graded = evaluated([CALLS], spec, rewards=FakeRewards(reward), errors=errors).graded["calls"]
+    assert (graded.rows, graded.score, graded.parts) == (2, 0.5, {"half": 1.0})
+    assert (graded.not_applicable, graded.infra_errors) == (1, 1)
+    assert (errors.graded, errors.failed, errors.reasons) == (4, 1, {"sandbox_died": 1})
+
+
+def test_a_grader_that_fails_too_often_ends_it() -> None:
+    errors, spec = InfraErrors(), EvaluationSpec(graded=(GradedSpec("calls", "fake", 4),))
+    rewards = FakeRewards(FailingReward(HALF, HALF, HALF, FAILED))
+    evaluated([CALLS], spec, rewards=rewards, errors=errors)
+    with pytest.raises(SandboxError, match=r"X010.*2 of 8.*sandbox_died \(2\)"):
+        evaluated([CALLS], spec, rewards=rewards, errors=errors)
+
+
+def test_answers_that_nobody_grades_are_no_gradings() -> None:
+    errors = InfraErrors()
+    evaluated([CALLS, CHAT], EvaluationSpec(graded=(GradedSpec("calls", "fake", 3),)), errors=errors)
+    assert errors.graded == 3
 
 
 def test_a_trained_policy_answers_better() -> None:

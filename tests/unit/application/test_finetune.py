@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,10 +19,11 @@ from cesello.application.open_run import RunChoice
 from cesello.application.prepare_data import DataRequest
 from cesello.application.prepare_source import RowRules
 from cesello.domain.checkpoint import CheckpointPlan
-from cesello.domain.errors import DataError, Interrupted, ModelError, RetryableError
+from cesello.domain.errors import DataError, Interrupted, ModelError, RetryableError, SandboxError
 from cesello.domain.evaluation import EvaluationSpec, GradedSpec
 from cesello.domain.mixture import MixtureSpec
 from cesello.domain.model_spec import LoraSpec, ModelSpec
+from cesello.domain.reward import Attempt, RewardResult, infra_error
 from cesello.domain.run import RunManifest, RunStatus
 from cesello.domain.schedule import StepReport, TrainingPlan
 from cesello.domain.source import Replay, SourceSpec
@@ -32,6 +33,7 @@ from tests.fakes.examples import FakeExampleStore, FakeNearCopies
 from tests.fakes.logs import FakeMetricsLog
 from tests.fakes.model import MIB, FakeDevices, FakeMemoryPredictor, FakeModelProvider
 from tests.fakes.reward import FakeRewardModel
+from tests.fakes.rewards import FakeRewards
 from tests.fakes.run import FakeRunFolder, FakeRunStore, FakeStop, FixedClock, RecordingObserver
 from tests.fakes.training import FakePolicyOptimizer, FakeTrainingState
 from tests.repository import ROOT
@@ -83,6 +85,7 @@ class Workshop:
     predictor: FakeMemoryPredictor = field(default_factory=FakeMemoryPredictor)
     devices: FakeDevices = field(default_factory=FakeDevices)
     optimizer: FakePolicyOptimizer = field(default_factory=FakePolicyOptimizer)
+    rewards: FakeRewards = field(default_factory=FakeRewards)
     runs: FakeRunStore = field(default_factory=FakeRunStore)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     stop: FakeStop = field(default_factory=FakeStop)
@@ -98,7 +101,7 @@ class Workshop:
             "example_store": self.store,
             "near_copies": FakeNearCopies(),
             "policy_optimizer": self.optimizer,
-            "rewards": {"fake": FakeRewardModel()},
+            "rewards": self.rewards,
             "run_store": self.runs,
             "metrics_log": self.log,
             "observer": self.observer,
@@ -728,3 +731,60 @@ def test_where_memory_is_tight_the_plan_says_so(workshop: Workshop, free: int | 
     workshop.devices = FakeDevices(free)
     workshop.finetune(replace(REQUEST, evaluation=EvaluationSpec(samples=0)))
     assert [plan.tight_memory for plan in workshop.optimizer.plans] == [tight]
+
+
+# What judges answers
+
+
+def test_what_judges_is_checked_before_anything_is_read_and_closed_in_the_end(workshop: Workshop) -> None:
+    workshop.finetune()
+    assert workshop.rewards.checked == ["fake"]
+    assert workshop.rewards.closed == 1
+
+
+def test_a_reward_that_cannot_judge_here_ends_it_before_anything_is_read(workshop: Workshop) -> None:
+    workshop.rewards = FakeRewards(refusing=SandboxError("X001", "nothing holds programs here"))
+    with pytest.raises(SandboxError, match="X001"):
+        workshop.finetune()
+    assert not workshop.provider.loaded
+    assert not workshop.observer.phases
+    assert not workshop.runs.runs
+    assert workshop.rewards.closed == 1
+
+
+def test_a_run_that_grades_nothing_asks_no_reward(workshop: Workshop) -> None:
+    workshop.finetune(replace(REQUEST, evaluation=EvaluationSpec(samples=0)))
+    assert workshop.rewards.checked == []
+
+
+class NeverJudges(FakeRewardModel):
+    """Its grader is dead."""
+
+    def score(self, attempts: Sequence[Attempt]) -> list[RewardResult]:
+        return [infra_error("sandbox_died") for _ in attempts]
+
+
+def test_a_grader_that_fails_ends_the_run_as_failed(workshop: Workshop) -> None:
+    workshop.rewards = FakeRewards(NeverJudges())
+    with pytest.raises(SandboxError, match="X010"):
+        workshop.finetune()
+    assert workshop.manifest.status is RunStatus.FAILED
+    assert "sandbox_died (3)" in str(workshop.manifest.error)
+    assert workshop.rewards.closed == 1
+
+
+class JudgesOnce(FakeRewardModel):
+    """One answer of every call cannot be judged."""
+
+    def score(self, attempts: Sequence[Attempt]) -> list[RewardResult]:
+        return [infra_error("hung"), *super().score(attempts)[1:]]
+
+
+def test_failures_are_counted_over_the_whole_run(workshop: Workshop) -> None:
+    """One before and one after are two of six, though one alone is let pass."""
+    workshop.rewards = FakeRewards(JudgesOnce())
+    with pytest.raises(SandboxError, match=r"X010.*2 of 6"):
+        workshop.finetune()
+    assert workshop.manifest.before is not None
+    assert workshop.manifest.before.graded["calls"].infra_errors == 1
+    assert workshop.manifest.weights, "what was trained is kept"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cesello.application.prepare_source import Ask, PreparedSource, PrepareSource, RowRules
 from cesello.application.read_source import OnProblem
+from cesello.domain import code_tests
 from cesello.domain.conversation import Conversation, Role
 from cesello.domain.errors import DataError, Interrupted
 from cesello.domain.example import Example
@@ -254,6 +255,46 @@ def test_no_part_of_a_held_out_row_is_trained_on() -> None:
     assert not set(questions(train(made))) & set(questions(made.held_out()))
 
 
+# What a reward may know
+
+HUMAN_EVAL = {
+    "task_id": "HumanEval/1",
+    "prompt": 'def one():\n    """1"""\n',
+    "canonical_solution": "    return 1\n",
+    "entry_point": "one",
+    "test": "def check(candidate):\n    assert candidate() == 1\n",
+}
+
+
+def test_a_row_with_tests_becomes_a_conversation_that_a_program_can_be_tested_by() -> None:
+    columns = {"completion": "canonical_solution"}
+    reference = {"tests": "test", "entry_point": "entry_point"}
+    made = prepared([HUMAN_EVAL], holdout=1, columns=columns, reference=reference, task="coding")
+    [example] = made.held_out()
+    assert [turn.content for turn in example.conversation.messages] == [
+        HUMAN_EVAL["prompt"],
+        HUMAN_EVAL["canonical_solution"],
+    ]
+    tests = code_tests.tests_of(example.conversation.prompt().reference)
+    assert tests is not None
+    assert (tests.code, tests.entry_point) == (HUMAN_EVAL["test"], "one")
+    assert example.conversation.reference["task"] == "coding"
+
+
+def test_prompts_alone_keep_what_a_reward_may_know() -> None:
+    rows = [{"prompt": "tell 4", "test_list": ["assert f() == 4"]}]
+    made = prepared(
+        rows, holdout=0, shape="prompt", reference={"tests": "test_list"}, replay=Replay(8), ask=answers
+    )
+    [example] = train(made)
+    assert example.conversation.reference == {"tests": ["assert f() == 4"]}
+
+
+def test_a_column_that_is_not_there_is_named() -> None:
+    with pytest.raises(DataError, match=r'D011.*"tset".*at s:1.*canonical_solution.*correct reference.tests'):
+        prepared([HUMAN_EVAL], reference={"tests": "tset"})
+
+
 # What was prepared is found again
 
 
@@ -267,6 +308,8 @@ def test_the_same_request_is_served_from_the_store() -> None:
 CHANGES: dict[str, Any] = {
     "shape": "instruction",
     "columns": {"response": "response"},
+    "reference": {"answer": "response"},
+    "task": "chat",
     "slice": RowSlice.parse("[:8]"),
     "where": {"response": "yes"},
     "max_samples": 4,
@@ -281,6 +324,7 @@ RULES: dict[str, Any] = {
     "max_tokens": 4,
     "overlong": "drop",
     "keep_copies": True,
+    "asks": True,
 }
 
 

@@ -333,6 +333,15 @@ def test_graded_parts_are_logged_by_name() -> None:
     assert evaluation_figures(evaluation, "eval") == {"eval/calls/valid": 2.0}
 
 
+def test_the_score_is_logged_and_what_could_not_be_judged_where_there_is_any() -> None:
+    one, other = GradedSet("fake", 3, {}, 0.0), GradedSet("fake", 3, {}, -0.5, 1, 2)
+    assert evaluation_figures(Evaluation({}, {"a": one, "b": other}), "eval") == {
+        "eval/a/score": 0.0,
+        "eval/b/score": -0.5,
+        "eval/b/infra_errors": 2,
+    }
+
+
 def test_figures_of_an_evaluation_tell_what_it_was_for() -> None:
     evaluation = Evaluation({"chat": SourceLoss(4, 8, 0.0)}, {})
     assert evaluation_figures(evaluation, "final") == {

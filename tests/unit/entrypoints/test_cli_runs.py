@@ -217,3 +217,25 @@ def test_an_unknown_run_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     error = capsys.readouterr().err
     assert error.startswith('error[D030] there is no run "other" at runs · expected one of: ')
     assert MANIFEST["id"] in error
+
+
+def test_scores_and_rows_without_one_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    graded = {"reward": "coding", "rows": 3, "parts": {"passes": 1.5}}
+    before = graded | {"score": 0.0, "not_applicable": 1, "infra_errors": 0}
+    after = graded | {"score": 0.25, "not_applicable": 1, "infra_errors": 2}
+    write(
+        before={"losses": {}, "graded": {"calls": before}}, after={"losses": {}, "graded": {"calls": after}}
+    )
+    words = [line.split() for line in output(capsys, "show", "demo").splitlines()]
+    assert ["calls:", "passes", "(of", "3)", "1.5", "1.5"] in words
+    assert ["calls:", "mean", "score", "0.000", "0.250"] in words
+    assert ["calls:", "reward", "not", "applicable", "1", "1"] in words
+    assert ["calls:", "could", "not", "be", "judged", "0", "2"] in words
+
+
+def test_runs_of_before_there_were_scores_show_none(capsys: pytest.CaptureFixture[str]) -> None:
+    write()
+    shown = output(capsys, "show", "demo")
+    assert "valid json (of 24)" in shown
+    assert "score" not in shown
+    assert "judged" not in shown

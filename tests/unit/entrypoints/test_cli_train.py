@@ -15,10 +15,12 @@ import pytest
 from dependency_injector import providers
 
 from cesello.domain.schedule import StepReport
+from cesello.entrypoints import requests
 from cesello.entrypoints.cli.main import run
 from cesello.entrypoints.cli.watch import LineObserver
 from cesello.entrypoints.container import Container, make_container
 from tests.fakes.model import FakeDevices, FakeMemoryPredictor, FakeModelProvider
+from tests.fakes.sandbox import FakeSandbox
 from tests.fakes.training import FakePolicyOptimizer
 from tests.repository import ROOT
 
@@ -67,6 +69,13 @@ training: {max_steps: 30, batch_size: 2, accumulate: 3, learning_rate: 1e-3}
     assert ["training", "sft,", "7", "steps", "of", "6", "rows,", "learning", "rate", "0.001"] in lines
     assert ["code", "stdlib", "75%", "24"] in lines
     assert ["chat", "file", "25%", "4"] in lines
+
+
+def test_the_plan_tells_the_rewards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    rewards = "rewards=[{kind: coding}, {kind: length, name: short, weight: -0.5}]"
+    run(["train", str(tmp_path / "small.yaml"), "--dry-run", "--set", rewards, "--set", "blend=sum"])
+    assert "rewards    coding x 1, short x -0.5, blended by sum\n" in capsys.readouterr().out
 
 
 def test_the_plan_of_a_quantised_model(capsys: pytest.CaptureFixture[str]) -> None:
@@ -275,3 +284,75 @@ def test_options_that_do_not_go_together_are_refused_before_the_recipe_is_read(
 ) -> None:
     assert run(["train", "nowhere.yaml", *options]) == 2
     assert words in capsys.readouterr().err
+
+
+# What judges answers
+
+GRADED = ("--set", "evaluation.generate=[{source: chat, reward: coding, rows: 4}]")
+CODE = ("--set", "data.sources.chat.reference={tests: tests}")
+PROGRAMS = [
+    {"instruction": f"Write a function `f`, number {number}.", "response": "no", "tests": "assert f() == 1"}
+    for number in range(12)
+]
+
+
+@pytest.fixture
+def sandbox(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSandbox:
+    """That of the recipe's container; its rows are programs to be written."""
+    fake, before = FakeSandbox(), vars(requests)["make_container"]
+
+    def with_sandbox(config: Mapping[str, Any] | None = None) -> Container:
+        container: Container = before(config)
+        container.sandbox.override(providers.Object(fake))
+        return container
+
+    monkeypatch.setattr(requests, "make_container", with_sandbox)
+    recipe.with_name("chat.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROGRAMS))
+    return fake
+
+
+def test_answers_are_judged_by_the_columns_of_their_rows(
+    sandbox: FakeSandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(*GRADED, *CODE) == 0
+    out, _ = capsys.readouterr()
+    words = [line.split() for line in out.splitlines()]
+    assert ["chat:", "passes", "(of", "4)", "0", "0"] in words
+    assert [line[:3] for line in words if line[:2] == ["chat:", "mean"]] == [["chat:", "mean", "score"]]
+    [folder] = Path("runs").iterdir()
+    graded = json.loads((folder / "manifest.json").read_text())["before"]["graded"]["chat"]
+    assert (graded["rows"], graded["not_applicable"], graded["infra_errors"]) == (4, 0, 0)
+    assert graded["score"] < 0
+    assert sandbox.closed == 1
+
+
+def test_without_a_sandbox_nothing_is_begun(sandbox: FakeSandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    sandbox.broken = True
+    assert train(*GRADED, *CODE) == 6
+    assert "error[X001]" in capsys.readouterr().err
+    assert not Path("runs").exists()
+    assert train() == 0, "a recipe that runs no program needs none"
+
+
+@pytest.mark.parametrize(("option", "tier"), [((), "auto"), (("--unsafe-code-execution",), "unsafe")])
+def test_a_sandbox_is_done_without_only_where_the_command_says_so(
+    option: tuple[str, ...],
+    tier: str,
+    recipe: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made: list[str] = []
+    before = vars(requests)["make_container"]
+
+    def noting(config: Mapping[str, Any] | None = None) -> Container:
+        container: Container = before(config)
+        made.append(container.config.sandbox.tier())
+        return container
+
+    monkeypatch.setattr(requests, "make_container", noting)
+    assert train(*option) == 0
+    assert made == [tier]
+    assert ("without a sandbox" in capsys.readouterr().err) is bool(option)
+    [folder] = Path("runs").iterdir()
+    assert "unsafe" not in (folder / "recipe.yaml").read_text()

@@ -10,7 +10,13 @@ import pytest
 
 from cesello.application.open_run import RunChoice
 from cesello.domain.checkpoint import CheckpointPlan
-from cesello.entrypoints.requests import NOT_THE_STEPS, finetune_request, lora_spec, model_spec
+from cesello.entrypoints.requests import (
+    NOT_THE_STEPS,
+    finetune_request,
+    lora_spec,
+    model_spec,
+    recipe_container,
+)
 from cesello.entrypoints.settings import LoadedRecipe, load_recipe
 
 RECIPE = """\
@@ -116,6 +122,8 @@ def test_every_key_of_a_recipe_is_a_setting_of_the_steps_or_named_as_none(tmp_pa
         ("seed=7", "seed", "0", "7"),
         ("lora.r=8", "lora.r", "16", "8"),
         ("data.sources.code.weight=2", "data.sources[0].weight", "1.0", "2.0"),
+        ("rewards=[{kind: coding}]", "rewards[0].wall_seconds", None, "10.0"),
+        ("blend=sum", "blend", '"mean"', '"sum"'),
         ("algorithm_arguments={by: 2}", "algorithm_arguments.by", None, "2"),
         ("evaluation.every_steps=3", "evaluation.every_steps", "null", "3"),
         ("model.name=org/other", "model.name", '"org/model"', '"org/other"'),
@@ -140,6 +148,7 @@ def test_a_change_of_the_steps_is_seen_at_its_key(
         "loggers=[wandb]",
         "memory.store=numpy",
         "training.strategy=ddp",
+        "sandbox.workers=3",
     ],
 )
 def test_what_no_step_depends_on_is_not_among_them(tmp_path: Path, change: str) -> None:
@@ -173,6 +182,13 @@ def test_the_files_of_own_code_stand_for_it(tmp_path: Path) -> None:
     assert prints(tmp_path, *OWN)["own code mine:Scaled"] == "nothing"
 
 
+def test_own_rewards_are_own_code_too(tmp_path: Path) -> None:
+    (tmp_path / "judging.py").write_text("one")
+    assert prints(tmp_path, "rewards=[{kind: function, function: 'judging:judge'}]") == {
+        "own code judging:judge": sha256(b"one").hexdigest()
+    }
+
+
 def test_a_recipe_without_own_code_has_no_such_prints(tmp_path: Path) -> None:
     assert prints(tmp_path) == {}
 
@@ -197,3 +213,10 @@ def test_a_request_tells_how_many_processes_share_it(
     if size is not None:
         monkeypatch.setenv("WORLD_SIZE", size)
     assert finetune_request(loaded(tmp_path)).processes == count
+
+
+def test_only_a_command_line_does_without_a_sandbox(tmp_path: Path) -> None:
+    recipe = loaded(tmp_path, "sandbox.workers=2")
+    assert recipe_container(recipe).config.sandbox.tier() == "auto"
+    container = recipe_container(recipe, unsafe=True)
+    assert (container.config.sandbox.tier(), container.config.sandbox.workers()) == ("unsafe", 2)

@@ -52,9 +52,15 @@ def _forbidden_in(node: ast.AST) -> Iterator[str]:
             pass
 
 
+SANDBOXED = {"program.py": ["exec"], "checks.py": ["exec", "exec"]}
+"""What runs inside the sandbox, in processes that the kernel holds, is there to run what it reads."""
+
+
 @pytest.mark.parametrize("path", source_files(), ids=name_of)
 def test_source_runs_nothing_it_reads(path: Path) -> None:
-    assert not list(forbidden(path.read_text()))
+    is_inside = path.parent.parts[-2:] == ("sandbox", "inside")
+    allowed = SANDBOXED.get(path.name, []) if is_inside else []
+    assert [found.partition(": ")[2] for found in forbidden(path.read_text())] == allowed
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ CASES = {
         "C001", "recipe.yaml:18", "learning_rate:", "learning_ratee:", fix='"learning_rate"'
     ),
     "unknown key, nothing near": Broken(
-        "C001", "recipe.yaml:1", "name: good", "zzz: 1", fix="algorithm, algorithm_arguments, name"
+        "C001", "recipe.yaml:1", "name: good", "zzz: 1", fix="algorithm, algorithm_arguments, grpo, name"
     ),
     "key of another section": Broken("C001", "recipe.yaml:1", "name: good", "max_steps: 1", fix="training"),
     "unknown key of a source": Broken("C001", "recipe.yaml:14", "path:", "paths:", fix='"path"'),
@@ -357,9 +357,38 @@ CASES = {
     "variable not set": Broken(
         "C012", "recipe.yaml:3:9", "org/model", "${CESELLO_NOT_SET}", fix="export CESELLO_NOT_SET"
     ),
+    "a variable that would travel": Broken(
+        "C012",
+        "recipe.yaml:1:40",
+        "name: good",
+        "rewards: [{kind: judge, model: m, url: 'https://a/${HOME}'}]",
+        fix="export CESELLO_HOME",
+    ),
+    "a key that was not meant for it": Broken(
+        "C010",
+        "recipe.yaml:1:66",
+        "name: good",
+        "rewards: [{kind: judge, model: m, url: 'https://a', api_key_env: OTHER_KEY}]",
+        fix="CESELLO_",
+    ),
     "reference without an end": Broken("C012", "recipe.yaml:3:9", "org/model", "x${HOME", fix="$${"),
+    "reinforcement without a reward": Broken(
+        "C007", "recipe.yaml:1:12", "name: good", "algorithm: grpo", fix="add rewards"
+    ),
+    "reinforcement of packed rows": Broken(
+        "C007",
+        "--set training.batching=packed",
+        "name: good",
+        "algorithm: grpo\nrewards: [{kind: length}]",
+        ("training.batching=packed",),
+        fix="leave training.batching out",
+    ),
+    "a server that nobody names": Broken(
+        "C007", "recipe.yaml:1:16", "name: good", "grpo: {engine: vllm}", fix="add grpo.vllm"
+    ),
+    "a group of one": Broken("C004", "recipe.yaml:1:21", "name: good", "grpo: {completions: 1}", fix="2"),
     "later algorithm": Broken(
-        "C013", "recipe.yaml:1:12", "name: good", "algorithm: grpo", fix="later version"
+        "C013", "recipe.yaml:1:12", "name: good", "algorithm: apo", fix="later version"
     ),
     "unknown algorithm": Broken("C005", "recipe.yaml:1:12", "name: good", "algorithm: dpo", fix="sft"),
     "root that is not there": Broken(
@@ -421,6 +450,200 @@ CASES = {
     "list as a key": Broken("C029", "recipe.yaml:1", "name: good", "[a]: good", fix="plain text"),
     "top level a list": Broken(
         "C030", "recipe.yaml:1:1", file=lambda path: path.write_text("- a"), fix="model:"
+    ),
+    # Rewards and the sandbox
+    "unknown kind of reward": Broken(
+        "C005", "recipe.yaml:1:18", "name: good", "rewards: [{kind: codign}]", fix='"coding"'
+    ),
+    "reward without a kind": Broken(
+        "C006",
+        "recipe.yaml:1",
+        "name: good",
+        "rewards: [{weight: 2.0}]",
+        fix="add kind: coding, function_calling",
+    ),
+    "unknown key of a reward": Broken(
+        "C001",
+        "recipe.yaml:1",
+        "name: good",
+        "rewards: [{kind: coding, wal_seconds: 2}]",
+        fix='"wall_seconds"',
+    ),
+    "key of another kind of reward": Broken(
+        "C001",
+        "recipe.yaml:1",
+        "name: good",
+        "rewards: [{kind: math, pattern: a}]",
+        fix="the keys here are: name",
+    ),
+    "rewards that are a map": Broken(
+        "C003", "recipe.yaml:1:10", "name: good", "rewards: {kind: math}", fix="write it as [first, second]"
+    ),
+    "reward that is a word": Broken(
+        "C003", "recipe.yaml:1:11", "name: good", "rewards: [coding]", fix="write the keys of rewards.0"
+    ),
+    "weight of a reward that is no number": Broken(
+        "C004", "recipe.yaml:1:32", "name: good", "rewards: [{kind: math, weight: .nan}]", fix="2e-4"
+    ),
+    "weight of a reward as text": Broken(
+        "C003", "recipe.yaml:1:32", "name: good", 'rewards: [{kind: math, weight: "2"}]', fix="without quotes"
+    ),
+    "no time for programs": Broken(
+        "C004", "recipe.yaml:1:40", "name: good", "rewards: [{kind: coding, wall_seconds: 0}]", fix="above 0"
+    ),
+    "too little memory for programs": Broken(
+        "C004", "recipe.yaml:1:37", "name: good", "rewards: [{kind: coding, memory_mb: 1}]", fix="at least 64"
+    ),
+    "name of a reward with a blank": Broken(
+        "C010", "recipe.yaml:1:30", "name: good", 'rewards: [{kind: math, name: "a b"}]', fix="matches"
+    ),
+    "two rewards of one name": Broken(
+        "C008",
+        "recipe.yaml:1:46",
+        "name: good",
+        "rewards: [{kind: chat}, {kind: length, name: chat}]",
+        fix="recipe.yaml:1:18",
+    ),
+    "two rewards of one kind without a name": Broken(
+        "C008", "recipe.yaml:1:32", "name: good", "rewards: [{kind: chat}, {kind: chat}]", fix="another name"
+    ),
+    "a reward called blend": Broken(
+        "C007", "recipe.yaml:1:30", "name: good", "rewards: [{kind: chat, name: blend}]", fix="another name"
+    ),
+    "a form of neither kind": Broken(
+        "C006", "recipe.yaml:1", "name: good", "rewards: [{kind: format}]", fix="or a json_schema"
+    ),
+    "a form of both kinds": Broken(
+        "C007",
+        "recipe.yaml:1:51",
+        "name: good",
+        "rewards: [{kind: format, pattern: a, json_schema: {}}]",
+        fix="two rewards",
+    ),
+    "a pattern that is none": Broken(
+        "C010",
+        "recipe.yaml:1:35",
+        "name: good",
+        "rewards: [{kind: format, pattern: '(a'}]",
+        fix="single quotes",
+    ),
+    "a length of no answer": Broken(
+        "C007",
+        "recipe.yaml:1:36",
+        "name: good",
+        "rewards: [{kind: length, shortest: 9, longest: 8}]",
+        fix="raise longest",
+    ),
+    "longer than is long without saying so": Broken(
+        "C007",
+        "recipe.yaml:1:34",
+        "name: good",
+        "rewards: [{kind: chat, shortest: 900}]",
+        fix="raise longest",
+    ),
+    "a judge of no address": Broken(
+        "C006", "recipe.yaml:1", "name: good", "rewards: [{kind: judge, model: m}]", fix="add url: http://"
+    ),
+    "a judge of another protocol": Broken(
+        "C010",
+        "recipe.yaml:1:40",
+        "name: good",
+        "rewards: [{kind: judge, model: m, url: 'file:///a'}]",
+        fix="https",
+    ),
+    "a key instead of its variable": Broken(
+        "C010",
+        "recipe.yaml:1:66",
+        "name: good",
+        "rewards: [{kind: judge, model: m, url: 'https://a', api_key_env: sk-1}]",
+        fix="matches",
+    ),
+    "a scale of one grade": Broken(
+        "C007",
+        "recipe.yaml:1:62",
+        "name: good",
+        "rewards: [{kind: judge, model: m, url: 'https://a', highest: 1}]",
+        fix="raise highest",
+    ),
+    "no function to judge by": Broken(
+        "C006",
+        "recipe.yaml:1",
+        "name: good",
+        "rewards: [{kind: function}]",
+        fix="add function: my_rewards:judge",
+    ),
+    "a function nobody offers": Broken(
+        "C005",
+        "recipe.yaml:1:38",
+        "name: good",
+        "rewards: [{kind: function, function: judge}]",
+        fix="my_file:my_fun",
+    ),
+    "a function of a path": Broken(
+        "C005",
+        "recipe.yaml:1:38",
+        "name: good",
+        "rewards: [{kind: function, function: '../a:b'}]",
+        fix="my_file:my_function",
+    ),
+    "unknown blend": Broken("C005", "recipe.yaml:1:8", "name: good", "blend: men", fix='"mean"'),
+    "graded by what is not there": Broken(
+        "C009",
+        "recipe.yaml:22:30",
+        "reward: function_calling",
+        "reward: function_caling",
+        fix='"function_calling"',
+    ),
+    "graded by a kind that needs options": Broken(
+        "C009", "recipe.yaml:22:30", "reward: function_calling", "reward: judge", fix="choose one of: coding"
+    ),
+    "graded by a blend of nothing": Broken(
+        "C009", "recipe.yaml:22:30", "reward: function_calling", "reward: blend", fix="choose one of: coding"
+    ),
+    "graded by a blend of weights of 0": Broken(
+        "C007",
+        "recipe.yaml:22:30",
+        "reward: function_calling",
+        "reward: blend",
+        sets=("rewards=[{kind: chat, weight: 0}]",),
+        fix="another weight",
+    ),
+    "graded twice": Broken(
+        "C007",
+        "recipe.yaml:23:30",
+        "reward: function_calling}",
+        "reward: function_calling}\n    - {source: code, reward: coding}",
+        fix="blend",
+    ),
+    "unknown tier": Broken(
+        "C005", "recipe.yaml:1:17", "name: good", "sandbox: {tier: landloc}", fix='"landlock"'
+    ),
+    "a tier that only a command line can ask for": Broken(
+        "C005", "recipe.yaml:1:17", "name: good", "sandbox: {tier: unsafe}", fix="choose one of: auto"
+    ),
+    "a remote sandbox of no address": Broken(
+        "C006", "recipe.yaml:1", "name: good", "sandbox: {tier: remote}", fix="add url: https://"
+    ),
+    "an address of a sandbox that is here": Broken(
+        "C007", "recipe.yaml:1:16", "name: good", "sandbox: {url: 'https://a'}", fix="set tier to remote"
+    ),
+    "no workers": Broken("C004", "recipe.yaml:1:20", "name: good", "sandbox: {workers: 0}", fix="at least 1"),
+    "facts that are a word": Broken(
+        "C003",
+        "recipe.yaml:11:18",
+        "weight: 1.0",
+        "reference: tests",
+        fix="the keys of data.sources.code.reference",
+    ),
+    "facts of numbers": Broken(
+        "C003", "recipe.yaml:11:18", "weight: 1.0", "reference: [1]", fix="names of columns"
+    ),
+    "a fact of no column": Broken(
+        "C003", "recipe.yaml:11:25", "weight: 1.0", "reference: {tests: }", fix="give it a value"
+    ),
+    "unknown task": Broken("C005", "recipe.yaml:11:13", "weight: 1.0", "task: codng", fix='"coding"'),
+    "a task of two places": Broken(
+        "C007", "recipe.yaml:11:13", "weight: 1.0", "task: math\n      reference: [task]", fix="remove one"
     ),
     "--set without =": Broken("C040", "--set seed", sets=("seed",), fix="--set training"),
     "--set without a key": Broken("C040", "--set =1", sets=("=1",), fix="--set training"),

@@ -17,6 +17,7 @@ from cesello.domain.errors import InvalidRecipe
 from cesello.entrypoints.settings import LoadedRecipe, load_recipe
 from cesello.entrypoints.settings.data_settings import FileSource, PackageSource
 from cesello.entrypoints.settings.document import Keys, walk
+from cesello.entrypoints.settings.reward_settings import CodingSettings
 from cesello.entrypoints.settings.yaml_text import write_yaml
 
 LEAST = """\
@@ -91,6 +92,47 @@ def test_set_changes_values_by_key_by_index_and_by_name(recipe: Path) -> None:
     assert found.data.system_prompt is None
     assert found.name == "7"
     assert found.evaluation.generate[0].rows == 5
+
+
+def test_rewards_have_their_kind_for_a_name_and_defaults(recipe: Path) -> None:
+    found = load_recipe(recipe, ["rewards=[{kind: coding}, {kind: math, name: sums, weight: -0.5}]"]).recipe
+    assert [(one.called, one.kind, one.weight) for one in found.rewards] == [
+        ("coding", "coding", 1.0),
+        ("sums", "math", -0.5),
+    ]
+    coding = found.rewards[0]
+    assert isinstance(coding, CodingSettings)
+    assert (coding.wall_seconds, coding.cpu_seconds, coding.memory_mb, coding.partial) == (
+        10.0,
+        5,
+        1024,
+        False,
+    )
+    assert (found.blend, found.sandbox.tier, found.sandbox.workers) == ("mean", "auto", None)
+
+
+def test_set_finds_a_reward_by_its_name_or_its_kind(recipe: Path) -> None:
+    rewards = "rewards=[{kind: coding}, {kind: coding, name: strict}]"
+    sets = [rewards, "rewards.coding.cpu_seconds=2", "rewards.strict.partial=true", "rewards.1.weight=2"]
+    first, second = load_recipe(recipe, sets).recipe.rewards
+    assert isinstance(first, CodingSettings)
+    assert isinstance(second, CodingSettings)
+    assert (first.cpu_seconds, first.partial, first.weight) == (2, False, 1.0)
+    assert (second.cpu_seconds, second.partial, second.weight) == (5, True, 2.0)
+
+
+@pytest.mark.parametrize("name", ["coding", "combined", "length", "strict", "blend"])
+def test_answers_are_graded_by_a_reward_of_the_recipe_a_built_in_one_or_all(recipe: Path, name: str) -> None:
+    graded = "evaluation.generate=[{source: code, reward: " + name + "}]"
+    loaded = load_recipe(recipe, ["rewards=[{kind: format, name: strict, pattern: 'a+'}]", graded])
+    assert loaded.recipe.evaluation.generate[0].reward == name
+
+
+def test_facts_are_a_map_or_a_list_of_columns(recipe: Path) -> None:
+    sets = ["data.sources.code.reference=[test, setup]", "data.sources.chat.reference={tests: test}"]
+    code, chat = load_recipe(recipe, sets).recipe.data.sources
+    assert code.reference == {"test": "test", "setup": "setup"}
+    assert (chat.reference, chat.task) == ({"tests": "test"}, None)
 
 
 def test_set_may_replace_a_section_and_go_into_it(recipe: Path) -> None:
@@ -249,10 +291,20 @@ WHOLE: dict[str, Any] = {
                 "files": ["f"],
                 "join": {"folder": "g", "key": "id"},
             },
-            {"kind": "stdlib", "name": "d", "modules": ["json"], "holdout": 1},
+            {"kind": "stdlib", "name": "d", "modules": ["json"], "holdout": 1, "task": "coding"},
+            {"kind": "file", "name": "e", "path": "y.jsonl", "reference": {"tests": "t"}},
         ],
     },
     "training": {"max_steps": 3, "warmup_steps": 1},
+    "rewards": [
+        {"kind": "coding", "weight": 1.0, "wall_seconds": 3.0},
+        {"kind": "format", "pattern": "a+", "json_schema": None},
+        {"kind": "length", "name": "short", "shortest": 1, "longest": 9},
+        {"kind": "judge", "url": "http://localhost", "model": "m", "lowest": 0, "highest": 3},
+        {"kind": "function", "function": "mine:judge", "arguments": {"by": 2}},
+    ],
+    "blend": "sum",
+    "sandbox": {"tier": "remote", "url": "https://a", "token_env": "CESELLO_TOKEN", "workers": 2},
     "evaluation": {"generate": [{"source": "d", "reward": "function_calling"}]},
 }
 

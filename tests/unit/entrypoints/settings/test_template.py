@@ -8,6 +8,7 @@ import pytest
 
 from cesello.entrypoints.settings import load_recipe
 from cesello.entrypoints.settings.recipe import Recipe
+from cesello.entrypoints.settings.reward_settings import BUILT_IN
 from cesello.entrypoints.settings.template import minimal_recipe
 
 LEAST = """\
@@ -44,3 +45,11 @@ def test_it_tells_of_every_kind_of_source(recipe: Path) -> None:
     text = recipe.read_text()
     for kind in ("hub", "file", "package", "stdlib", "reasoning_gym", "python", "replay"):
         assert f"# - {kind}: " in text
+
+
+def test_it_tells_of_every_kind_of_reward_and_of_the_keys_it_has(recipe: Path) -> None:
+    text = recipe.read_text()
+    for kind in BUILT_IN | {"format": None, "judge": None, "function": None}:
+        assert f"# - {kind}: " in text
+    comments = " ".join(line.strip("# ") for line in text.splitlines())
+    assert "Keys: wall_seconds, cpu_seconds, memory_mb, partial." in comments

@@ -1,0 +1,103 @@
+"""How children are held: the layers of a tier, and what they need to know of this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LANDLOCK, BUBBLEWRAP, BOTH, UNSAFE = "landlock", "bubblewrap", "landlock+bubblewrap", "unsafe"
+
+_FIRST_UID = 64_000
+_SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
+_FILES = (
+    "/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo", "/dev/null", "/dev/zero", "/dev/urandom",
+)  # fmt: skip
+_NAMESPACES = ("--unshare-all", "--new-session", "--die-with-parent")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The layers of a tier.
+
+    Args:
+        tier: ``landlock``, ``bubblewrap``, ``landlock+bubblewrap`` or ``unsafe``.
+        slot: which of several sandboxes of this process it is; each has a user of its own where root grades.
+        packages: whether installed packages can be imported, or the standard library alone.
+    """
+
+    tier: str
+    slot: int = 0
+    packages: bool = False
+
+    @property
+    def interpreter(self) -> list[str]:
+        """Its command: no user's site-packages, no bytecode written, no folder put on its path."""
+        if self.packages:
+            return [sys.executable, "-P", "-s", "-B"]
+        return [_base_executable(), "-P", "-s", "-S", "-B"]
+
+    @property
+    def uid(self) -> int | None:
+        return _FIRST_UID + self.slot if os.geteuid() == 0 and self.tier != UNSAFE else None
+
+    @property
+    def _folders(self) -> list[str]:
+        folders = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), f"{sys.base_prefix}/lib"}
+        if self.packages:
+            ours = str(Path(__file__).resolve().parents[2])
+            folders |= {sys.prefix, ours, *filter(os.path.isdir, sys.path)}
+        if self._has_bubblewrap:
+            folders.add(str(Path(_base_executable()).parent))
+        there = [folder for folder in sorted(folders) if os.path.isdir(folder)]
+        return [one for one in there if not any(one.startswith(f"{other}/") for other in there)]
+
+    @property
+    def _has_bubblewrap(self) -> bool:
+        return self.tier in (BUBBLEWRAP, BOTH)
+
+    def settings(self, control: int, again: Sequence[str], module: str | None) -> dict[str, Any]:
+        """What the processes inside are told.
+
+        Args:
+            control: the descriptor on which the zygote is asked.
+            again: the command that starts it anew inside bubblewrap.
+            module: what it imports for its children to call.
+        """
+        return {
+            "control": control,
+            "module": module,
+            "landlock": self.tier in (LANDLOCK, BOTH),
+            "seccomp": self.tier != UNSAFE,
+            "readable": [*self._folders, *_SYSTEM, *_FILES],
+            # Inside bubblewrap nobody is root, and there is but one user.
+            "uid": None if self._has_bubblewrap else self.uid,
+            "is_lone": self.uid is not None,
+            "outer_uid": self.uid,
+            "hidden": [] if self.uid is None else [one for one in self._folders if not _is_open(one)],
+            "bubblewrap": [*self._bubblewrap(), *again] if self._has_bubblewrap else None,
+        }
+
+    def _bubblewrap(self) -> list[str]:
+        command = shutil.which("bwrap")
+        assert command, "the tier was looked for"
+        binds = [part for one in (*_SYSTEM, *_FILES[:3]) for part in ("--ro-bind-try", one, one)]
+        binds += [part for one in _FILES[3:] for part in ("--dev-bind", one, one)]
+        binds += [part for one in self._folders for part in ("--ro-bind", one, one)]
+        return [command, *_NAMESPACES, *binds, "--remount-ro", "/", "--chdir", "/", "--"]
+
+
+def _base_executable() -> str:
+    """The interpreter itself, without a virtual environment."""
+    return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def _is_open(folder: str) -> bool:
+    """Whether every user may enter it, and all folders above it."""
+    return all(os.stat(step).st_mode & stat.S_IXOTH for step in (Path(folder), *Path(folder).parents))

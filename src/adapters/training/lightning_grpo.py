@@ -1,0 +1,206 @@
+"""GRPO in the trainer of SFT: a step draws completions, judges them, and learns from what is better.
+
+Of the paper (Shao et al., arXiv 2402.03300) the outcome rewards are here, without a reward model that is
+trained; the formula is ``policy_loss``. A step's forward passes hold groups of completions that share their
+prompt; all else, from dropout's seeds to checkpoints, is that of ``SftModule``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import torch
+
+from ...domain.errors import Interrupted
+from ...domain.objective import Objective, StepSize
+from ...domain.ports.reward import RewardModel
+from ...domain.ports.rollout import RolloutEngine
+from ...domain.ports.run import Stop
+from ...domain.reinforcement import Judged, JudgedGroup, ReinforcementPlan
+from ..model.hf_policy import HfPolicy
+from ..model.label_log_probs import label_log_probs
+from ..model.packed_loss import Scores
+from ..model.shared_prefix import PromptGroup, completion_scores
+from . import workers
+from .lightning_sft import SftModule
+from .policy_loss import ScoredCompletions, mask_of, padded, policy_loss
+from .policy_sums import PolicySums
+from .rollouts import Roller, Rollouts, rollouts_from
+from .trainer import Abandoned
+
+MakeEngine = Callable[[HfPolicy, Stop], RolloutEngine]
+"""Gives what draws completions from a policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRow:
+    """A completion to learn from, as a row of a forward pass."""
+
+    group: int
+    prompt: Sequence[int]
+    judged: Judged
+    share: int
+
+    def __len__(self) -> int:
+        """Its tokens, and its share of its prompt's."""
+        return len(self.judged.ids) + self.share
+
+    @property
+    def trained_tokens(self) -> int:
+        return len(self.judged.ids)
+
+
+class GrpoModule(SftModule):
+    """Group relative policy optimisation; see ``SftModule`` for what it shares.
+
+    Args:
+        plan: how completions are drawn and learnt from.
+        engine: makes what draws them.
+        reward: gives what judges them.
+    """
+
+    def __init__(
+        self,
+        policy: HfPolicy,
+        *shared: Any,
+        reinforcement: ReinforcementPlan,
+        engine: MakeEngine,
+        reward: Callable[[], RewardModel],
+    ) -> None:
+        super().__init__(policy, *shared)
+        self._reinforcement = reinforcement
+        self._roller = Roller(policy, engine(policy, self._stop), reward(), reinforcement, self.plan.seed)
+        self._rollouts: Rollouts | None = None
+        self._size = StepSize(0, 0)
+        self._sums: PolicySums | None = None
+
+    def training_step(self, step_batch: Any, index: int) -> None:
+        """One optimizer step, on a rollout of its prompts or, after its first update, on the same again."""
+        objective = self._reinforcement.objective
+        number, update = divmod(self.steps_done, objective.updates)
+        if self._rollouts is None or self._rollouts.number != number:
+            self._rollouts = self._rolled(step_batch, number)
+        rollouts = self._rollouts
+        passes: Any = list(_passes(rollouts.groups, self._reinforcement))
+        self._size = _step_size(rollouts.groups, objective, len(passes))
+        self._sums = None
+        super().training_step(passes, index)
+        assert self.report is not None
+        figures = dict(rollouts.figures)
+        if self._sums is not None:
+            workers.add_up([self._sums.added])
+            shown = self._sums.figures()
+            figures |= {
+                field.name: float(value)
+                for field in fields(shown)
+                if field.name != "tokens" and (value := getattr(shown, field.name)) is not None
+            }
+        records = [
+            record
+            for at, group in enumerate(rollouts.groups)
+            for record in group.records(self.report.step, at)
+        ]
+        seconds = dict(rollouts.seconds) if update == 0 else {}
+        seconds["update"] = self.report.seconds
+        self.report = replace(
+            self.report,
+            right=None,
+            figures=figures,
+            phases=seconds,
+            completions=tuple(records) if update == 0 else (),
+        )
+
+    def _rolled(self, step_batch: Any, number: int) -> Rollouts:
+        try:
+            return self._roller([row for rows in step_batch for row in rows], number)
+        except Interrupted:
+            # The step has not begun: the state is that of the last one.
+            raise Abandoned from None
+
+    def loss(self, rows: Any) -> Scores:
+        """The share of these completions in the step's loss, times what the trainer divides it by."""
+        objective = self._reinforcement.objective
+        judged = [row.judged for row in rows]
+        score = partial(label_log_probs, temperature=self._reinforcement.temperature)
+        made = completion_scores(self.model, list(_grouped(rows)), score)
+        device = made.log_probs_L.device
+        mask_BT = mask_of([b"\1" * len(one.ids) for one in judged], device)
+
+        def known(values: Sequence[Sequence[float] | None]) -> torch.Tensor | None:
+            lists = [one for one in values if one is not None]
+            if len(lists) < len(values):
+                return None
+            flat_L = torch.tensor([value for one in lists for value in one], device=device)
+            return padded(flat_L, mask_BT)
+
+        part = policy_loss(
+            objective,
+            ScoredCompletions(
+                padded(made.log_probs_L, mask_BT),
+                mask_BT,
+                torch.tensor([one.advantage for one in judged], device=device),
+                old_BT=known([one.old for one in judged]),
+                reference_BT=known([one.reference for one in judged]),
+                entropies_BT=padded(made.entropies_L, mask_BT),
+            ),
+            self._size,
+        )
+        self._sums = part.sums if self._sums is None else self._sums + part.sums
+        return Scores(part.loss * self._labels, torch.zeros((), dtype=torch.int64, device=device))
+
+    def own_state(self) -> Mapping[str, Any]:
+        """A rollout that is not used up, and how often the reward's grader has failed."""
+        errors = self._roller.errors
+        state: dict[str, Any] = {"graded": errors.graded, "failed": errors.failed, "reasons": errors.reasons}
+        if self._rollouts is not None and self.steps_done % self._reinforcement.objective.updates:
+            state["rollouts"] = self._rollouts.as_plain()
+        return state
+
+    def load_own_state(self, state: Mapping[str, Any]) -> None:
+        errors = self._roller.errors
+        errors.graded, errors.failed = int(state["graded"]), int(state["failed"])
+        errors.reasons = dict(state["reasons"])
+        if "rollouts" in state:
+            self._rollouts = rollouts_from(state["rollouts"])
+
+
+def _learnt_from(group: JudgedGroup, objective: Objective) -> list[Judged]:
+    """The completions of a group that count in the step's loss."""
+    if group.dead and objective.skips_dead:
+        return []
+    return [one for one in group.completions if one.ids and objective.trains_on(finished=one.finished)]
+
+
+def _step_size(groups: Sequence[JudgedGroup], objective: Objective, passes: int) -> StepSize:
+    live = [group for group in groups if not (group.dead and objective.skips_dead)]
+    tokens = sum(len(one.ids) for group in live for one in _learnt_from(group, objective))
+    return StepSize(sum(len(group.completions) for group in live), tokens, max(passes, 1))
+
+
+def _passes(groups: Sequence[JudgedGroup], plan: ReinforcementPlan) -> Iterator[list[CompletionRow]]:
+    """Completions for forward passes of at most so many tokens; those without any gradient are left out."""
+    part: list[CompletionRow] = []
+    tokens = 0
+    for number, group in enumerate(groups):
+        learnt = _learnt_from(group, plan.objective)
+        moving = [one for one in learnt if one.advantage or plan.objective.needs_reference]
+        share = -(-len(group.prompt) // max(len(moving), 1))
+        for one in moving:
+            row = CompletionRow(number, group.prompt, one, share)
+            if part and tokens + len(row) > plan.pass_tokens:
+                yield part
+                part, tokens = [], 0
+            part.append(row)
+            tokens += len(row)
+    if part:
+        yield part
+
+
+def _grouped(rows: Sequence[CompletionRow]) -> Iterator[PromptGroup]:
+    for _, same in groupby(rows, key=lambda row: row.group):
+        group = list(same)
+        yield PromptGroup(group[0].prompt, [row.judged.ids for row in group])

@@ -1,0 +1,58 @@
+"""``cesello explain``: what a recipe's training minimises, exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option(
+    "overrides", "--set", multiple=True, metavar="KEY=VALUE", help="Change a key, as grpo.beta=0.04."
+)
+def explain(recipe: Path, overrides: tuple[str, ...]) -> None:
+    """Print the objective of RECIPE as a formula and in words, with its values, and how others' differ.
+
+    Nothing is loaded.
+    """
+    from ...domain.errors import UsageError
+    from ...domain.objective_text import Setting, explanation
+    from ..grpo_wiring import reinforcement_plan
+    from ..settings.loader import load_recipe
+
+    loaded = load_recipe(recipe, overrides).recipe
+    if loaded.algorithm == "sft":
+        click.echo(_SFT, nl=False)
+        return
+    if loaded.algorithm != "grpo":
+        what = f'only the author of "{loaded.algorithm}" knows what it minimises'
+        raise UsageError("C096", what, where="algorithm", fix="read its code")
+    plan = reinforcement_plan(loaded.grpo.model_dump())
+    setting = Setting(
+        plan.completions,
+        plan.temperature,
+        plan.top_p,
+        other_engine=loaded.grpo.engine != "local",
+        continues=loaded.lora.continue_from is not None,
+    )
+    click.echo(explanation(plan.objective, setting), nl=False)
+    click.echo("\nReward\n")
+    for reward in loaded.rewards:
+        click.echo(f"  {reward.weight:g} x {reward.called}")
+    click.echo(f"  blended by {loaded.blend}: docs/rewards.md")
+
+
+_SFT = """\
+What is minimised
+
+  L = − (1 / N) Σₜ ln π(yₜ | y₁ … yₜ₋₁)
+
+In words
+
+  - The mean cross-entropy of the N trained tokens of a whole optimizer step, in nats: how the step is cut
+    into forward passes changes nothing.
+  - Trained tokens are those of the assistant's turns, the end of each turn included, unless a row says
+    otherwise.
+"""

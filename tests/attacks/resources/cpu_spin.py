@@ -1,0 +1,5 @@
+"""Spins when it is loaded."""
+# task: middle; tests: code, exchanges
+
+while True:
+    pass

@@ -1,0 +1,4 @@
+"""Is not Python."""
+# task: middle; tests: code, cases, exchanges
+
+exec("def middle(numbers:")

@@ -1,0 +1,2 @@
+"""Is only a comment."""
+# task: middle; tests: code, cases, exchanges

@@ -1,0 +1,4 @@
+"""Makes the function that is tested a value."""
+# task: middle; tests: code, cases
+
+middle = 2

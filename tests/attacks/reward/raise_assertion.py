@@ -1,0 +1,5 @@
+"""Raises the error of a failed test."""
+# task: middle; tests: code, cases
+
+def middle(numbers):
+    raise AssertionError

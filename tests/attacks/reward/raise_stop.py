@@ -1,0 +1,5 @@
+"""Raises StopIteration, which ends a loop over tests."""
+# task: middle; tests: code, cases
+
+def middle(numbers):
+    raise StopIteration(2)

@@ -1,0 +1,5 @@
+"""Answers text that reads as what is expected."""
+# task: one; tests: cases
+
+def one():
+    return "1"

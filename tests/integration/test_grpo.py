@@ -1,0 +1,266 @@
+"""GRPO on a tiny random model: that it learns, what it reports, and that it goes on to the bit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cesello.adapters.model.hf_policy import HfPolicy
+from cesello.adapters.model.hf_provider import HfModelProvider
+from cesello.adapters.model.hub_cache import HubCache
+from cesello.adapters.model.local_rollout import LocalRollout
+from cesello.adapters.model.quantizers import NoQuantizer
+from cesello.adapters.training.lightning_grpo import GrpoModule
+from cesello.adapters.training.lightning_sft import LightningSft
+from cesello.domain.checkpoint import Checkpoint, CheckpointState
+from cesello.domain.conversation import user
+from cesello.domain.errors import SandboxError
+from cesello.domain.model_spec import LoraSpec, ModelSpec
+from cesello.domain.objective import Aggregation, Objective, Ratio, Scale
+from cesello.domain.ports.model import Policy
+from cesello.domain.ports.rollout import RolloutEngine
+from cesello.domain.ports.run import Stop
+from cesello.domain.ports.training import TrainingState
+from cesello.domain.reinforcement import PromptRow, ReinforcementPlan
+from cesello.domain.reward import Attempt, Reads, RewardResult, infra_error
+from cesello.domain.schedule import StepReport, TrainingPlan
+from cesello.domain.tokens import token_row
+from tests.fakes.run import FakeStop
+from tests.tiny_model import make_tiny_model
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+LORA = LoraSpec(r=8, alpha=16, dropout=0.0, target_modules="all-linear")
+ONE_TOKEN = Objective(max_completion_tokens=1, masks_overlong=False)
+SHORT = Objective(max_completion_tokens=6, masks_overlong=False)
+
+
+class Judge:
+    """A reward that a function of the completion's text gives."""
+
+    name = "judge"
+    parts = ("judge",)
+    range = (-1.0, 1.0)
+    reads = frozenset({Reads.COMPLETION})
+
+    def __init__(self, worth: Callable[[str], float | None]) -> None:
+        self.worth = worth
+
+    def score(self, attempts: Sequence[Attempt]) -> list[RewardResult]:
+        return [self._judged(self.worth(attempt.completion)) for attempt in attempts]
+
+    def _judged(self, worth: float | None) -> RewardResult:
+        return RewardResult(worth, {} if worth is None else {"judge": worth})
+
+
+class Broken(Judge):
+    def _judged(self, worth: float | None) -> RewardResult:
+        return infra_error("broken")
+
+
+def first_arm(text: str) -> float:
+    """The two arms of the bandit: the first letter is one of the first half of the alphabet, or not."""
+    return float(text[:1].encode() < b"n")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
+    folder = make_tiny_model(tmp_path_factory.mktemp("model") / "tiny")
+    return ModelSpec(str(folder), dtype="float32")
+
+
+def policy_of(tiny: ModelSpec) -> Policy:
+    """With a head that can tell tokens apart: that of the random model gives all of them nearly the same."""
+    policy = HfModelProvider(NoQuantizer(), HubCache(None)).load(tiny, LORA, seed=0)
+    assert isinstance(policy, HfPolicy)
+    with torch.no_grad():
+        policy.model.get_output_embeddings().weight.mul_(20)
+    return policy
+
+
+def engine(policy: HfPolicy, stop: Stop) -> RolloutEngine:
+    return LocalRollout(policy.model, policy.ends, stop)
+
+
+def optimizer(reward: Judge, plan: ReinforcementPlan) -> LightningSft:
+    return LightningSft(partial(GrpoModule, reinforcement=plan, engine=engine, reward=lambda: reward))
+
+
+def prompts(*questions: str) -> list[PromptRow]:
+    rows = [token_row(range(4), [False] * 4) for _ in questions]
+    return [
+        PromptRow(row.ids, row.trained, row.truncated, user(question))
+        for row, question in zip(rows, questions, strict=True)
+    ]
+
+
+STEP = [prompts("one", "two, which is longer")]
+
+
+class Heard:
+    """Every report, and the state after one step."""
+
+    def __init__(self, folder: Path | None = None, step: int = 0) -> None:
+        self.reports: list[StepReport] = []
+        self._folder, self._step = folder, step
+        self.plain: dict[str, Any] = {}
+
+    def __call__(self, report: StepReport, state: TrainingState) -> bool:
+        self.reports.append(report)
+        if self._folder and report.step == self._step:
+            self._folder.mkdir()
+            state.save(self._folder)
+            self.plain = json.loads(json.dumps(state.plain))
+        return True
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        assert self._folder
+        return Checkpoint(self._folder, CheckpointState(self._step, None, self.plain, {}))
+
+
+def run(
+    tiny: ModelSpec,
+    reward: Judge,
+    plan: ReinforcementPlan,
+    steps: int,
+    heard: Heard | None = None,
+    start: Checkpoint | None = None,
+    learning_rate: float = 1e-2,
+    **training: Any,
+) -> tuple[Policy, list[StepReport]]:
+    policy, heard = policy_of(tiny), heard or Heard()
+    made = TrainingPlan(steps, learning_rate=learning_rate, updates=plan.objective.updates, **training)
+    optimizer(reward, plan).optimize(
+        policy, [STEP] * steps, made, on_step=heard, stop=FakeStop(), start=start
+    )
+    return policy, heard.reports
+
+
+def weights(policy: Policy, folder: Path) -> bytes:
+    folder.mkdir()
+    policy.save(folder)
+    return (folder / "adapter_model.safetensors").read_bytes()
+
+
+def untimed(report: StepReport) -> StepReport:
+    return replace(report, seconds=0.0, elapsed=0.0, memory=None, roofline=None, phases={})
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        ONE_TOKEN,
+        replace(ONE_TOKEN, aggregation=Aggregation.GRPO, scale=Scale.NONE),
+        replace(ONE_TOKEN, aggregation=Aggregation.DR_GRPO, scale=Scale.BATCH),
+        replace(ONE_TOKEN, aggregation=Aggregation.BNPO, ratio=Ratio.SEQUENCE, updates=2),
+        replace(ONE_TOKEN, beta=0.01),
+    ],
+    ids=["dapo", "grpo", "dr_grpo", "gspo", "beta"],
+)
+def test_a_bandit_of_two_arms_comes_to_its_best(tiny: ModelSpec, objective: Objective) -> None:
+    plan = ReinforcementPlan(objective, completions=16)
+    _, reports = run(tiny, Judge(first_arm), plan, 30, learning_rate=2e-3)
+    rewards = [report.figures["reward"] for report in reports]
+    assert 0.1 < rewards[0] < 0.9
+    assert min(rewards[-6:]) > 0.95
+
+
+def test_a_step_tells_what_was_drawn_and_what_it_was_worth(tiny: ModelSpec) -> None:
+    _, (report,) = run(tiny, Judge(first_arm), ReinforcementPlan(SHORT, completions=4), 1)
+    figures = report.figures
+    assert len(report.completions) == 8
+    assert figures["reward"] == pytest.approx(sum(one["reward"] for one in report.completions) / 8)
+    assert figures["reward/judge"] == pytest.approx(figures["reward"])
+    assert figures["completion_tokens"] == sum(one["tokens"] for one in report.completions) / 8
+    assert figures["cut_off"] == sum(not one["finished"] for one in report.completions) / 8
+    assert figures["entropy"] > 0
+    assert (figures["ratio_least"], figures["ratio_most"]) == (1.0, 1.0)
+    assert set(report.phases) == {"generate", "score", "log_probs", "update"}
+    assert [one["prompt"] for one in report.completions] == [0] * 4 + [1] * 4
+    assert {one["question"] for one in report.completions} == {"one", "two, which is longer"}
+    for number in (0, 1):
+        assert sum(one["advantage"] for one in report.completions if one["prompt"] == number) == (
+            pytest.approx(0, abs=1e-6)
+        )
+
+
+@pytest.mark.parametrize("worth", [0.5, None])
+def test_groups_that_teach_nothing_leave_the_weights(
+    tiny: ModelSpec, worth: float | None, tmp_path: Path
+) -> None:
+    plan = ReinforcementPlan(SHORT, completions=4)
+    policy, (report,) = run(tiny, Judge(lambda _: worth), plan, 1)
+    assert weights(policy, tmp_path / "after") == weights(policy_of(tiny), tmp_path / "before")
+    assert report.figures["dead_groups"] == 1.0
+    assert report.figures["unscored"] == (8.0 if worth is None else 0.0)
+    assert ("reward" in report.figures) == (worth is not None)
+
+
+def test_what_was_cut_off_is_not_learnt_from(tiny: ModelSpec, tmp_path: Path) -> None:
+    plan = ReinforcementPlan(replace(SHORT, masks_overlong=True), completions=4)
+    policy, (report,) = run(tiny, Judge(first_arm), plan, 1)
+    assert report.figures["cut_off"] == 1.0
+    assert weights(policy, tmp_path / "after") == weights(policy_of(tiny), tmp_path / "before")
+
+
+def test_how_a_step_is_cut_changes_nothing_but_the_last_digits(tiny: ModelSpec) -> None:
+    norms = [
+        run(tiny, Judge(first_arm), ReinforcementPlan(SHORT, 6, pass_tokens=tokens), 1)[1][0].gradient_norm
+        for tokens in (1, 60, 10_000)
+    ]
+    assert norms[0] > 0
+    assert norms == pytest.approx([norms[0]] * 3, rel=1e-4)
+
+
+def test_the_divergence_begins_at_nothing_and_is_told(tiny: ModelSpec) -> None:
+    plan = ReinforcementPlan(replace(SHORT, beta=0.1), completions=4)
+    _, reports = run(tiny, Judge(first_arm), plan, 4, learning_rate=1e-3)
+    assert reports[0].figures["kl"] == pytest.approx(0, abs=1e-6)
+    assert reports[-1].figures["kl"] > 1e-4
+    assert all(one["kl"] == pytest.approx(0, abs=1e-4) for one in reports[0].completions)
+
+
+@pytest.mark.parametrize(("updates", "step"), [(1, 1), (1, 3), (2, 1), (2, 2), (2, 3), (3, 2)])
+def test_it_goes_on_to_the_bit(tiny: ModelSpec, updates: int, step: int, tmp_path: Path) -> None:
+    plan = ReinforcementPlan(replace(SHORT, updates=updates, beta=0.05), completions=4)
+    heard = Heard(tmp_path / "checkpoint", step)
+    whole, reports = run(tiny, Judge(first_arm), plan, 5, heard)
+    again, later = run(tiny, Judge(first_arm), plan, 5, start=heard.checkpoint)
+    assert [untimed(one) for one in later] == [untimed(one) for one in reports[step:]]
+    assert weights(again, tmp_path / "again") == weights(whole, tmp_path / "whole")
+
+
+def test_several_updates_learn_from_one_rollout(tiny: ModelSpec) -> None:
+    plan = ReinforcementPlan(replace(SHORT, updates=2), completions=4)
+    _, reports = run(tiny, Judge(first_arm), plan, 4)
+    assert [len(report.completions) for report in reports] == [8, 0, 8, 0]
+    assert reports[0].figures["ratio_most"] == pytest.approx(1.0, abs=1e-4)
+    assert reports[1].figures["ratio_most"] > 1.001
+
+
+def test_a_grader_that_fails_ends_the_training(tiny: ModelSpec) -> None:
+    with pytest.raises(SandboxError, match="X010"):
+        run(tiny, Broken(first_arm), ReinforcementPlan(SHORT, completions=4), 2)
+
+
+def test_a_stop_is_heard_while_completions_are_drawn(tiny: ModelSpec) -> None:
+    plan = ReinforcementPlan(replace(SHORT, max_completion_tokens=64), completions=4)
+    policy, stop, heard = policy_of(tiny), FakeStop(), Heard()
+
+    def ask(text: str) -> float:
+        stop.ask()
+        return 0.0
+
+    outcome = optimizer(Judge(ask), plan).optimize(
+        policy, [STEP] * 3, TrainingPlan(3), on_step=heard, stop=stop
+    )
+    assert (outcome.steps, outcome.stopped_by) == (len(heard.reports), 2)
+    assert outcome.steps < 3
