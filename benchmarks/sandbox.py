@@ -60,7 +60,7 @@ HOSTILE = (
     "print('x' * 2**22)",
 )
 SLOW = "while True:\n    pass"
-"""One hostile program in a hundred: it takes the whole second that it is given."""
+"""One program in a thousand: it takes the whole second that it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,8 @@ def gradings(count: int) -> list[tuple[Grading, bool]]:
     for n in range(count):
         hostile = n % 10 in (2, 5, 8)
         slow = n % 1000 == 2
-        program = SLOW if slow else HOSTILE[n % len(HOSTILE)] if hostile else PROGRAM
+        tried = n * 3 // 10  # of the hostile ones, each in turn
+        program = SLOW if slow else HOSTILE[tried % len(HOSTILE)] if hostile else PROGRAM
         made.append((Grading(program, TESTS, LIMITS), not hostile))
     return made
 

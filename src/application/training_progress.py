@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..domain.alarms import Course, course_from
 from ..domain.run import Evaluation, evaluation_from
 from ..domain.schedule import StepReport
 
@@ -18,6 +19,7 @@ class Progress:
         evaluations: (step, held-out loss) of every evaluation on the way; no loss where no source holds
             rows out.
         in_a_row: steps left out, since the last that was not.
+        course: what alarms are raised by.
     """
 
     before: Evaluation | None = None
@@ -30,13 +32,15 @@ class Progress:
     in_a_row: int = 0
     splits: int = 0
     evaluations: list[tuple[int, float | None]] = field(default_factory=list)
+    course: Course = field(default_factory=Course)
 
     def add(self, report: StepReport) -> None:
         """Takes a step in."""
         self.step = report.step
         self.tokens += report.tokens
         self.trained_tokens += report.trained_tokens
-        self.seconds += report.seconds
+        # What an algorithm did before its update counts too.
+        self.seconds += sum(report.phases.values()) or report.seconds
         self.splits = report.splits
         self.in_a_row = self.in_a_row + 1 if report.skipped else 0
         self.skipped += report.skipped
@@ -71,5 +75,6 @@ def progress_from(values: Mapping[str, Any]) -> Progress:
         | {
             "before": evaluation_from(before) if before else None,
             "evaluations": [(step, loss) for step, loss in values["evaluations"]],
+            "course": course_from(values.get("course", {})),
         }
     )

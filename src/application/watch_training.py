@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
+from ..domain.alarms import Alarm, Course
 from ..domain.checkpoint import Checkpoint, CheckpointPlan, CheckpointState
 from ..domain.errors import Interrupted, ModelError
 from ..domain.evaluation import EvaluationSpec
@@ -96,6 +97,7 @@ class WatchTraining:
         self._observer.step(report)
         if report.skipped:
             self._left_out(report)
+        self._raise_alarms(self.progress.course.after_step(report.step, report.figures))
         try:
             self.evaluate_if_due()
         except Interrupted as end:
@@ -120,6 +122,7 @@ class WatchTraining:
         self._logs.log(step, evaluation_figures(evaluation, "eval"))
         loss = self._figure(evaluation)
         self.progress.evaluations.append((step, loss if loss is None else self._agreed(loss)))
+        self._compare_with_held_out()
         self._saved_step = None  # what is saved of this step does not tell its loss
         self.settled = self._spec.has_settled(self.progress.losses)
         self._observer.phase("training", self._plan.max_steps, step)
@@ -150,6 +153,18 @@ class WatchTraining:
         if not self._by_score:
             return evaluation.loss
         return None if evaluation.score is None else -evaluation.score
+
+    def _compare_with_held_out(self) -> None:
+        progress, now = self.progress, self.progress.held_out
+        before = progress.before.score if progress.before else None
+        if self._by_score and before is not None and now is not None:
+            self._raise_alarms(progress.course.after_evaluation(progress.step, before, -now))
+
+    def _raise_alarms(self, told: tuple[Course, Sequence[Alarm]]) -> None:
+        self.progress.course, alarms = told
+        for alarm in alarms:
+            self._run.append("alarms", asdict(alarm))
+            self._observer.note(f"step {alarm.step}: {alarm.text}")
 
     def _is_evaluation_due(self, step: int) -> bool:
         """The last step has the evaluation after the training, unless it is to be compared with others."""
@@ -210,7 +225,7 @@ def step_metrics(report: StepReport) -> dict[str, Any]:
         "gradient_norm": _finite(report.gradient_norm),
         "tokens": report.tokens,
         "trained_tokens": report.trained_tokens,
-        **report.figures,
+        **{name: _finite(figure) for name, figure in report.figures.items()},
     }
 
 

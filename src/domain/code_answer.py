@@ -14,13 +14,14 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import TypeGuard
 
 LONGEST = 200_000
 """Characters of a program; nobody writes a longer one by hand, and parsing it costs memory."""
 
-_FENCE = re.compile(r"^[ \t]*```[ \t]*([^\n`]*)$", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*```([^\n`]*)$", re.MULTILINE)
 _PYTHON = frozenset({"py", "python", "python3"})
-_TODO = re.compile(r"#.*\b(?:TODO|FIXME)\b")
+_TODO = re.compile(r"\b(?:TODO|FIXME)\b")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -140,16 +141,41 @@ def _bound_by(statement: ast.stmt) -> Iterator[str]:
         case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
             yield from ((alias.asname or alias.name).split(".")[0] for alias in aliases)
         case ast.Assign(targets=targets):
-            yield from (target.id for target in targets if isinstance(target, ast.Name))
+            yield from (one.id for target in targets for one in ast.walk(target) if _is_stored(one))
         case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
             yield name
+
+
+def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def is_copied(program: str, question: str) -> bool:
+    """Whether a program stands in the question, blanks and comments apart."""
+    if "".join(program.split()) in "".join(question.split()):
+        return True
+    head = re.search(r"^(?:async[ \t]+def|def|class|import|from|@)\b", question, re.MULTILINE)
+    bare = [_indented_part(question[head.start() :]), question[head.start() :]] if head else []
+    asked = [parsed(one) for one in (_blocks(question) or bare)]
+    given = parsed(program)
+    try:
+        return given is not None and ast.dump(given) in [ast.dump(tree) for tree in asked if tree]
+    except RecursionError:
+        return False
+
+
+def asserts_in(tests: str) -> int:
+    """How many assertions are written down; a program that ends early is not asked all of them."""
+    tree = parsed(tests)
+    return sum(isinstance(node, ast.Assert) for node in ast.walk(tree)) if tree else 0
 
 
 def unfinished(program: str, name: str | None = None) -> str | None:
     """Why a program is not an answer although it parses, as a reason code; None where nothing says so.
 
     ``placeholder``: a function is empty, ``pass``, ``...``, a bare ``return``, NotImplementedError or holds a
-    TODO. ``ignores_arguments``: the function asked for takes arguments and looks at none.
+    TODO; of a class, or where no name is asked for, most of the functions are.
+    ``ignores_arguments``: the function asked for takes arguments and looks at none.
 
     Args:
         name: looks at this function or class only, and otherwise at all.
@@ -158,15 +184,31 @@ def unfinished(program: str, name: str | None = None) -> str | None:
     if tree is None:
         return None
     defined = [one for one in tree.body if isinstance(one, _Function | ast.ClassDef)]
-    asked = [one for one in defined if one.name == name][-1:] or defined
-    functions = [one for node in asked for one in ast.walk(node) if isinstance(one, _Function)]
-    empty = any(isinstance(one, ast.ClassDef) and _is_placeholder(one.body) for one in asked)
-    lines = program.splitlines()
-    if empty or any(_is_placeholder(one.body) or _has_todo(one, lines) for one in functions):
+    named = [one for one in defined if one.name == name][-1:]
+    asked = named or defined
+    if any(_is_unwritten(one, program.splitlines()) for one in named):
+        return "placeholder"
+    if not named and _most_unwritten(defined, program.splitlines()):
         return "placeholder"
     if any(isinstance(one, _Function) and _ignores_arguments(one) for one in asked):
         return "ignores_arguments"
     return None
+
+
+def _is_unwritten(one: _Function | ast.ClassDef, lines: list[str]) -> bool:
+    if isinstance(one, _Function):
+        return _is_placeholder(one.body) or _has_todo(one, lines)
+    return _is_placeholder(one.body) or _most_unwritten(_methods(one), lines)
+
+
+def _most_unwritten(defined: Sequence[_Function | ast.ClassDef], lines: list[str]) -> bool:
+    """Whether most are placeholders: one empty method among others may be as it should."""
+    unwritten = sum(_is_unwritten(one, lines) for one in defined)
+    return 2 * unwritten > len(defined)
+
+
+def _methods(one: ast.ClassDef) -> list[_Function | ast.ClassDef]:
+    return [inner for inner in one.body if isinstance(inner, _Function | ast.ClassDef)]
 
 
 def _is_placeholder(body: list[ast.stmt]) -> bool:
@@ -186,7 +228,8 @@ def _says_nothing(statement: ast.stmt) -> bool:
 
 
 def _has_todo(function: _Function, lines: list[str]) -> bool:
-    return any(map(_TODO.search, lines[function.lineno - 1 : function.end_lineno]))
+    comments = (line.partition("#")[2] for line in lines[function.lineno - 1 : function.end_lineno])
+    return any(map(_TODO.search, comments))
 
 
 def _ignores_arguments(function: _Function) -> bool:

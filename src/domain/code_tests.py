@@ -6,13 +6,17 @@ The tests of a row, in its ``reference``:
     tests: ["assert add(1, 2) == 3", ...]               the same, in pieces (MBPP)
     tests: "def check(candidate): ..." , entry_point    Python with one function to call (HumanEval)
     tests: [{args: [1, 2], expected: 3}], entry_point   calls and what they give
-    tests: [{input: "1 2", output: "3"}]                what the program reads and prints (APPS)
+    tests: [{input: "1 2", output: "3"}]                what the program reads and prints
+    tests: {inputs: ["1 2"], outputs: ["3"]}            the same (APPS)
     setup: "import math"                                Python that runs before the tests, in their process
+
+JSON may stand as text, as tables have it.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,6 +132,7 @@ def tests_of(reference: Mapping[str, Any]) -> CodeTests | None:
         raise ValueError(f"setup is {type(setup).__name__}, not text")
     if entry_point is not None and not (isinstance(entry_point, str) and entry_point.isidentifier()):
         raise ValueError("entry_point is no function's name")
+    given = _decoded(given)
     if isinstance(given, str):
         return _checked(CodeTests(code=given, setup=setup, entry_point=entry_point))
     if not isinstance(given, Sequence):
@@ -147,6 +152,20 @@ def tests_of(reference: Mapping[str, Any]) -> CodeTests | None:
         cases = tuple(Case(tuple(one["args"]), one["expected"]) for one in given)
         return CodeTests(entry_point=entry_point, cases=cases)
     raise ValueError("tests are text, a list of texts, or a list of {args, expected} or {input, output}")
+
+
+def _decoded(given: Any) -> Any:
+    """JSON that a table holds as text; ``{inputs: [...], outputs: [...]}`` becomes a list (APPS)."""
+    if isinstance(given, str) and given.lstrip()[:1] in ("[", "{"):
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError):
+            return given
+    if isinstance(given, Mapping) and {"inputs", "outputs"} <= set(given) and not given.get("fn_name"):
+        if len(given["inputs"]) != len(given["outputs"]):
+            raise ValueError("there are not as many outputs as inputs")
+        return [{"input": a, "output": b} for a, b in zip(given["inputs"], given["outputs"], strict=True)]
+    return given
 
 
 def _checked(tests: CodeTests) -> CodeTests:

@@ -32,7 +32,8 @@ def grading_from_json(values: Mapping[str, Any]) -> Grading:
         )
     except (KeyError, TypeError) as cause:
         raise ValueError(f"no grading: {cause}") from cause
-    texts = (made.program, made.tests.code, made.tests.setup)
+    exchanged = [text for one in exchanges for text in (one.input, one.output)]
+    texts = (made.program, made.tests.code, made.tests.setup, *exchanged)
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("a program and its tests are text")
     for limit in asdict(made.limits).values():

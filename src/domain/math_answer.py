@@ -2,7 +2,7 @@ r"""The result in a completion, and whether its text may be given to a parser.
 
 Where the result is, the first that is found:
 
-    \boxed{42}                       the last box
+    \boxed{42}                       the last box; none where more follows it at once: \boxed{5}{6}
     #### 42                          the last such line, as in GSM8K
     the answer is 42, answer: 42     the rest of the last such sentence
     $42$, \(42\), \[42\]             the last formula, where nothing but a full stop follows it
@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+
+from .math_number import number_of
 
 LONGEST = 400
 """Characters of a result; a longer one is not read."""
@@ -31,12 +33,16 @@ _FORMULA = re.compile(
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[ ]?/[ ]?\d+)?%?(?!\w)")
 _WORDS = re.compile(r"(?<!\\)\b[A-Za-z]{3,}")
 _READABLE = re.compile(r"[A-Za-z0-9\s+\-*/^=<>()\[\]{}|,.;:!%$&\\'_°πθ∞√×÷·±≤≥≠−–∪∩∈]*")
-_SEVERAL = re.compile(r"\bor\b|\band\b|;|\\pm|±|\\mp|\\text\{\s*(?:or|and)\s*\}|\\vee|\\lor|\bo\b|\boppure\b")
+_BEHIND_BOX = re.compile(
+    r"\s*(?:\{|[\^_]\s*[\w{\\(+-]|\\[dt]?frac|\\sqrt|\\(?:cdot|times|div)(?![A-Za-z]))|\d|!|\([\d\\]"
+    r"|[*/+-]\s*[\w({\\]"
+)
+_SEVERAL = re.compile(
+    r"\bor\b|\band\b|;|\\pm|±|\\mp|\\text\{\s*(?:or|and)\s*\}|\\vee|\\lor|\bo\b|\boppure\b"
+    r"|\\approx|\\sim|\\cong|\\equiv|\\doteq|\\to(?![A-Za-z])|\\iff|\\implies|arrow|\d\}*\s*_"
+)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _OPERATOR = re.compile(r"\\(?:i*int|o?int|sum|prod|lim|det|binom)(?![A-Za-z])|\\frac\s*\{\s*\\?d\s*\}")
-_SCIENTIFIC = re.compile(r"(?:\\times|\\cdot|[*×·])\s*10\s*\^")
-_WORK = re.compile(r"[*×·!+]|\\(?:times|cdot)|(?<=[\w)}\]])\s*[-−]")
-_PLAIN = re.compile(r"[-+−]?\$?[\d,]*\.?\d+%?")
 _BARE_NAME = re.compile(r"\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\([A-Za-z](?:,\s*[A-Za-z])*\))?")
 
 
@@ -60,13 +66,13 @@ def final_answer(text: str) -> str | None:
 
 
 def _last_box(text: str) -> str:
-    """What the last box holds; nothing where it is not closed."""
+    """What the last box holds; nothing where it is not closed, or where the formula goes on behind it."""
     start = text.rfind("\\boxed{") + len("\\boxed{")
     depth = 1
     for index in range(start, len(text)):
         depth += {"{": 1, "}": -1}.get(text[index], 0)
         if not depth:
-            return text[start:index]
+            return "" if _BEHIND_BOX.match(text, index + 1) else text[start:index]
     return ""
 
 
@@ -91,7 +97,7 @@ def unreadable(answer: str) -> str | None:
 
 
 def lists_several(answer: str, reference: str) -> bool:
-    """Whether a result offers several values where the reference has one."""
+    r"""Whether a result offers several values where the reference has one, as 41, 42 and 41 \approx 42 do."""
     if _SEVERAL.search(answer) and not _SEVERAL.search(reference):
         return True
     return len(list(_items(answer))) > 1 and len(list(_items(reference))) == 1
@@ -111,16 +117,17 @@ def _items(text: str) -> Iterator[str]:
 
 
 def is_left_to_do(answer: str, reference: str) -> bool:
-    r"""Whether a result is the question again: ``6*7`` for 42, an integral for its value.
+    r"""Whether a result is work that remains: ``6*7`` or ``84/2`` for 42, an integral for its value.
 
-    Symbolic equality cannot tell these from an answer. A sum, a product or a factorial is none where the
-    reference is a plain number; a power, a root, a fraction and ``4.2 \times 10^{1}`` are.
+    Symbolic equality cannot tell these from an answer. Where the reference is a number, only a number is one,
+    and a fraction only where it cannot be shortened; a power, a root and a sum are work.
     """
     if _OPERATOR.search(answer) and not _OPERATOR.search(reference):
         return True
-    return bool(
-        _PLAIN.fullmatch(reference) and _WORK.search(_SCIENTIFIC.sub("e", answer).strip().lstrip("-+−"))
-    )
+    if number_of(reference) is None or "".join(answer.split()) == "".join(reference.split()):
+        return False
+    number = number_of(answer)
+    return number is None or not number.reduced
 
 
 def sides(answer: str, reference: str) -> tuple[str, ...]:

@@ -51,21 +51,23 @@ class RewardResult:
         parts: named components, each in [-1, 1].
         reasons: short codes that say why, for people and for prompt search.
         verdict: what running it came to, where it was run.
+        detail: for a person, what a grader that failed has to say.
     """
 
     score: float | None
     parts: Mapping[str, float] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     verdict: Verdict | None = None
+    detail: str = ""
 
     @property
     def is_infra_error(self) -> bool:
         return self.verdict is Verdict.INFRA_ERROR
 
 
-def infra_error(reason: str) -> RewardResult:
+def infra_error(reason: str, detail: str = "") -> RewardResult:
     """The grader failed: not applicable, and counted."""
-    return RewardResult(None, reasons=(reason,), verdict=Verdict.INFRA_ERROR)
+    return RewardResult(None, reasons=(reason,), verdict=Verdict.INFRA_ERROR, detail=detail)
 
 
 def part_totals(results: Sequence[RewardResult]) -> dict[str, float]:
@@ -96,7 +98,8 @@ def blended(results: Mapping[str, RewardResult], weights: Mapping[str, float], b
     failed = {name: result for name, result in results.items() if result.is_infra_error}
     reasons = tuple(f"{name}:{why}" for name, result in (failed or results).items() for why in result.reasons)
     if failed:
-        return RewardResult(None, reasons=reasons, verdict=Verdict.INFRA_ERROR)
+        detail = next((result.detail for result in failed.values() if result.detail), "")
+        return RewardResult(None, reasons=reasons, verdict=Verdict.INFRA_ERROR, detail=detail)
     scores = {name: result.score for name, result in results.items() if result.score is not None}
     total = sum(weights[name] * score for name, score in scores.items())
     if blend is Blend.MEAN:
@@ -115,6 +118,7 @@ class InfraErrors:
     graded: int = 0
     failed: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    detail: str = ""
 
     def count(self, results: Sequence[RewardResult]) -> None:
         """Adds these.
@@ -126,6 +130,7 @@ class InfraErrors:
         for result in results:
             if result.is_infra_error:
                 self.failed += 1
+                self.detail = self.detail or result.detail
                 for reason in result.reasons:
                     self.reasons[reason] = self.reasons.get(reason, 0) + 1
         if self.failed > max(1, self.tolerated * self.graded):
@@ -133,7 +138,7 @@ class InfraErrors:
             raise SandboxError(
                 "X010",
                 f"the grader fails: {self.failed} of {self.graded} completions could not be judged",
-                got=why,
+                got=f"{why}: {self.detail}" if self.detail else why,
                 expected=f"at most {self.tolerated:.0%}",
                 fix="see `cesello doctor`; the run can be resumed when the grader works",
             )

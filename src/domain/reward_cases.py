@@ -36,6 +36,7 @@ class Probe(StrEnum):
     PADDED = "padded"
     REPEATED = "repeated"
     OTHER_ANSWER = "other_answer"
+    MANY = "many"
 
 
 @dataclass(frozen=True, slots=True)

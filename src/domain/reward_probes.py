@@ -75,7 +75,14 @@ def probes_of(case: GoldenCase, cases: Sequence[GoldenCase]) -> list[Probed]:
     Args:
         cases: all of them; the right answers of others are tried as well.
     """
-    made = [*_texts_of(case), *_code_of(case), *_cuts_of(case), *_long_of(case), *_others_of(case, cases)]
+    made = [
+        *_texts_of(case),
+        *_code_of(case),
+        *_cuts_of(case),
+        *_long_of(case),
+        *_others_of(case, cases),
+        _many_of(case),
+    ]
     known = {*case.passes, *case.fails}
     first = {one.completion: one for one in reversed(made) if one.completion not in known}
     return [one for one in made if first.get(one.completion) is one and one.probe not in case.without]
@@ -112,6 +119,11 @@ def _others_of(case: GoldenCase, cases: Sequence[GoldenCase]) -> Iterator[Probed
     others = [other.passes[0] for other in cases if other.prompt != case.prompt]
     wrong = [answer for answer in others if answer.strip() not in right]
     yield from (Probed(Probe.OTHER_ANSWER, answer, Bound.WRONG) for answer in wrong[:_OTHERS])
+
+
+def _many_of(case: GoldenCase) -> Probed:
+    """Every answer that is known, as of one who does not want to choose."""
+    return Probed(Probe.MANY, "\n".join([*case.passes, *case.fails]))
 
 
 # Programs

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import socket
 from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,7 @@ from ..domain.ports.sandbox import Sandbox
 _LONGEST_BODY = 64 * 2**20
 _MOST_GRADINGS = 256
 _MOST_SECONDS = 60.0
-_MOST_MEMORY = 2**32
+_MOST_MEMORY = 2**31
 _SLOWEST_BODY = 30.0
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 
@@ -34,7 +35,7 @@ class GradingServer(ThreadingHTTPServer):
         token: what a client must show. Without one the server listens on this machine alone.
 
     Raises:
-        UsageError: C092 when others could reach it without a token.
+        UsageError: C092 when others could reach it without a token, C097 when it cannot listen there.
     """
 
     daemon_threads = True
@@ -51,7 +52,16 @@ class GradingServer(ThreadingHTTPServer):
             )
         self.sandbox = sandbox
         self.token = token
-        super().__init__((host, port), _Handler)
+        if ":" in host:
+            self.address_family = socket.AF_INET6
+        try:
+            super().__init__((host, port), _Handler)
+        except OSError as cause:
+            what = "the server cannot listen there"
+            fix = "choose another --host or --port"
+            raise UsageError(
+                "C097", what, where=f"{host} port {port}", got=cause.strerror, fix=fix
+            ) from cause
 
 
 class _Refused(Exception):
@@ -110,7 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Refused(HTTPStatus.BAD_REQUEST, str(cause)) from cause
         limits = [grading.limits for grading in gradings]
         if len(limits) > _MOST_GRADINGS or any(
-            one.wall > _MOST_SECONDS or one.cpu > _MOST_SECONDS or one.memory > _MOST_MEMORY for one in limits
+            max(one.wall, one.cpu) > _MOST_SECONDS or max(one.memory, one.output) > _MOST_MEMORY
+            for one in limits
         ):
             why = (
                 f"at most {_MOST_GRADINGS} programs, {_MOST_SECONDS:g} seconds and {_MOST_MEMORY} bytes each"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -57,13 +59,18 @@ REAL: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.fixture(params=["fake", *REAL], scope="module")
+QUICK_AND_SLOW = [
+    name if "+" in name or name == "remote" else pytest.param(name, marks=pytest.mark.slow) for name in REAL
+]
+
+
+@pytest.fixture(params=["fake", *QUICK_AND_SLOW], scope="module")
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     with {"fake": fake, **REAL}[request.param]() as made:  # type: ignore[attr-defined]
         yield made
 
 
-@pytest.fixture(params=list(REAL), scope="module")
+@pytest.fixture(params=QUICK_AND_SLOW, scope="module")
 def real(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     with REAL[request.param]() as made:  # type: ignore[attr-defined]
         yield made
@@ -108,6 +115,7 @@ def test_it_can_be_used_after_it_was_closed(sandbox: Sandbox) -> None:
         ("def add(a, b):\n    return ' ' * 2**21", CODE, Verdict.LIMIT, "output", 0, 1),
         ("while True:\n    print(' ' * 9999)", EXCHANGES, Verdict.LIMIT, "output", 0, 1),
         ("def add(a, b):\n    return bytearray(2**31)", CODE, Verdict.LIMIT, "memory", 0, 1),
+        (f"{RIGHT}\nx = bytearray(2**31)", CODE, Verdict.LIMIT, "memory", 0, 1),
         ("x = bytearray(2**31)", EXCHANGES, Verdict.LIMIT, "memory", 0, 1),
         ("while True:\n    pass", CODE, Verdict.LIMIT, "cpu", 0, 1),
         ("while True:\n    pass", EXCHANGES, Verdict.LIMIT, "cpu", 0, 1),
@@ -180,3 +188,67 @@ def test_a_program_need_not_read(real: Sandbox) -> None:
     tests = CodeTests(exchanges=(Exchange("x" * 300_000, "1"),))
     (grade,) = real.grade([Grading("print(1)", tests)])
     assert grade.verdict is Verdict.PASSED, grade
+
+
+@pytest.mark.parametrize("tier", ["landlock", "bubblewrap", "landlock+bubblewrap"])
+def test_a_program_gets_no_descriptor_of_ours_however_many_there_are(tier: str) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, hard), hard))
+    program = """
+import os
+
+def held():
+    found = []
+    for number in range(9000):
+        try:
+            os.fstat(number)
+        except OSError:
+            continue
+        found.append(number)
+    return len(found)
+"""
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(min(8192, hard) - 600)]
+    try:
+        with local(tier) as sandbox:
+            (grade,) = sandbox.grade([Grading(program, CodeTests(code="assert held() == 4"))])
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert grade.verdict is Verdict.PASSED, grade
+
+
+def test_a_program_sees_no_installed_package(real: Sandbox) -> None:
+    program = """
+import os, sys
+
+def names():
+    found = []
+    for folder in {*sys.path, os.path.dirname(os.__file__)}:
+        for name in ("site-packages", "dist-packages"):
+            try:
+                found += os.listdir(os.path.join(folder, name))
+            except OSError:
+                pass
+    return found
+"""
+    (grade,) = real.grade([Grading(program, CodeTests(code="assert names() == []"))])
+    assert grade.verdict is Verdict.PASSED, grade
+
+
+def test_trouble_of_our_own_is_no_verdict() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with local("landlock") as sandbox:
+        assert sandbox.grade([Grading(RIGHT, CODE)])[0].verdict is Verdict.PASSED
+        opened = []
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+            with suppress(OSError):
+                while True:
+                    opened.append(os.open(os.devnull, os.O_RDONLY))
+            assert sandbox.grade([Grading(RIGHT, CODE)])[0].verdict is Verdict.INFRA_ERROR
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert sandbox.grade([Grading(RIGHT, CODE)])[0].verdict is Verdict.PASSED

@@ -94,6 +94,15 @@ INSTEAD: dict[str, Instead] = {
     "cesello reward test last_line:reward": _STORY,
     "cesello reward test naive:reward": _STORY,
     "cesello reward test coding --cases naive.cases.yaml": _STORY,
+    "cesello train recipes/quickstart.yaml --run quickstart": Instead(
+        "it takes minutes", run="cesello train recipes/quickstart.yaml --run quickstart --dry-run"
+    ),
+    "cesello train recipes/grpo-functions.yaml": Instead(
+        "it goes on from a run of minutes", run="cesello train recipes/grpo-functions.yaml --dry-run"
+    ),
+    "cesello train recipes/grpo-reasoning.yaml": Instead(
+        "it takes minutes", run="cesello train recipes/grpo-reasoning.yaml --dry-run"
+    ),
     "cesello runs show latest": Instead(
         "it needs a finished run", tested_by=f"{_QUICKSTART}::test_runs_are_listed_and_shown"
     ),

@@ -45,7 +45,9 @@ def test_the_page_tells_both_halves_of_the_story() -> None:
     assert "cesello reward test coding --cases naive.cases.yaml" in shown
 
 
-@pytest.mark.parametrize("name", ["coding", "math", "combined"])
+@pytest.mark.parametrize(
+    "name", ["coding", *(pytest.param(one, marks=pytest.mark.slow) for one in ("math", "combined"))]
+)
 def test_what_runs_programs_is_not_cheated_by_its_own_cases(name: str, tmp_path: Path) -> None:
     done = cesello("reward", "test", name, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

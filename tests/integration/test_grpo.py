@@ -16,6 +16,7 @@ from cesello.adapters.model.hf_policy import HfPolicy
 from cesello.adapters.model.hf_provider import HfModelProvider
 from cesello.adapters.model.hub_cache import HubCache
 from cesello.adapters.model.local_rollout import LocalRollout
+from cesello.adapters.model.packed_loss import Scores
 from cesello.adapters.model.quantizers import NoQuantizer
 from cesello.adapters.training.lightning_grpo import GrpoModule
 from cesello.adapters.training.lightning_sft import LightningSft
@@ -65,6 +66,16 @@ class Broken(Judge):
         return infra_error("broken")
 
 
+class ShortOfMemory(GrpoModule):
+    """The first forward pass of every second step fails when it is done."""
+
+    def loss(self, rows: Any) -> Scores:
+        scores = super().loss(rows)
+        if self.splitter.splits <= self.steps_done // 2 and self.steps_done % 2:
+            raise MemoryError
+        return scores
+
+
 def first_arm(text: str) -> float:
     """The two arms of the bandit: the first letter is one of the first half of the alphabet, or not."""
     return float(text[:1].encode() < b"n")
@@ -89,8 +100,8 @@ def engine(policy: HfPolicy, stop: Stop) -> RolloutEngine:
     return LocalRollout(policy.model, policy.ends, stop)
 
 
-def optimizer(reward: Judge, plan: ReinforcementPlan) -> LightningSft:
-    return LightningSft(partial(GrpoModule, reinforcement=plan, engine=engine, reward=lambda: reward))
+def optimizer(reward: Judge, plan: ReinforcementPlan, module: type[GrpoModule] = GrpoModule) -> LightningSft:
+    return LightningSft(partial(module, reinforcement=plan, engine=engine, reward=lambda: reward))
 
 
 def prompts(*questions: str) -> list[PromptRow]:
@@ -134,11 +145,12 @@ def run(
     heard: Heard | None = None,
     start: Checkpoint | None = None,
     learning_rate: float = 1e-2,
+    module: type[GrpoModule] = GrpoModule,
     **training: Any,
 ) -> tuple[Policy, list[StepReport]]:
     policy, heard = policy_of(tiny), heard or Heard()
     made = TrainingPlan(steps, learning_rate=learning_rate, updates=plan.objective.updates, **training)
-    optimizer(reward, plan).optimize(
+    optimizer(reward, plan, module).optimize(
         policy, [STEP] * steps, made, on_step=heard, stop=FakeStop(), start=start
     )
     return policy, heard.reports
@@ -218,6 +230,39 @@ def test_how_a_step_is_cut_changes_nothing_but_the_last_digits(tiny: ModelSpec) 
     ]
     assert norms[0] > 0
     assert norms == pytest.approx([norms[0]] * 3, rel=1e-4)
+
+
+@pytest.mark.parametrize("aggregation", list(Aggregation))
+def test_passes_that_are_cut_for_want_of_memory_change_nothing_but_the_last_digits(
+    tiny: ModelSpec, aggregation: Aggregation
+) -> None:
+    """All completions are of one length here: so it is with ``bnpo``, which is a mean over passes, too."""
+    objective = replace(SHORT, aggregation=aggregation, beta=0.05, updates=2)
+    plan = ReinforcementPlan(objective, completions=8, pass_tokens=10_000)
+    _, whole = run(tiny, Judge(first_arm), plan, 4)
+    _, cut = run(tiny, Judge(first_arm), plan, 4, module=ShortOfMemory)
+    assert [one.splits for one in whole] == [0] * 4
+    assert [one.splits for one in cut] == [0, 1, 1, 2]
+    for one, other in zip(cut, whole, strict=True):
+        assert one.figures["cut_off"] == 1.0
+        assert one.trained_tokens == other.trained_tokens
+        assert one.loss == pytest.approx(other.loss, rel=1e-3, abs=1e-5)
+        assert one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-3)
+        assert one.figures == pytest.approx(other.figures, rel=1e-3, abs=1e-6)
+
+
+def test_what_a_cut_pass_counted_before_it_failed_is_not_counted_again(tiny: ModelSpec) -> None:
+    counted: list[float] = []
+
+    class Counting(ShortOfMemory):
+        def training_step(self, step_batch: Any, index: int) -> None:
+            super().training_step(step_batch, index)
+            counted.append(self._sums.figures().tokens)
+
+    plan = ReinforcementPlan(SHORT, completions=8, pass_tokens=10_000)
+    _, reports = run(tiny, Judge(first_arm), plan, 2, learning_rate=1e-3, module=Counting)
+    assert [report.splits for report in reports] == [0, 1]
+    assert counted == [report.trained_tokens for report in reports]
 
 
 def test_the_divergence_begins_at_nothing_and_is_told(tiny: ModelSpec) -> None:

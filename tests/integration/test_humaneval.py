@@ -73,6 +73,7 @@ def test_every_canonical_solution_passes(problems: list[Problem], sandbox: Local
     assert not [(each.name, grade) for each, grade in found if grade.verdict is not Verdict.PASSED]
 
 
+@pytest.mark.slow
 def test_no_mutated_solution_passes(problems: list[Problem], sandbox: LocalSandbox) -> None:
     made = [(each, program) for each in problems for program in _some(each)]
     with ThreadPoolExecutor(2) as threads:

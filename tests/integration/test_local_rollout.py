@@ -166,6 +166,7 @@ def test_transformers_batching_is_right(tmp_path: Path) -> None:
     assert not whole.finished
 
 
+@pytest.mark.slow
 def test_a_real_model_draws_the_same_in_any_batch(kit_home: Path) -> None:
     model = tuned(SMOLLM, kit_home / "hub").eval()
     assert shares_prompts(model, 64)

@@ -20,7 +20,11 @@ from cesello.domain.code_tests import CodeTests, Grade, Grading, Limits
 from cesello.domain.errors import SandboxError
 from cesello.domain.reward import Verdict
 
-TIERS = ("landlock", "bubblewrap", "landlock+bubblewrap")
+TIERS = [
+    pytest.param("landlock", marks=pytest.mark.slow),
+    pytest.param("bubblewrap", marks=pytest.mark.slow),
+    "landlock+bubblewrap",
+]
 TESTS = CodeTests(code="assert one() == 1")
 HONEST = Grading("def one():\n    return 1\n", TESTS)
 BRIEF = Grading("import time\ntime.sleep(0.2)\ndef one():\n    return 1\n", TESTS)

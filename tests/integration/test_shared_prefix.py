@@ -136,6 +136,7 @@ def test_scores_are_those_of_each_completion_alone(name: str) -> None:
     torch.testing.assert_close(ours, torch.cat(alone), rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_on_a_real_model(kit_home: Path) -> None:
     places = HubCache(kit_home / "hub").arguments(MODEL)
     model = tuned(AutoModelForCausalLM.from_pretrained(MODEL, dtype=torch.float32, **places), std=0.02)
@@ -381,3 +382,12 @@ def test_any_scorer_can_be_asked() -> None:
     expected = [token for one in GROUPS for its in one.completions for token in its]
     model = tiny(SHARING["llama"])
     assert all(completion_scores(model, GROUPS, labels, way=way) == expected for way in Way)
+
+
+def test_a_kernel_that_is_first_asked_in_inference_mode_is_not_taken_for_wrong() -> None:
+    """Otherwise a run's first rollout would rule it out, and one that goes on within a rollout would not."""
+    prefix_attention._is_right.cache_clear()
+    with torch.inference_mode():
+        in_inference = prefix_attention._is_right("cpu", torch.float32)
+    prefix_attention._is_right.cache_clear()
+    assert in_inference == prefix_attention._is_right("cpu", torch.float32) is True

@@ -149,6 +149,68 @@ def test_two_processes_that_spread_the_weights_go_on_with_what_one_began(folder:
     assert largest_difference(folder, "begun") < 1e-5
 
 
+GRPO = """
+name: shared
+algorithm: grpo
+model: {name: ./tiny, dtype: float32}
+lora: {r: 4, alpha: 8, dropout: 0.0, target_modules: all-linear}
+data:
+  max_tokens: 200
+  sources:
+    - {name: chat, kind: file, path: rows.jsonl, weight: 1.0, holdout: 4}
+rewards:
+  - {kind: length, unit: characters, shortest: 3, longest: 5}
+  - {kind: length, name: words, shortest: 3, longest: 4, weight: 0.5}
+grpo: {completions: 4, max_completion_tokens: 10, masks_overlong: false, updates: 2, beta: 0.05}
+training:
+  max_steps: 6
+  batch_size: 5
+  learning_rate: 1.0e-2
+  callbacks: [{code: "stops:AtStep"}]
+evaluation: {samples: 0}
+loggers: []
+"""
+
+
+def test_two_processes_share_the_drawing_and_one_goes_on_with_what_they_began(tmp_path: Path) -> None:
+    """Five prompts: one process has three of them, and the other two."""
+    make_tiny_model(tmp_path / "tiny")
+    (tmp_path / "grpo.yaml").write_text(GRPO)
+    (tmp_path / "stops.py").write_text(STOPS)
+    turns = [
+        [{"role": "user", "content": f"what is {n}?"}, {"role": "assistant", "content": "it is"}]
+        for n in range(70)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"messages": turn}) + "\n" for turn in turns))
+    alone = cesello_here("train", "grpo.yaml", "--run", "alone", cwd=tmp_path)
+    assert alone.returncode == 0, alone.stderr
+    begun = by_two(tmp_path, "train", "grpo.yaml", "--run", "shared", STOP_AT="4")
+    # The signal came to one of them; the next rollout, in which both heard of it, is given up by both.
+    assert "stopped after step 4 of 6" in begun.stderr, begun.stderr
+    done = cesello_here("train", "grpo.yaml", "--run", "shared", "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [one.keys() for one in metrics(tmp_path, "shared")] == [
+        one.keys() for one in metrics(tmp_path, "alone")
+    ]
+    for shared, by_one in zip(metrics(tmp_path, "shared"), metrics(tmp_path, "alone"), strict=True):
+        assert shared["loss"] == pytest.approx(by_one["loss"], abs=1e-6)
+        assert known(shared) == pytest.approx(known(by_one), rel=1e-4, abs=1e-5)
+    assert completions(tmp_path, "shared") == completions(tmp_path, "alone")
+    assert largest_difference(tmp_path, "shared") < 1e-4
+
+
+def known(figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def completions(folder: Path, run: str) -> list[tuple[Any, ...]]:
+    lines = (folder / "runs" / run / "completions.jsonl").read_text().splitlines()
+    return [
+        tuple(line[key] for key in ("step", "prompt", "question", "completion", "reward"))
+        for line in map(json.loads, lines)
+    ]
+
+
 AGREE = """
 import json, sys
 import torch
@@ -166,6 +228,8 @@ found = {
     "any is": [workers.any_is(rank == 1), workers.any_is(rank == 0), workers.any_is(False)],
     "any of": [workers.any_of(15 if rank else None), workers.any_of(None)],
     "the first's": workers.same_for_all(0.1 + rank, 7.0),
+    "least": workers.least(torch.tensor([rank, -rank])).tolist(),
+    "told": workers.told_by_all("a" * (1 + 3 * rank)),
 }
 workers.check_alike(4, 2**40)
 try:
@@ -178,9 +242,72 @@ print(json.dumps(found))
 
 
 def test_processes_agree(tmp_path: Path) -> None:
+    first, second = by_both(AGREE, tmp_path)
+    assert first == second
+    assert first == {
+        "sums": [[20.0 * n + 1] * 2 for n in range(4)],
+        "any is": [True, True, False],
+        "any of": [15, None],
+        "the first's": [0.1, 7.0],
+        "least": [0, -1],
+        "told": ["a", "aaaa"],
+        "refused": ["T077", "[4, 7] to [5, 7]"],
+    }
+
+
+SHARES = """
+import json, math, sys
+from torch import distributed
+from cesello.adapters.training import workers
+from cesello.adapters.training.rollout_shares import of_all_processes
+from cesello.domain.errors import CeselloError, SandboxError
+from cesello.domain.reinforcement import Judged, JudgedGroup
+
+rank, found = int(sys.argv[1]), {"made": []}
+distributed.init_process_group("gloo", init_method=f"file://{sys.argv[2]}", rank=rank, world_size=2)
+
+def make(places):
+    found["made"] += places
+    return [group(place) for place in places]
+
+def group(place):
+    text, reward = "caf\\u00e9 \\ud800", None if place else 0.1
+    one = Judged([place], [-place / 3], True, text, reward, {"a": 1 / 3}, ["why"], "wrong")
+    return JudgedGroup([7, place], "?", [one], True)
+
+def fails(places):
+    if rank:
+        raise SandboxError("X010", "the grader fails")
+    return make(places)
+
+found["right"] = of_all_processes(5, make) == [group(place) for place in range(5)]
+found["one prompt"] = of_all_processes(1, make) == [group(0)]
+try:
+    of_all_processes(2, fails)
+except CeselloError as error:
+    found["failed"] = [error.code, error.got]
+workers.leave()
+print(json.dumps(found))
+"""
+
+
+def test_processes_exchange_what_they_made_and_none_waits_for_one_that_failed(tmp_path: Path) -> None:
+    assert by_both(SHARES, tmp_path) == [
+        {
+            "made": [0, 2, 4, 0, 0],
+            "right": True,
+            "one prompt": True,
+            "failed": ["T078", "error[X010] the grader fails"],
+        },
+        {"made": [1, 3], "right": True, "one prompt": True, "failed": ["X010", None]},
+    ]
+
+
+def by_both(program: str, folder: Path) -> list[Any]:
+    """What two processes print that run it."""
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", AGREE, str(rank), str(tmp_path / "meeting")],
+            [sys.executable, "-c", program, str(rank), str(folder / "meeting")],
             env=environment() | {"OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             text=True,
@@ -189,14 +316,7 @@ def test_processes_agree(tmp_path: Path) -> None:
     ]
     said = [process.communicate(timeout=60)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
-    assert json.loads(said[0]) == json.loads(said[1])
-    assert json.loads(said[0]) == {
-        "sums": [[20.0 * n + 1] * 2 for n in range(4)],
-        "any is": [True, True, False],
-        "any of": [15, None],
-        "the first's": [0.1, 7.0],
-        "refused": ["T077", "[4, 7] to [5, 7]"],
-    }
+    return [json.loads(one) for one in said]
 
 
 def test_quantised_weights_are_not_spread(folder: Path) -> None:

@@ -189,10 +189,11 @@ def _is_right(device: str, dtype: torch.dtype) -> bool:
     """
     generator = torch.Generator().manual_seed(0)
     layout = Layout((5, 3), ((4, 2), (3,)))
-    made = [torch.randn(1, heads, 17, 32, generator=generator) for heads in (4, 2, 2)]
-    query, key, value = inputs = [one.to(device, dtype).requires_grad_() for one in made]
     try:
-        with torch.enable_grad():
+        # Whoever asks first may be in inference mode, in which nothing can be differentiated.
+        with torch.inference_mode(False), torch.enable_grad():
+            made = [torch.randn(1, heads, 17, 32, generator=generator) for heads in (4, 2, 2)]
+            query, key, value = inputs = [one.to(device, dtype).requires_grad_() for one in made]
             ours = _Attended.apply(*inputs, layout, _KERNELS[device], None)  # type: ignore[no-untyped-call]
             theirs = _by_mask(query, key, value, layout, 0.0, None)
             of_ours = torch.autograd.grad(ours.float().square().sum(), inputs)

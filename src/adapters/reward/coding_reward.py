@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...domain.code_answer import defined_in, parsed, preamble_of, program_of, unfinished
+from ...domain.code_answer import (
+    asserts_in,
+    defined_in,
+    is_copied,
+    parsed,
+    preamble_of,
+    program_of,
+    unfinished,
+)
 from ...domain.code_tests import CodeTests, Grade, Grading, Limits, tests_of
 from ...domain.ports.sandbox import Sandbox
 from ...domain.reward import Attempt, Reads, RewardResult, Verdict, infra_error
@@ -21,7 +29,11 @@ _MOST_PARTIAL = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A program that parses, before anything is run."""
+    """A program that parses, before anything is run.
+
+    Attributes:
+        defines: by the look of it: ``globals()["f"] = ...`` does as well, and only running it shows that.
+    """
 
     program: str
     tests: CodeTests | None
@@ -35,8 +47,9 @@ class CodingReward:
     The score, from worst to best:
 
         -1.0   no code                                     no_code
+        -1.0   without tests: code of the question         copied
         -0.9   it does not parse                           does_not_parse
-        -0.7   it does not define what was asked for       undefined
+        -0.7   it does not define what was asked for, and passes nothing    undefined
         -0.6   it is a placeholder, and passes nothing     placeholder
         -0.5   it crashed, hung, took too much, or broke the protocol of the sandbox
         -0.4   it looks at none of its arguments, and passes nothing    ignores_arguments
@@ -66,16 +79,13 @@ class CodingReward:
     def score(self, attempts: Sequence[Attempt]) -> list[RewardResult]:
         """See the port."""
         read = [self._read(attempt) for attempt in attempts]
-        run = {index: one for index, one in enumerate(read) if isinstance(one, _Read) and self._is_run(one)}
+        run = {index: one for index, one in enumerate(read) if isinstance(one, _Read) and one.tests}
         gradings = [Grading(one.program, one.tests, self._limits) for one in run.values() if one.tests]
         grades = dict(zip(run, self._sandbox.grade(gradings), strict=True)) if gradings else {}
         return [
             one if isinstance(one, RewardResult) else self._judged(one, grades.get(index))
             for index, one in enumerate(read)
         ]
-
-    def _is_run(self, read: _Read) -> bool:
-        return read.tests is not None and read.defines
 
     def _read(self, attempt: Attempt) -> _Read | RewardResult:
         reference, question = attempt.prompt.reference, question_of(attempt.prompt)
@@ -91,6 +101,8 @@ class CodingReward:
         program = program_of(attempt.completion, asked, prefix)
         if program is None:
             return self._result(_NO_CODE, 0, "no_code")
+        if tests is None and is_copied(program, question):
+            return self._result(_NO_CODE, 0, "copied")
         if parsed(program) is None:
             return self._result(_BROKEN, 0, "does_not_parse")
         defined = defined_in(program)
@@ -101,30 +113,36 @@ class CodingReward:
         return _Read(program, tests, defines, unfinished(program, asked))
 
     def _judged(self, read: _Read, grade: Grade | None) -> RewardResult:
-        if not read.defines:
-            return self._result(_UNDEFINED, 1, "undefined")
         if grade is None:
             return self._looked_at(read)
         if grade.verdict is Verdict.INFRA_ERROR:
-            return infra_error(grade.reason or "sandbox_failed")
+            if grade.reason == "broken_tests":
+                # The row's own fault, whatever the program: no grader has failed.
+                return RewardResult(None, reasons=("broken_tests",), detail=grade.detail)
+            return infra_error(grade.reason or "sandbox_failed", grade.detail)
         if grade.verdict is Verdict.PASSED:
             return self._result(_PASSED, 3, verdict=grade.verdict)
+        if not read.defines:
+            return self._result(_UNDEFINED, 1, "undefined", verdict=grade.verdict)
         reasons = [grade.verdict.value, *([f"{grade.verdict}:{grade.reason}"] if grade.reason else [])]
-        score = self._wrong(grade, read.flaw) if grade.verdict is Verdict.WRONG else _FAILED
+        score = self._wrong(grade, read) if grade.verdict is Verdict.WRONG else _FAILED
         if read.flaw:
             score = min(score, _UNFINISHED[read.flaw])
             reasons.append(read.flaw)
         return self._result(score, 2, *reasons, verdict=grade.verdict)
 
     def _looked_at(self, read: _Read) -> RewardResult:
+        if not read.defines:
+            return self._result(_UNDEFINED, 1, "undefined")
         if read.flaw:
             return self._result(_UNFINISHED[read.flaw], 2, read.flaw)
         return self._result(_UNTESTED, 3, "untested")
 
-    def _wrong(self, grade: Grade, flaw: str | None) -> float:
-        if not self._partial or flaw or not grade.total:
+    def _wrong(self, grade: Grade, read: _Read) -> float:
+        asked = max(grade.total, _checks_in(read.tests)) if read.tests else 0
+        if not self._partial or read.flaw or not asked:
             return _WRONG
-        return _WRONG + (_MOST_PARTIAL - _WRONG) * min(1.0, max(0.0, grade.passed / grade.total))
+        return _WRONG + (_MOST_PARTIAL - _WRONG) * min(1.0, max(0.0, grade.passed / asked))
 
     def _result(
         self, score: float, reached: int, *reasons: str, verdict: Verdict | None = None
@@ -136,3 +154,7 @@ class CodingReward:
 def _named(reference: Any) -> str | None:
     entry_point = reference.get("entry_point")
     return entry_point if isinstance(entry_point, str) else None
+
+
+def _checks_in(tests: CodeTests) -> int:
+    return len(tests.exchanges) + len(tests.cases) + asserts_in(tests.code)

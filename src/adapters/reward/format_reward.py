@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import UsageError
 from ...domain.reward import Attempt, Reads, RewardResult
 from .bounded_pattern import BoundedPattern
-from .bounded_schema import BoundedSchema
+
+if TYPE_CHECKING:
+    from .bounded_schema import BoundedSchema
 
 _LONGEST = 200_000
 
@@ -39,7 +41,12 @@ class FormatReward:
                 expected="one of pattern and json_schema",
             )
         self._pattern = None if pattern is None else BoundedPattern(pattern)
-        self._schema = None if json_schema is None else BoundedSchema(json_schema)
+        self._schema: BoundedSchema | None = None
+        if json_schema is not None:
+            # Its library takes seconds to load, and a pattern needs none of it.
+            from .bounded_schema import BoundedSchema
+
+            self._schema = BoundedSchema(json_schema)
         self.parts: tuple[str, ...] = ("matches",) if self._pattern else ("valid_json", "matches")
 
     def score(self, attempts: Sequence[Attempt]) -> list[RewardResult]:
@@ -56,7 +63,7 @@ class FormatReward:
         reason = self._schema.mismatch(completion)
         if reason is None:
             return self._result(2)
-        return self._result(int(reason not in BoundedSchema.NO_JSON), reason)
+        return self._result(int(reason not in self._schema.NO_JSON), reason)
 
     def _result(self, reached: int, *reasons: str) -> RewardResult:
         values = {part: float(index < reached) for index, part in enumerate(self.parts)}

@@ -142,6 +142,8 @@ def _read(answer: Mapping[str, Any]) -> RewardResult:
     if "failed" in answer:
         return infra_error(answer["failed"])
     verdict = answer["verdict"]
+    if verdict and verdict not in list(Verdict):
+        return infra_error("wrong_type:verdict", f"{verdict!r} is no verdict")
     return RewardResult(
         answer["score"], answer["parts"], tuple(answer["reasons"]), Verdict(verdict) if verdict else None
     )

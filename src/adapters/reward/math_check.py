@@ -13,6 +13,7 @@ from math_verify import LatexExtractionConfig, parse, verify
 
 EQUAL, DIFFERENT = "equal", "different"
 UNREADABLE, UNREADABLE_REFERENCE = "unreadable", "unreadable_reference"
+_TOLERANCE = 1e-6
 
 
 def equal(reference: str, answers: Sequence[str]) -> str:
@@ -32,9 +33,18 @@ def _compared(wanted: Sequence[Any], answers: Sequence[str]) -> str:
         given = _read(answer)
         if not given:
             return UNREADABLE
-        if not verify(list(wanted), given, timeout_seconds=0):
+        if not _same(wanted[0], given[0]):
             return DIFFERENT
     return EQUAL if answers else UNREADABLE
+
+
+def _same(wanted: Any, given: Any) -> bool:
+    """The package rounds to six decimals: of two numbers that says nothing where both are small."""
+    if getattr(wanted, "is_number", False) and getattr(given, "is_number", False):
+        difference, size = abs((wanted - given).evalf(30)), abs(wanted.evalf(30))
+        if difference.is_comparable and size.is_comparable and difference > _TOLERANCE * size:
+            return False
+    return bool(verify([wanted], [given], timeout_seconds=0))
 
 
 def _read(text: str) -> list[Any]:

@@ -26,7 +26,11 @@ def grade_called(warden: Warden, grading: Grading, deadline: float) -> Grade:
         return of_checks(0, 0, "", f"a case is no plain data: {cause}")
     ours, theirs = socket.socketpair()
     cpu = math.ceil(limits.wall) + 1
-    program = Child(warden, "program", [ours], limits.memory, limits.cpu, deadline, limits.output)
+    try:
+        program = Child(warden, "program", [ours], limits.memory, limits.cpu, deadline, limits.output)
+    except BaseException:
+        theirs.close()
+        raise
     with program, Child(warden, "tests", [theirs], _TESTS_MEMORY, cpu, deadline, _LONGEST_REPORT) as tests:
         try:
             program.start({"program": grading.program})

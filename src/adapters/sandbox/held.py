@@ -8,6 +8,7 @@ import stat
 import sys
 import sysconfig
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,14 @@ from typing import Any
 LANDLOCK, BUBBLEWRAP, BOTH, UNSAFE = "landlock", "bubblewrap", "landlock+bubblewrap", "unsafe"
 
 _FIRST_UID = 64_000
-_SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
+_MULTIARCH = sysconfig.get_config_var("MULTIARCH") or "."
+_SYSTEM = ("/lib64", "/usr/lib64", f"/lib/{_MULTIARCH}", f"/usr/lib/{_MULTIARCH}")
+"""Where a system keeps its shared libraries, and little else."""
+_PACKAGES = ("site-packages", "dist-packages")
 _FILES = (
     "/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo", "/dev/null", "/dev/zero", "/dev/urandom",
 )  # fmt: skip
+_STDLIB = sysconfig.get_path("stdlib")
 _NAMESPACES = ("--unshare-all", "--new-session", "--die-with-parent")
 
 
@@ -49,14 +54,21 @@ class Held:
 
     @property
     def _folders(self) -> list[str]:
-        folders = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), f"{sys.base_prefix}/lib"}
+        """What must be within reach of the sandbox's user; programs cannot read all of it."""
+        folders = {_STDLIB, f"{sys.base_prefix}/lib", str(Path(_base_executable()).parent)}
         if self.packages:
             ours = str(Path(__file__).resolve().parents[2])
             folders |= {sys.prefix, ours, *filter(os.path.isdir, sys.path)}
-        if self._has_bubblewrap:
-            folders.add(str(Path(_base_executable()).parent))
         there = [folder for folder in sorted(folders) if os.path.isdir(folder)]
         return [one for one in there if not any(one.startswith(f"{other}/") for other in there)]
+
+    @property
+    def _readable(self) -> list[str]:
+        """What a program may read: the standard library, without the packages installed beside it."""
+        if self.packages:
+            return self._folders
+        entries = [str(entry) for entry in Path(_STDLIB).iterdir() if entry.name not in _PACKAGES]
+        return [*sorted(entries), *_shared_libraries()]
 
     @property
     def _has_bubblewrap(self) -> bool:
@@ -75,10 +87,11 @@ class Held:
             "module": module,
             "landlock": self.tier in (LANDLOCK, BOTH),
             "seccomp": self.tier != UNSAFE,
-            "readable": [*self._folders, *_SYSTEM, *_FILES],
+            "readable": [*self._readable, *_SYSTEM, *_FILES],
             # Inside bubblewrap nobody is root, and there is but one user.
             "uid": None if self._has_bubblewrap else self.uid,
             "is_lone": self.uid is not None,
+            "tasks": _tasks_of_this_user() if self.uid is None else 0,
             "outer_uid": self.uid,
             "hidden": [] if self.uid is None else [one for one in self._folders if not _is_open(one)],
             "bubblewrap": [*self._bubblewrap(), *again] if self._has_bubblewrap else None,
@@ -89,8 +102,27 @@ class Held:
         assert command, "the tier was looked for"
         binds = [part for one in (*_SYSTEM, *_FILES[:3]) for part in ("--ro-bind-try", one, one)]
         binds += [part for one in _FILES[3:] for part in ("--dev-bind", one, one)]
-        binds += [part for one in self._folders for part in ("--ro-bind", one, one)]
+        shown = [*(self._folders if self.packages else (_STDLIB, *_shared_libraries())), _base_executable()]
+        binds += [part for one in shown for part in ("--ro-bind", one, one)]
+        for hidden in (Path(_STDLIB) / name for name in _PACKAGES):
+            if hidden.is_dir() and not self.packages:
+                binds += ["--tmpfs", str(hidden), "--remount-ro", str(hidden)]
         return [command, *_NAMESPACES, *binds, "--remount-ro", "/", "--chdir", "/", "--"]
+
+
+def _shared_libraries() -> list[str]:
+    """Those beside the standard library: Python's own, and where it brings them what its modules need."""
+    return sorted(str(file) for file in Path(sys.base_prefix, "lib").glob("*.so*") if file.is_file())
+
+
+def _tasks_of_this_user() -> int:
+    """Threads of all processes of this user, as the kernel counts them for RLIMIT_NPROC."""
+    own, count = os.getuid(), 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if folder.stat().st_uid == own:
+                count += len(os.listdir(folder / "task"))
+    return count
 
 
 def _base_executable() -> str:

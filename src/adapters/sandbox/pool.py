@@ -76,10 +76,10 @@ class Pool:
         try:
             warden = self._taken()
             result = act(warden, item)
-        except WardenLost as cause:
+        except (WardenLost, OSError) as cause:
             if warden:
                 self._dropped(warden)
-            return lost(cause)
+            return lost(cause if isinstance(cause, WardenLost) else WardenLost(str(cause)))
         except BaseException:
             # Whatever it was, children may be left: they end with their zygote.
             if warden:

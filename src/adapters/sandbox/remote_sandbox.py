@@ -80,6 +80,9 @@ class RemoteSandbox:
             try:
                 answer = self._asked("POST", "/v1/grade", body, patience)
                 grades = [grade_from_json(one) for one in answer["grades"]]
+            except TimeoutError as cause:
+                why = cause
+                break  # it had all the time that the programs may take
             except (OSError, HTTPException, ValueError, KeyError, TypeError) as cause:
                 why = cause
                 continue

@@ -34,7 +34,8 @@ def grade_exchanges(warden: Warden, grading: Grading, deadline: float) -> Grade:
 def _exchange(warden: Warden, grading: Grading, exchange: Exchange, deadline: float, passed: int) -> Grade:
     limits, total = grading.limits, passed + 1
     try:
-        script = run_script(warden, grading.program, exchange.input.encode(), limits, deadline)
+        given = exchange.input.encode("utf-8", "surrogatepass")
+        script = run_script(warden, grading.program, given, limits, deadline)
     except TimeoutError:
         return out_of_time(limits, passed, total)
     except TooMuchPrinted:

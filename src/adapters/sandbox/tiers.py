@@ -13,8 +13,8 @@ from .warden import Warden, WardenLost
 
 _STRONGEST_FIRST = (BOTH, LANDLOCK, BUBBLEWRAP)
 _ADVICE = (
-    "use Linux 5.13 or newer, install bubblewrap, or name a remote sandbox (sandbox.url); to run the "
-    "model's code with your own rights, give --unsafe-code-execution by hand"
+    "use Linux 5.13 or newer, install bubblewrap, or name a remote sandbox (sandbox.url); on Linux "
+    "--unsafe-code-execution, given by hand, runs the model's code with your own rights"
 )
 
 
@@ -24,7 +24,7 @@ def choose(wanted: str) -> SandboxTier:
     Raises:
         SandboxError: X001 when none does.
     """
-    if wanted == UNSAFE:
+    if wanted == UNSAFE and sys.platform.startswith("linux"):
         return SandboxTier(UNSAFE, (), ("nothing is held back: the model's code runs with your own rights",))
     missing: list[str] = []
     for tier in _STRONGEST_FIRST if wanted == "auto" else (wanted,):

@@ -76,7 +76,8 @@ class GrpoModule(SftModule):
         self._roller = Roller(policy, engine(policy, self._stop), reward(), reinforcement, self.plan.seed)
         self._rollouts: Rollouts | None = None
         self._size = StepSize(0, 0)
-        self._sums: PolicySums | None = None
+        self._sums = PolicySums.none(policy.model.device)
+        self._graded = self._roller.errors_as_plain()
 
     def training_step(self, step_batch: Any, index: int) -> None:
         """One optimizer step, on a rollout of its prompts or, after its first update, on the same again."""
@@ -86,19 +87,11 @@ class GrpoModule(SftModule):
             self._rollouts = self._rolled(step_batch, number)
         rollouts = self._rollouts
         passes: Any = list(_passes(rollouts.groups, self._reinforcement))
-        self._size = _step_size(rollouts.groups, objective, len(passes))
-        self._sums = None
+        self._size = _step_size(rollouts.groups, objective)
         super().training_step(passes, index)
         assert self.report is not None
-        figures = dict(rollouts.figures)
-        if self._sums is not None:
-            workers.add_up([self._sums.added])
-            shown = self._sums.figures()
-            figures |= {
-                field.name: float(value)
-                for field in fields(shown)
-                if field.name != "tokens" and (value := getattr(shown, field.name)) is not None
-            }
+        self._graded = self._roller.errors_as_plain()
+        figures = dict(rollouts.figures) | _figures(_of_all_processes(self._sums))
         records = [
             record
             for at, group in enumerate(rollouts.groups)
@@ -115,11 +108,24 @@ class GrpoModule(SftModule):
         )
 
     def _rolled(self, step_batch: Any, number: int) -> Rollouts:
+        prompts = [row for rows in step_batch for row in rows]
         try:
-            return self._roller([row for rows in step_batch for row in rows], number)
+            rollouts = self._roller(prompts, number)
+            if workers.count() > 1 and (heard := workers.any_of(self._stop.heard)):
+                # All of them give the step up, or none.
+                self._stop.agree(heard)
+                self._stop.check()
         except Interrupted:
             # The step has not begun: the state is that of the last one.
             raise Abandoned from None
+        return rollouts
+
+    def _accumulate(self, step_batch: Any, labels: int) -> torch.Tensor:
+        """Anew each time: passes for which the memory did not suffice leave nothing here."""
+        self._sums = PolicySums.none(self.model.device)
+        passes = self.splitter.passes(step_batch, workers.count())
+        self._size = replace(self._size, passes=max(len(passes), 1))
+        return super()._accumulate(step_batch, labels)
 
     def loss(self, rows: Any) -> Scores:
         """The share of these completions in the step's loss, times what the trainer divides it by."""
@@ -149,23 +155,34 @@ class GrpoModule(SftModule):
             ),
             self._size,
         )
-        self._sums = part.sums if self._sums is None else self._sums + part.sums
+        self._sums = self._sums + part.sums
         return Scores(part.loss * self._labels, torch.zeros((), dtype=torch.int64, device=device))
 
     def own_state(self) -> Mapping[str, Any]:
-        """A rollout that is not used up, and how often the reward's grader has failed."""
-        errors = self._roller.errors
-        state: dict[str, Any] = {"graded": errors.graded, "failed": errors.failed, "reasons": errors.reasons}
+        """A rollout that is not used up, and how often the reward's grader had failed by the last step."""
+        state = dict(self._graded)
         if self._rollouts is not None and self.steps_done % self._reinforcement.objective.updates:
             state["rollouts"] = self._rollouts.as_plain()
         return state
 
     def load_own_state(self, state: Mapping[str, Any]) -> None:
-        errors = self._roller.errors
-        errors.graded, errors.failed = int(state["graded"]), int(state["failed"])
-        errors.reasons = dict(state["reasons"])
+        self._roller.load_errors(state)
+        self._graded = self._roller.errors_as_plain()
         if "rollouts" in state:
             self._rollouts = rollouts_from(state["rollouts"])
+
+
+def _of_all_processes(sums: PolicySums) -> PolicySums:
+    workers.add_up([sums.added])
+    least, less_most = workers.least(torch.stack([sums.least, -sums.most]))
+    return PolicySums(sums.added, least, -less_most)
+
+
+def _figures(sums: PolicySums) -> dict[str, float]:
+    """Of the objective, by name; none where nothing was learnt from."""
+    shown = sums.figures()
+    known = {field.name: getattr(shown, field.name) for field in fields(shown) if field.name != "tokens"}
+    return {name: float(value) for name, value in known.items() if value is not None and shown.tokens}
 
 
 def _learnt_from(group: JudgedGroup, objective: Objective) -> list[Judged]:
@@ -175,10 +192,10 @@ def _learnt_from(group: JudgedGroup, objective: Objective) -> list[Judged]:
     return [one for one in group.completions if one.ids and objective.trains_on(finished=one.finished)]
 
 
-def _step_size(groups: Sequence[JudgedGroup], objective: Objective, passes: int) -> StepSize:
+def _step_size(groups: Sequence[JudgedGroup], objective: Objective) -> StepSize:
     live = [group for group in groups if not (group.dead and objective.skips_dead)]
     tokens = sum(len(one.ids) for group in live for one in _learnt_from(group, objective))
-    return StepSize(sum(len(group.completions) for group in live), tokens, max(passes, 1))
+    return StepSize(sum(len(group.completions) for group in live), tokens)
 
 
 def _passes(groups: Sequence[JudgedGroup], plan: ReinforcementPlan) -> Iterator[list[CompletionRow]]:

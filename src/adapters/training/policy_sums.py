@@ -34,6 +34,12 @@ class PolicySums:
     most: torch.Tensor
 
     @classmethod
+    def none(cls, device: torch.device) -> PolicySums:
+        """Of no forward pass."""
+        added = torch.zeros(len(_ADDED), dtype=torch.float64, device=device)
+        return cls(added, added.new_tensor(inf), added.new_tensor(-inf))
+
+    @classmethod
     @torch.no_grad()
     def of(
         cls,

@@ -56,6 +56,37 @@ def add_up(tensors: Sequence[torch.Tensor]) -> None:
             tensor.copy_(part.view_as(tensor))
 
 
+def least(tensor: torch.Tensor) -> torch.Tensor:
+    """The least of all processes, number by number."""
+    if count() == 1:
+        return tensor
+    found = tensor.clone()
+    distributed.all_reduce(found, distributed.ReduceOp.MIN)
+    return found
+
+
+def told_by_all(text: str) -> list[str]:
+    """What every process says, in the order of the processes; ASCII."""
+    if count() == 1:
+        return [text]
+    mine = torch.frombuffer(bytearray(text, "ascii"), dtype=torch.uint8)
+    lengths = _gathered(torch.tensor([len(mine)]))
+    sent = torch.zeros(int(max(lengths)), dtype=torch.uint8)
+    sent[: len(mine)] = mine
+    texts = _gathered(sent)
+    return [
+        bytes(one[: int(length)].tolist()).decode("ascii") for one, length in zip(texts, lengths, strict=True)
+    ]
+
+
+def _gathered(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """Of one shape in all processes."""
+    mine = tensor.to(_device())
+    found = [torch.empty_like(mine) for _ in range(count())]
+    distributed.all_gather(found, mine)
+    return [one.cpu() for one in found]
+
+
 def same_for_all(*figures: float) -> list[float]:
     """The first process's figures, so that all of them decide alike."""
     if count() == 1:

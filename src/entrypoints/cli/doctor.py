@@ -69,7 +69,8 @@ def sandbox_finding(sandbox: Sandbox) -> Finding:
     try:
         tier = sandbox.tier
     except SandboxError as problem:
-        return Finding("sandbox", False, f"none: {problem.got or problem.what}", problem.fix or "")
+        # Most trainings run no program that a model wrote; those that do are refused without one.
+        return Finding("sandbox", True, f"none: {problem.got or problem.what}", problem.fix or "")
     held = f"{tier.name}, which stops {', '.join(tier.stops) or 'nothing'}"
     missing = f"; not here: {', '.join(tier.missing)}" if tier.missing else ""
     return Finding("sandbox", True, held + missing)

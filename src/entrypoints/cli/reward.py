@@ -33,6 +33,7 @@ _MEANINGS = {
     "padded": "a wrong answer gains nothing by length",
     "repeated": "a right answer gains nothing by repetition",
     "other_answer": "another prompt's right answer scores less than this one's",
+    "many": "all answers at once, right and wrong, gain nothing over an honest wrong answer",
     "same_again": "scores are the same in another order, and alone",
 }
 _MOST_SHOWN = 3

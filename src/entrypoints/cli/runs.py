@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -76,7 +77,7 @@ def show_run(run: str, folder: str, as_json: bool) -> None:
             *_happened(manifest),
         ],
     )
-    say_figures(manifest)
+    say_figures(manifest, Path(found.path))
     if found.status in (RunStatus.FAILED, RunStatus.INTERRUPTED):
         click.echo(f"\nGo on with it:  cesello train RECIPE --resume --run {found.id}")
 
@@ -94,6 +95,7 @@ def _happened(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if manifest.get("splits"):
         yield "memory", f"forward passes in {2 ** manifest['splits']} parts"
     if manifest.get("best_step") is not None:
-        yield "weights", f"of step {manifest['best_step']}, the lowest held-out loss"
+        best = "highest held-out score" if manifest.get("algorithm") == "grpo" else "lowest held-out loss"
+        yield "weights", f"of step {manifest['best_step']}, the {best}"
     if manifest.get("ended_by"):
         yield "ended by", manifest["ended_by"]

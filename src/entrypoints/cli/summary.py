@@ -14,27 +14,37 @@ import click
 from ...domain.run import RunManifest
 from ...domain.schedule import perplexity
 from .output import echo_table, printable
+from .step_summary import say_rewards
 
 
 def say_result(manifest: RunManifest, path: Path) -> None:
     """Prints the figures of a run that has just ended, and how to ask it."""
-    say_figures(asdict(manifest))
+    say_figures(asdict(manifest), path)
     click.echo()
     _say_sample(path)
     click.echo(f"{manifest.steps} steps in {manifest.seconds:.0f} s. Weights: {path / 'lora'}")
     click.echo(f'Ask it:  cesello generate --run {shlex.quote(str(path))} "..."')
 
 
-def say_figures(manifest: Mapping[str, Any]) -> None:
-    """Prints mixture and figures of a run's manifest as it is in its file; what it lacks is left out."""
+def say_figures(manifest: Mapping[str, Any], path: Path) -> None:
+    """Prints mixture and figures of a run; what it lacks is left out.
+
+    Args:
+        manifest: as it is in its file.
+        path: the run's folder, which holds the figures of its steps.
+    """
     sources = (manifest.get("data") or {}).get("sources")
     if sources:
         click.echo()
         echo_mixture(sources)
-    rows = list(_figures(manifest.get("before") or {}, manifest.get("after") or {}))
+    figures = manifest.get("before") or {}, manifest.get("after") or {}
+    # What is rewarded is what such a training is for; the losses tell what it cost.
+    first, second = (_grades, _losses) if manifest.get("algorithm") == "grpo" else (_losses, _grades)
+    rows = [*first(*figures), *second(*figures)]
     if rows:
         click.echo()
         echo_table(["held-out rows", "before", "after"], rows, right=(1, 2))
+    say_rewards(path)
 
 
 def echo_mixture(sources: Sequence[Mapping[str, Any]]) -> None:
@@ -67,13 +77,16 @@ def _cell(value: float | None, form: str = "") -> str:
     return "-" if value is None else format(value, form)
 
 
-def _figures(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """A line for every figure that was taken before the training, and after it if it went so far."""
+def _losses(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Before the training, and after it if it went so far."""
     for name, loss in before.get("losses", {}).items():
         then = after.get("losses", {}).get(name)
         yield f"{name}: loss", f"{loss['loss']:.3f}", f"{then['loss']:.3f}" if then else "-"
         ppl = [f"{perplexity(one['loss']):.2f}" if one else "-" for one in (loss, then)]
         yield f"{name}: perplexity", ppl[0], ppl[1]
+
+
+def _grades(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for name, graded in before.get("graded", {}).items():
         then = after.get("graded", {}).get(name)
         for part, value in graded["parts"].items():

@@ -57,7 +57,7 @@ def train(
     unsafe: bool,
     as_json: bool,
 ) -> None:
-    """Train a model as RECIPE says.
+    """Train a model as RECIPE says: on answers (sft), or by rewards for its own (grpo).
 
     Reads the sources, measures the model on held-out rows, trains its LoRA weights, measures again, and
     saves a run folder. Ctrl-C saves a checkpoint and stops; --resume goes on from there, to the bit.
@@ -91,12 +91,16 @@ def _say_plan(loaded: LoadedRecipe, as_json: bool) -> None:
     total = sum(source.weight for source in recipe.data.sources)
     by_rows = recipe.data.mixture.temperature is not None
     quantizer = recipe.quantizer.name + (", double quantisation" if _doubles(loaded) else "")
+    start = recipe.lora.continue_from
+    lora = f"r {recipe.lora.r}, alpha {recipe.lora.alpha}, on {recipe.lora.target_modules}"
     steps = recipe.training.max_steps or f"until {recipe.data.mixture.stop}"
-    rows = recipe.training.batch_size * recipe.training.accumulate
+    count = recipe.training.batch_size * recipe.training.accumulate
+    reinforces = recipe.algorithm == "grpo"
+    rows = f"prompts with {recipe.grpo.completions} completions each" if reinforces else "rows"
     click.echo(f"model      {recipe.model.name} (quantizer {quantizer})")
-    click.echo(f"LoRA       r {recipe.lora.r}, alpha {recipe.lora.alpha}, on {recipe.lora.target_modules}")
+    click.echo(f"LoRA       {f'that of {start}' if start else lora}")
     rate = f"learning rate {recipe.training.learning_rate:g}"
-    click.echo(f"training   {recipe.algorithm}, {steps} steps of {rows} rows, {rate}")
+    click.echo(f"training   {recipe.algorithm}, {steps} steps of {count} {rows}, {rate}")
     if recipe.rewards:
         rewards = ", ".join(f"{one.called} x {one.weight:g}" for one in recipe.rewards)
         click.echo(f"rewards    {rewards}, blended by {recipe.blend}")

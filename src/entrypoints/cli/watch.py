@@ -18,6 +18,7 @@ from ..signals import SignalStop, listening
 from ..wiring import SilentObserver
 from ..workers import is_alone, is_follower
 from .quiet import quieten
+from .step_rows import heading, is_reinforced, reward_figures, row
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -39,9 +40,11 @@ class TerminalObserver:
         self._task: TaskID | None = None
         self._began = 0.0
         self._done = self._before = 0
+        self._has_heading = False
 
     def phase(self, name: str, total: int | None = None, done: int = 0) -> None:
         self._end()
+        self._has_heading = False
         self._began, self._done, self._before = time.perf_counter(), done, done
         self._task = self._progress.add_task(name, total=total, completed=done, rate="", figures="")
         self._progress.start()
@@ -52,7 +55,10 @@ class TerminalObserver:
             self._progress.update(self._task, advance=count, rate=self._rate())
 
     def step(self, report: StepReport) -> None:
-        if self._task is not None:
+        if is_reinforced(report):
+            # Such a step takes long, and how its figures go is what tells whether anything is learnt.
+            self._show_row(report)
+        elif self._task is not None:
             self._progress.update(self._task, figures=figures(report))
         self.advance()
 
@@ -62,6 +68,12 @@ class TerminalObserver:
     def close(self) -> None:
         """Ends the last bar."""
         self._end()
+
+    def _show_row(self, report: StepReport) -> None:
+        if not self._has_heading:
+            self.note(heading())
+            self._has_heading = True
+        self.note(row(report))
 
     def _end(self) -> None:
         if self._task is not None:
@@ -74,7 +86,7 @@ class TerminalObserver:
             self._task = None
 
     def _rate(self) -> str:
-        return f"{(self._done - self._before) / max(time.perf_counter() - self._began, 1e-9):.1f}/s"
+        return pace((self._done - self._before) / max(time.perf_counter() - self._began, 1e-9))
 
 
 class LineObserver:
@@ -98,7 +110,7 @@ class LineObserver:
 
     def step(self, report: StepReport) -> None:
         self._done += 1
-        self._tell(figures(report))
+        self._tell(figures(report), always=is_reinforced(report))
 
     def note(self, text: str) -> None:
         click.echo(text, err=True)
@@ -106,9 +118,9 @@ class LineObserver:
     def close(self) -> None:
         """Nothing is open."""
 
-    def _tell(self, rest: str) -> None:
+    def _tell(self, rest: str, *, always: bool = False) -> None:
         now = time.perf_counter()
-        if now - self._told < _SECONDS_BETWEEN_LINES and self._done != self._total:
+        if not always and now - self._told < _SECONDS_BETWEEN_LINES and self._done != self._total:
             return
         self._told = now
         rate = (self._done - self._before) / max(now - self._began, 1e-9)
@@ -118,31 +130,23 @@ class LineObserver:
             else ""
         )
         of = f"/{self._total}" if self._total else ""
-        self.note(f"  {self._name} {self._done}{of} ({rate:.1f}/s{left}) {rest}".rstrip())
+        self.note(f"  {self._name} {self._done}{of} ({pace(rate)}{left}) {rest}".rstrip())
+
+
+def pace(rate: float) -> str:
+    """Units a second, or where that would be nearly nothing, seconds a unit."""
+    return f"{rate:.1f}/s" if rate >= 0.05 or rate <= 0 else f"{1 / rate:.0f} s each"
 
 
 def figures(report: StepReport) -> str:
     """The figures of a step on one line."""
-    if "reward_deviation" in report.figures:
-        return _of_rewards(report)
+    if is_reinforced(report):
+        return reward_figures(report)
     return (
         f"loss {report.loss:.3f}  ppl {report.perplexity:.2f}  lr {report.learning_rate:.1e}  "
         f"{report.tokens_per_second:.0f} tok/s"
         + (f"  {report.roofline:.0%} of peak" if report.roofline is not None else "")
     )
-
-
-def _of_rewards(report: StepReport) -> str:
-    of = report.figures
-    shown = {
-        "reward": of.get("reward"),
-        "dead": of["dead_groups"],
-        "cut off": of["cut_off"],
-        "kl": of.get("kl"),
-    }
-    line = "  ".join(f"{name} {value:.2f}" for name, value in shown.items() if value is not None)
-    seconds = "  ".join(f"{name} {value:.1f} s" for name, value in report.phases.items())
-    return f"{line}  {of['completion_tokens']:.0f} tokens  {seconds}"
 
 
 class FollowingObserver(SilentObserver):

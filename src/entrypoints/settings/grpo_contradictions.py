@@ -22,3 +22,6 @@ def check_grpo(document: Document) -> None:
     if document.sound("training", "batching") not in (None, "rows"):
         what = "prompts are neither grouped nor packed"
         contradiction(document, ("training", "batching"), what, "leave training.batching out")
+    if document.sound("training", "strategy") == "fsdp":
+        what = "completions are not drawn from weights that are spread over processes"
+        contradiction(document, ("training", "strategy"), what, "set training.strategy to ddp")

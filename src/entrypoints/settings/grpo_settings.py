@@ -13,7 +13,7 @@ from .section import Section, Text
 class VllmSettings(Section):
     """A vLLM server that draws the completions; it is given the LoRA weights after every step."""
 
-    url: Text = Field(description="Its address.", examples=["http://localhost:8000"])
+    url: Text = Field(description="Its address.", examples=["http://localhost:8000/v1"])
     api_key_env: str | None = Field(
         default=None,
         pattern=SECRET,

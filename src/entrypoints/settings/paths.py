@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from itertools import islice
+from os.path import normpath
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,9 +17,12 @@ _MATCHES_LOOKED_AT = 1000
 
 
 def resolve_root(document: Document, recipe: Path) -> Path:
-    """The folder that paths resolve under, absolute and without symlinks; reports C014 when it is none."""
+    """The folder that paths resolve under, absolute and without symlinks; reports C014 when it is none.
+
+    Two dots go back along the recipe's path as it was written, not out of where a symlink on it leads to.
+    """
     written = document.get("root")
-    folder = recipe.parent / (written if isinstance(written, str) else ".")
+    folder = Path(normpath(recipe.parent / (written if isinstance(written, str) else ".")))
     try:
         root = folder.resolve()
         is_folder = root.is_dir()

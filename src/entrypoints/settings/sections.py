@@ -46,6 +46,8 @@ def _models_at(location: Location) -> list[type[BaseModel]]:
     for part in location:
         if isinstance(part, int):
             continue
+        if not candidates:
+            return []  # deeper in a map of a person's own keys
         if len(candidates) > 1:
             candidates = [
                 model for model in candidates if part in get_args(model.model_fields["kind"].annotation)

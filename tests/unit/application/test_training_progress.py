@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from math import inf, nan
 
 import pytest
@@ -23,6 +24,13 @@ def test_steps_are_added_up() -> None:
     for one in (report(1), report(2, 1.5, splits=1), report(3, 1.0, splits=1)):
         progress.add(one)
     assert progress == Progress(step=3, tokens=300, trained_tokens=30, seconds=1.5, final_loss=1.0, splits=1)
+
+
+def test_what_came_before_an_update_takes_time_too() -> None:
+    progress = Progress()
+    progress.add(replace(report(1), phases={"generate": 3.0, "update": 0.5}))
+    progress.add(report(2))
+    assert progress.seconds == 4.0
 
 
 @pytest.mark.parametrize("bad", [report(2, nan), report(2, inf), report(2, norm=nan)])
@@ -53,9 +61,16 @@ def test_an_evaluation_without_a_loss_was_one() -> None:
 @pytest.mark.parametrize("before", [BEFORE, None])
 def test_it_comes_back_from_a_checkpoint_as_it_was(before: Evaluation | None) -> None:
     progress = Progress(before, 4, 400, 40, 0.1 + 0.2, 1 / 3, 2, 1, 3, [(2, 0.1), (3, None), (4, 1e-17)])
+    progress.course, _ = progress.course.after_step(4, {"cut_off": 0.1, "reward": 0.5})
     again = progress_from(json.loads(json.dumps(progress.as_plain())))
     assert again == progress
     again.add(report(5))
     again.evaluations.append((5, 1.0))
     assert progress.step == 4
     assert len(progress.evaluations) == 3
+
+
+def test_a_checkpoint_of_before_there_were_alarms_is_gone_on_with() -> None:
+    plain = Progress(step=4).as_plain()
+    del plain["course"]
+    assert progress_from(plain) == Progress(step=4)

@@ -66,13 +66,13 @@ def test_a_good_one_passes() -> None:
 @pytest.mark.parametrize(
     ("judge", "checks"),
     [
-        (lambda text: float("Italy" in text), {"hacks"}),
+        (lambda text: float("Italy" in text), {"hacks", "many"}),
         (lambda text: max(right(text), 0.5 * (text == "")), {"empty", "ladder"}),
         (lambda text: max(right(text), 0.5 * (text.strip() == "")), {"empty", "whitespace", "ladder"}),
         (lambda text: float(text in (*CASE.passes, "Where is Turin?")), {"echo"}),
         (lambda text: max(right(text), float("perfect" in text)), {"flattery"}),
         (lambda text: float(text[:8] == "Turin is" and "Spain" not in text), {"order", "prefix"}),
-        (lambda text: max(right(text), 0.9 * min(1.0, len(text) / 1000)), {"flattery", "padded"}),
+        (lambda text: max(right(text), 0.9 * min(1.0, len(text) / 1000)), {"flattery", "many", "padded"}),
         (lambda text: 0.5 * right(text) + 0.4 * (text.count("Italy") > 5), set()),
         (lambda text: 0.5 * right(text) + 0.6 * (text.count("Italy") > 5), {"repeated"}),
         (lambda text: 0.5, {"order", "prefix"}),

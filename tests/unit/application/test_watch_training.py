@@ -305,6 +305,66 @@ def test_a_left_out_step_before_a_resume_counts_in_a_row() -> None:
         watched.step(5, loss=float("nan"))
 
 
+# Alarms
+
+
+def cut_off(step: int, reward: float = 0.5, share: float = 0.0) -> StepReport:
+    figures = {"reward": reward, "cut_off": share}
+    return StepReport(step, 1.0, 1e-3, 1.0, 100, 10, 20.0, figures=figures)
+
+
+def told(watched: Watched, *reports: StepReport) -> None:
+    for report in reports:
+        watched.watch(report, FakeTrainingState(FakePolicy(FACTS, trained=report.step)))
+
+
+def test_an_alarm_is_told_kept_and_part_of_a_checkpoint() -> None:
+    watched = Watched(replace(SELDOM, every_steps=6))
+    told(watched, *(cut_off(step, share=0.5) for step in range(1, 8)))
+    [line] = watched.run.lines("alarms")
+    assert (line["step"], line["name"]) == (5, "cut_off")
+    assert watched.observer.notes == [f"step 5: {line['text']}"]
+    state, _ = watched.run.checkpoints.saved[6]
+    assert state.progress["course"]["standing"] == ["cut_off"]
+    assert "alarms.jsonl" in state.logs
+
+
+def rises(watched: Watched) -> None:
+    told(watched, *(cut_off(step, reward=0.1 if step <= 5 else 0.9) for step in range(1, 11)))
+
+
+def score(watched: Watched, *scores: float) -> None:
+    """The held-out scores: before, and of the evaluations to come."""
+    left = [Evaluation({}, {"calls": GradedSet("fake", 3, {}, one)}) for one in scores]
+    watched.progress.before = left.pop(0)
+    watched.watch = watched.made(by_score=True)
+    watched.watch._evaluate = lambda when: left.pop(0)
+
+
+def test_a_reward_that_rises_alone_is_told_after_an_evaluation_and_saved_with_it() -> None:
+    watched = Watched(spec=EvaluationSpec(every_steps=5), plan=TrainingPlan(max_steps=20))
+    score(watched, 0.3, 0.3, 0.31)
+    rises(watched)
+    [line] = watched.run.lines("alarms")
+    assert (line["step"], line["name"]) == (10, "held_out")
+    assert "the held-out score went from 0.30 to 0.31" in line["text"]
+    assert watched.run.checkpoints.saved[10][0].progress["course"]["standing"] == ["held_out"]
+
+
+def test_a_score_that_rises_with_the_reward_is_none() -> None:
+    watched = Watched(spec=EvaluationSpec(every_steps=5), plan=TrainingPlan(max_steps=20))
+    score(watched, 0.3, 0.4, 0.8)
+    rises(watched)
+    assert watched.run.lines("alarms") == []
+
+
+def test_a_loss_is_not_compared_with_a_reward() -> None:
+    watched = Watched(spec=EvaluationSpec(every_steps=5), plan=TrainingPlan(max_steps=20), losses=[3.0, 3.0])
+    watched.progress.before = Evaluation({}, {"calls": GradedSet("fake", 3, {}, 0.3)})
+    rises(watched)
+    assert watched.run.lines("alarms") == []
+
+
 # Figures
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cesello.domain.code_answer import LONGEST, defined_in, parsed, program_of, unfinished
+from cesello.domain.code_answer import LONGEST, defined_in, is_copied, parsed, program_of, unfinished
 
 F = "def f(x):\n    return x\n"
 PREFIX = "import math\n\ndef helper(x):\n    return x\n\n\ndef f(x):\n    '''Doc.'''\n"
@@ -77,6 +79,7 @@ def test_a_fenced_body_follows_the_head_as_well() -> None:
 def test_names_a_program_defines() -> None:
     program = "import a.b\nfrom c import d as e\ntry:\n  f = 1\nexcept E:\n  g: int = 2\nclass H:\n  i = 3"
     assert defined_in(program) == {"a", "e", "f", "g", "H"}
+    assert defined_in("f, (g, *h) = x\ni[j].k = 1") == {"f", "g", "h"}
     assert defined_in("globals()['f'] = 1\nx.f = 2\nf: int") == frozenset()
     assert defined_in("def (") == frozenset()
 
@@ -93,6 +96,10 @@ FLAWS = {
     "def f(x):\n    # TODO: write\n    return x": "placeholder",
     "class f: pass": "placeholder",
     "class f:\n    def g(self, x): pass": "placeholder",
+    "class f:\n    def g(self, x): pass\n    def h(self): ...\n    def i(self): return 1": "placeholder",
+    "class f:\n    def g(self, x): pass\n    def h(self): return 1": None,
+    "class f:\n    x: int = 1": None,
+    "def f(x):\n    s = 'TODO'\n    return x": None,
     "def f(x):\n    return 42": "ignores_arguments",
     "def f(*x): return True": "ignores_arguments",
     "def f(): return 42": None,
@@ -111,7 +118,8 @@ def test_what_is_not_finished(program: str) -> None:
 
 
 def test_without_a_name_every_function_is_looked_at() -> None:
-    assert unfinished("def g(): pass\ndef f(x): return x") == "placeholder"
+    assert unfinished("def g(): pass\ndef f(x): pass\ndef h(x): return x") == "placeholder"
+    assert unfinished("def g(): pass\ndef f(x): return x") is None
 
 
 @given(
@@ -130,3 +138,30 @@ def test_what_no_parser_can_hold_is_not_python() -> None:
     assert parsed("x = " + "-" * 100_000 + "1") is None
     assert parsed("\x00") is None
     assert parsed("'\\d'") is not None
+
+
+@pytest.mark.parametrize(
+    "piece", ["#", " ", "\t", "`", "# ", "-", "\n", "a", "```", "``` ", "TODO", "#\n", "\f"]
+)
+def test_long_lines_are_read_soon(piece: str) -> None:
+    many = piece * (100_000 // len(piece))
+    begun = time.monotonic()
+    program_of(many, "f")
+    program_of(f"```{many}`", "f")
+    program_of(f"```python\n{F}{many}", "f")
+    is_copied(F, many)
+    is_copied(F + many, F)
+    unfinished(f"def f(x):\n    #{many}\n    return x", "f")
+    assert time.monotonic() - begun < 1
+
+
+ASKED = "Fix this function:\n\ndef f(x):\n    return  x  # wrong\n"
+
+
+@pytest.mark.parametrize("question", [ASKED, f"Fix it:\n{fenced(F)}\nThanks.", f"{ASKED}\nIt must square."])
+def test_code_of_the_question_is_a_copy(question: str) -> None:
+    assert is_copied(F, question)
+    assert is_copied("def f(x): return x", question)
+    assert is_copied("# mine\ndef f(x):\n\n    return x\n", question)
+    assert not is_copied("def f(x): return x * x", question)
+    assert not is_copied("def f(", "Write f.")

@@ -27,6 +27,14 @@ ASSERT = "assert add(1, 2) == 3"
             {"tests": [{"input": "1 2", "output": "3"}]},
             CodeTests(exchanges=(Exchange("1 2", "3"),)),
         ),
+        (
+            {"tests": '[{"input": "1 2", "output": "3"}]'},
+            CodeTests(exchanges=(Exchange("1 2", "3"),)),
+        ),
+        (
+            {"tests": '{"inputs": ["1 2"], "outputs": ["3"]}'},
+            CodeTests(exchanges=(Exchange("1 2", "3"),)),
+        ),
     ],
 )
 def test_every_form_of_tests_is_read(reference: dict[str, Any], tests: CodeTests) -> None:

@@ -104,6 +104,14 @@ def test_a_case_can_leave_probes_out() -> None:
     assert Probe.ECHO not in tried(replace(WORDS, without=frozenset({Probe.ECHO})))
 
 
+def test_many_answers_at_once_are_no_answer() -> None:
+    case = replace(WORDS, passes=("It is in Italy.", "Italy."))
+    assert tried(case)[Probe.MANY] == [
+        Probed(Probe.MANY, "It is in Italy.\nItaly.\nIt is in Spain.", Bound.FAILURE)
+    ]
+    assert Probe.MANY not in tried(replace(case, without=frozenset({Probe.MANY})))
+
+
 def test_no_text_is_tried_twice_or_as_a_hack_where_the_case_knows_its_worth() -> None:
     case = replace(WORDS, fails=("", "Where is Turin?"))
     found = probes_of(case, [case])

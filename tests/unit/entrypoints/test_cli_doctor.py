@@ -35,5 +35,5 @@ def test_the_tier_is_named_with_what_it_stops_and_what_else_there_could_be() -> 
 def test_without_a_tier_something_is_missing_and_there_is_a_way() -> None:
     problem = SandboxError("X001", "nothing holds them", got="landlock: an old kernel", fix="install it")
     assert sandbox_finding(OfTier(problem)) == Finding(
-        "sandbox", False, "none: landlock: an old kernel", "install it"
+        "sandbox", True, "none: landlock: an old kernel", "install it"
     )

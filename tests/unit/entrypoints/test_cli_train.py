@@ -78,6 +78,13 @@ def test_the_plan_tells_the_rewards(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "rewards    coding x 1, short x -0.5, blended by sum\n" in capsys.readouterr().out
 
 
+def test_the_plan_of_a_reinforcement(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["train", str(ROOT / "recipes" / "grpo-functions.yaml"), "--dry-run"])
+    out = capsys.readouterr().out
+    assert "LoRA       that of runs/quickstart\n" in out
+    assert "training   grpo, 24 steps of 4 prompts with 8 completions each, learning rate " in out
+
+
 def test_the_plan_of_a_quantised_model(capsys: pytest.CaptureFixture[str]) -> None:
     run(["train", str(ROOT / "recipes" / "mistral-7b-qlora.yaml"), "--dry-run"])
     assert "(quantizer nf4, double quantisation)" in capsys.readouterr().out

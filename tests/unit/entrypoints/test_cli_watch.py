@@ -14,6 +14,7 @@ from cesello.entrypoints.cli.watch import (
     TerminalObserver,
     figures,
     make_observer,
+    pace,
 )
 
 
@@ -44,6 +45,13 @@ def test_the_rate_is_that_of_what_was_done_here(
     clock[0] += 20.0
     observer.step(report(41))
     assert "  training 41/100 (0.1/s, 1180 s left) loss 2.000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"), [(12.34, "12.3/s"), (0.05, "0.1/s"), (0.04, "25 s each"), (0.0, "0.0/s")]
+)
+def test_what_takes_long_is_told_in_seconds(rate: float, shown: str) -> None:
+    assert pace(rate) == shown
 
 
 def test_a_bar_begins_where_the_phase_does(monkeypatch: pytest.MonkeyPatch) -> None:

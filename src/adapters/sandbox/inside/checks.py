@@ -7,7 +7,9 @@ Every ``assert`` is a check that holds or not; the tests go on after one that do
 from __future__ import annotations
 
 import ast
+import asyncio
 import builtins
+import inspect
 import io
 import math
 import socket
@@ -19,7 +21,7 @@ from typing import Any
 
 from .frames import Frames
 from .plain_data import decode, same
-from .stand_ins import Ended, Function, Program
+from .stand_ins import OF_THE_PROGRAM, Ended, Function, Program, stand_in
 
 _LONGEST_DETAIL = 300
 _COUNT, _FAILED, _EXCEPTION = "_cesello_count", "_cesello_failed", "_cesello_exception"
@@ -63,7 +65,13 @@ def run_tests(job: socket.socket, asked: socket.socket) -> None:
     except Ended as end:
         program.ended = program.ended or end
     except BaseException as cause:
-        tally.failed(cause, "the tests end early")
+        tests_own = isinstance(cause, (ImportError, NameError, SystemExit)) and not hasattr(
+            cause, OF_THE_PROGRAM
+        )
+        if tests_own:
+            tally.broken = f"the tests cannot run: {_shown(cause)}"
+        else:
+            tally.failed(cause, "the tests end early")
     ended = program.ended
     frames.send(
         {
@@ -74,6 +82,11 @@ def run_tests(job: socket.socket, asked: socket.socket) -> None:
             "broken": tally.broken[:_LONGEST_DETAIL],
         }
     )
+
+
+def _is_of_the_tests(cause: BaseException) -> bool:
+    """Whether the tests cannot run here at all, whatever the program is."""
+    return isinstance(cause, (ImportError, NameError, SystemExit)) and not hasattr(cause, OF_THE_PROGRAM)
 
 
 def _run(request: dict[str, Any], program: Program, tally: _Tally) -> None:
@@ -88,6 +101,9 @@ def _run(request: dict[str, Any], program: Program, tally: _Tally) -> None:
     names |= _NOT_THE_PROGRAMS
     sys.modules["tests"] = module
     tree = ast.parse(request["code"])
+    if not any(map(_asserts, ast.walk(tree))):
+        tally.broken = "the tests check nothing"
+        return
     # The row's own mistakes come to light before the program is asked for anything.
     try:
         exec(compile(request["setup"], "<setup>", "exec", dont_inherit=True), names)  # noqa: S102
@@ -97,26 +113,15 @@ def _run(request: dict[str, Any], program: Program, tally: _Tally) -> None:
     program.load()
     entry_point = request["entry_point"]
     if entry_point:
-        names[entry_point] = _stand_in(program, entry_point)
+        names[entry_point] = stand_in(program, entry_point)
         names.setdefault("candidate", names[entry_point])
     else:
-        names |= {name: _stand_in(program, name) for name in _called(tree, names)}
+        names |= {name: stand_in(program, name) for name in _called(tree, names)}
     names |= {name: import_module(name) for name in _modules(tree, names)}
     names |= {_COUNT: tally.count, _FAILED: tally.failed, _EXCEPTION: Exception}
     counted = ast.fix_missing_locations(_Counted().visit(tree))
     exec(compile(counted, "<tests>", "exec", dont_inherit=True), names)  # noqa: S102
     _run_functions(names, entry_point, tally)
-    if not tally.total:
-        # Where there are checks and none is reached, the program had a hand in it.
-        has_checks = any(_asserts(node) for node in ast.walk(ast.parse(request["code"])))
-        tally.broken = "" if has_checks else "the tests check nothing"
-
-
-def _stand_in(program: Program, name: str) -> Any:
-    """A function, a class, or a value the program has under that name."""
-    if program.ask({"kind": name}) == "value":
-        return program.ask({"name": name})
-    return Function(program, name)
 
 
 def _case(function: Function, arguments: list[Any], expected: Any, tally: _Tally) -> None:
@@ -133,6 +138,15 @@ class _Counted(ast.NodeTransformer):
     def visit_Assert(self, node: ast.Assert) -> Any:
         return self._counted(node, [], node.test)
 
+    def visit_Try(self, node: ast.Try) -> Any:
+        """``try: f(-1); assert False`` checks that something is raised: its ``except``, reached, holds."""
+        expects = any(isinstance(one, ast.Assert) and _is_false(one.test) for one in node.body)
+        self.generic_visit(node)
+        for handler in node.handlers if expects else ():
+            line = f"except {ast.unparse(handler.type) if handler.type else ''}".strip()
+            handler.body.insert(0, ast.Expr(_call(_COUNT, ast.Constant(True), ast.Constant(line))))
+        return node
+
     def visit_Expr(self, node: ast.Expr) -> Any:
         """``assertEqual`` and its like hold where they raise nothing."""
         return self._counted(node, [node], ast.Constant(True)) if _asserts(node) else node
@@ -143,6 +157,10 @@ class _Counted(ast.NodeTransformer):
         failed = ast.Expr(_call(_FAILED, ast.Name("_cesello_cause", ast.Load()), ast.Constant(line)))
         handler = ast.ExceptHandler(ast.Name(_EXCEPTION, ast.Load()), "_cesello_cause", [failed])
         return ast.copy_location(ast.Try([*before, counted], [handler], [], []), node)
+
+
+def _is_false(test: ast.expr) -> bool:
+    return isinstance(test, ast.Constant) and not test.value
 
 
 def _asserts(node: ast.AST) -> bool:
@@ -212,8 +230,12 @@ def _run_functions(names: dict[str, Any], entry_point: str | None, tally: _Tally
 def _run_function(function: Any, name: str, tally: _Tally) -> None:
     if function.__code__.co_argcount == 0:
         try:
-            function()
+            result = function()
+            if inspect.iscoroutine(result):
+                asyncio.run(result)
         except Exception as cause:
+            if _is_of_the_tests(cause):
+                raise
             tally.failed(cause, name)
 
 

@@ -15,6 +15,7 @@ from . import landlock, seccomp
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _THREADS = 64
 _OPEN_FILES = 64
+_ALL = 2**31 - 1
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -31,7 +32,7 @@ def contain(memory: int, cpu: int, held: Any) -> None:
         OSError: something of it cannot be done here.
     """
     os.umask(0o077)
-    _limit(memory, cpu, lone=held["is_lone"])
+    _limit(memory, cpu, lone=held["is_lone"], others=held["tasks"])
     if held["uid"] is not None:
         os.setgroups([])
         os.setresgid(held["uid"], held["uid"], held["uid"])
@@ -41,7 +42,7 @@ def contain(memory: int, cpu: int, held: Any) -> None:
         raise OSError(ctypes.get_errno(), "no_new_privs")
     os.environ.clear()
     if held["landlock"]:
-        landlock.install(libc, held["readable"])
+        landlock.install(libc, _ruleset(tuple(held["readable"])))
     if held["seccomp"]:
         _filter().install(libc)
 
@@ -51,10 +52,20 @@ def _filter() -> seccomp.Filter:
     return seccomp.Filter()
 
 
-def prepare(held: Any) -> None:
-    """Does once, before anything is forked, what every child would do for itself."""
+@cache
+def _ruleset(readable: tuple[str, ...]) -> int:
+    return landlock.ruleset(libc, readable)
+
+
+def prepare(held: Any) -> list[int]:
+    """Does once, before anything is forked, what every child would do for itself.
+
+    Returns:
+        Descriptors that a child needs for it.
+    """
     if held["seccomp"]:
         _filter()
+    return [_ruleset(tuple(held["readable"]))] if held["landlock"] else []
 
 
 def die_with_parent() -> None:
@@ -62,7 +73,7 @@ def die_with_parent() -> None:
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _limit(memory: int, cpu: int, lone: bool) -> None:
+def _limit(memory: int, cpu: int, lone: bool, others: int) -> None:
     limits = {
         resource.RLIMIT_AS: (memory, memory),
         # SIGXCPU first: the kernel's second is SIGKILL, a second later.
@@ -73,9 +84,9 @@ def _limit(memory: int, cpu: int, lone: bool) -> None:
         resource.RLIMIT_MSGQUEUE: (0, 0),
         resource.RLIMIT_MEMLOCK: (0, 0),
     }
-    if lone:
-        # Counted over a user's processes: of use where the user is the sandbox's own.
-        limits[resource.RLIMIT_NPROC] = (_THREADS, _THREADS)
+    # Counted over all of a user's processes, of whom an ordinary user has others.
+    most = _THREADS + (0 if lone else others)
+    limits[resource.RLIMIT_NPROC] = (most, most)
     for which, values in limits.items():
         resource.setrlimit(which, values)
 
@@ -87,4 +98,4 @@ def close_all_but(kept: Sequence[int]) -> None:
         if start < descriptor:  # an empty range from 0 is taken for all there are (Python 3.11)
             os.closerange(start, descriptor)
         start = descriptor + 1
-    os.closerange(start, 4096)
+    os.closerange(start, _ALL)

@@ -30,10 +30,8 @@ def version(libc: ctypes.CDLL) -> int:
     return max(0, int(libc.syscall(_CREATE, None, ctypes.c_size_t(0), _GET_VERSION)))
 
 
-def install(libc: ctypes.CDLL, readable: Sequence[str]) -> None:
-    """From now on this process reads these files and what lies in these folders.
-
-    PR_SET_NO_NEW_PRIVS must be set.
+def ruleset(libc: ctypes.CDLL, readable: Sequence[str]) -> int:
+    """A descriptor of the rule that these files, and what lies in these folders, can be read and no more.
 
     Raises:
         OSError: the kernel has no Landlock.
@@ -46,11 +44,16 @@ def install(libc: ctypes.CDLL, readable: Sequence[str]) -> None:
         _BIND_AND_CONNECT if known >= _TCP_SINCE else 0,
         _SOCKETS_AND_SIGNALS if known >= _SCOPES_SINCE else 0,
     )
-    ruleset = _checked(libc.syscall(_CREATE, ctypes.byref(rules), ctypes.c_size_t(_size(known)), 0))
+    made = _checked(libc.syscall(_CREATE, ctypes.byref(rules), ctypes.c_size_t(_size(known)), 0))
     for path in readable:
-        _allow(libc, ruleset, path)
-    _checked(libc.syscall(_RESTRICT, ruleset, 0))
-    os.close(ruleset)
+        _allow(libc, made, path)
+    return made
+
+
+def install(libc: ctypes.CDLL, made: int) -> None:
+    """From now on this process keeps to a ruleset, which is closed; PR_SET_NO_NEW_PRIVS must be set."""
+    _checked(libc.syscall(_RESTRICT, made, 0))
+    os.close(made)
 
 
 def _size(known: int) -> int:

@@ -16,6 +16,7 @@ _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 4096, 16384, 1 << 
 
 def main(settings: dict[str, Any], is_inside: bool) -> None:
     """Becomes the zygote; with bubblewrap, by starting itself anew inside it."""
+    _volunteer()
     if is_inside or not settings["bubblewrap"]:
         if settings["hidden"] and not is_inside:
             _show(settings["hidden"])
@@ -29,6 +30,15 @@ def main(settings: dict[str, Any], is_inside: bool) -> None:
         os.setresgid(*[settings["outer_uid"]] * 3)
         os.setresuid(*[settings["outer_uid"]] * 3)
     os.execv(settings["bubblewrap"][0], settings["bubblewrap"])
+
+
+def _volunteer() -> None:
+    """Where memory runs out the kernel is to take us, not the process that trains (proc(5))."""
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write("1000")
+    except OSError:
+        pass  # inside bubblewrap there is no /proc: it was done before
 
 
 def _show(folders: Sequence[str]) -> None:

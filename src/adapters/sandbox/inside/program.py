@@ -36,9 +36,9 @@ def serve(job: socket.socket, asked: socket.socket) -> None:
     module = ModuleType(_NAME)
     sys.modules[_NAME] = module
     loaded = _outcome(lambda: _run(request["program"], module))
-    calls.send(loaded if "raised" in loaded else {"loaded": True})
+    calls.send({"loaded": True} if "value" in loaded else loaded)
     server = _Server(vars(module))
-    while "raised" not in loaded:
+    while "value" in loaded:
         calls.send(server.answer(calls.receive()))
 
 
@@ -87,8 +87,11 @@ class _Server:
 
     def _value(self, call: dict[str, Any]) -> Any:
         if "kind" in call:
-            found = self._names.get(call["kind"])
-            return None if found is None else "class" if isinstance(found, type) else _kind(found)
+            try:
+                found = self._named(call["kind"])
+            except (AttributeError, NameError):
+                return None
+            return "class" if isinstance(found, type) else _kind(found)
         if "set" in call:
             return setattr(self._held[call["object"]], call["name"], self._decoded(call["set"]))
         name = call["name"]
@@ -99,9 +102,13 @@ class _Server:
         return found(*map(self._decoded, call["arguments"]), **keywords)
 
     def _named(self, name: str) -> Any:
-        if name not in self._names:
-            raise NameError(f"the program does not define {name}")
-        return self._names[name]
+        first, *rest = name.split(".")
+        if first not in self._names:
+            raise NameError(f"the program does not define {first}")
+        found = self._names[first]
+        for part in rest:
+            found = getattr(found, part)
+        return found
 
     def _decoded(self, sent: Any) -> Any:
         return decode(sent, self._held.__getitem__)

@@ -13,6 +13,10 @@ from .plain_data import NotPlain, TooMuch, decode, encode
 _Kind = TypeVar("_Kind")
 
 
+OF_THE_PROGRAM = "of_the_program"
+"""Marks exceptions that the program raised, not the tests."""
+
+
 class Ended(BaseException):
     """Nothing more can be asked of the program. No test catches this with ``except Exception``.
 
@@ -61,7 +65,7 @@ class Program:
             raise _raised(answer)
         if "value" not in answer:
             raise self._end(_failure(answer), str(answer.get("unsendable") or answer.get("excess") or ""))
-        if answer["value"] == ["m"] and "object" in call:
+        if answer["value"] == ["m"] and "object" in call and "arguments" not in call and "set" not in call:
             return _Method(self, call["object"], call["name"])
         try:
             return decode(answer["value"], lambda number: Held(self, number))
@@ -106,9 +110,11 @@ def _raised(answer: dict[str, Any]) -> BaseException:
         kind = getattr(builtins, name, None) if isinstance(name, str) else None
         if isinstance(kind, type) and issubclass(kind, Exception) and kind is not Exception:
             try:
-                return kind(text)
+                raised = kind(text)
             except TypeError:
                 continue  # such as UnicodeDecodeError, which wants more
+            vars(raised)[OF_THE_PROGRAM] = True
+            return raised
     return ProgramError(_described(answer))
 
 
@@ -116,10 +122,23 @@ class Function:
     """A function or a class of the program, by name."""
 
     def __init__(self, program: Program, name: str) -> None:
-        self._ask, self._name = program.ask, name
+        self._program, self._ask, self._name = program, program.ask, name
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         return self._ask({"name": self._name, **sent(arguments, keywords)})
+
+    def __getattr__(self, name: str) -> Any:
+        """What a class of the program has: another function, or a value."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return stand_in(self._program, f"{self._name}.{name}")
+
+
+def stand_in(program: Program, name: str) -> Any:
+    """A function, a class, or a value that the program has under that name."""
+    if program.ask({"kind": name}) == "value":
+        return program.ask({"name": name})
+    return Function(program, name)
 
 
 class _Method:
@@ -202,5 +221,14 @@ def sent(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]
             "arguments": [encode(one, number_of) for one in arguments],
             "keywords": {key: encode(value, number_of) for key, value in keywords.items()},
         }
-    except (NotPlain, TooMuch) as cause:
-        raise Ended("unsendable", f"a test gives the program what is no data: {cause}") from None
+    except NotPlain as cause:
+        # A function, say, is the tests' own; all else that is no data came from the program.
+        own = str(cause) in ("function", "builtin_function_or_method", "module", "type")
+        raise Ended(
+            "unsendable" if own else "invalid_output", f"a test gives the program what is no data: {cause}"
+        ) from None
+    except TooMuch as cause:
+        # Tests are written to be sent: what is too large to go back was made by the program.
+        raise Ended(
+            "invalid_output", f"what the program gave is too large to be given back: {cause}"
+        ) from None

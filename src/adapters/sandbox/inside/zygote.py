@@ -29,6 +29,7 @@ from .frames import Frames
 
 _LONGEST_REQUEST = 65536
 _MOST_DESCRIPTORS = 4
+_CONTROL = 3
 _LIKELY = (
     "abc", "array", "asyncio", "base64", "bisect", "calendar", "cmath", "contextlib", "copy", "csv",
     "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions", "functools", "hashlib", "heapq",
@@ -40,10 +41,14 @@ _LIKELY = (
 
 def main(settings: dict[str, Any]) -> None:
     """Serves until nobody listens."""
-    control = socket.socket(fileno=settings["control"])
+    # As low as can be: nothing above it is kept in a child.
+    if settings["control"] != _CONTROL:
+        os.dup2(settings["control"], _CONTROL)
+        os.close(settings["control"])
+    control = socket.socket(fileno=_CONTROL)
     control.setblocking(True)
     _warm(settings)
-    prepare(settings)
+    settings["kept"] = prepare(settings)
     gc.collect()
     gc.freeze()
     control.send(json.dumps({"ready": True}).encode())
@@ -100,7 +105,7 @@ def _child(request: dict[str, Any], descriptors: list[int], settings: dict[str, 
     os.setsid()
     kind, (job, *others) = request["fork"], descriptors
     _standard_streams(others if kind == "script" else ())
-    close_all_but([0, 1, 2, *descriptors])
+    close_all_but([0, 1, 2, *descriptors, *settings["kept"]])
     connection = socket.socket(fileno=job)
     frames = Frames(connection)
     try:

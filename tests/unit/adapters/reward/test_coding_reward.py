@@ -23,6 +23,7 @@ TESTS = {"tests": "assert factorial(3) == 6", "entry_point": "factorial"}
 PASSED, CRASH = Grade(Verdict.PASSED, 2, 2), Grade(Verdict.CRASH, detail="exit status 0")
 GRADES = {
     "factorial(n - 1)": PASSED,
+    "lambda n": PASSED,
     "sys.exit": CRASH,
     "while True": Grade(Verdict.TIMEOUT),
     "[0] * 10": Grade(Verdict.LIMIT, reason="memory"),
@@ -65,6 +66,9 @@ LADDER = [
     (CONSTANT, -0.4, ("wrong", "ignores_arguments")),
     (WRONG, -0.3, ("wrong",)),
     (FACTORIAL, 1.0, ()),
+    ("```python\nfactorial, other = (lambda n: n), 1\n```", 1.0, ()),
+    ("```python\nglobals()['factorial'] = lambda n: n\n```", 1.0, ()),
+    ("```python\nglobals()['factorial'] = 1\n```", -0.7, ("undefined",)),
 ]
 
 
@@ -80,6 +84,7 @@ UNTESTED_LADDER = [
     ("```python\nprint(1)\n```", -0.7, ("undefined",)),
     (PLACEHOLDER, -0.6, ("placeholder",)),
     (CONSTANT, -0.4, ("ignores_arguments",)),
+    ("```python\nglobals()['factorial'] = lambda n: n\n```", -0.7, ("undefined",)),
     (FACTORIAL, 0.5, ("untested",)),
 ]
 
@@ -156,9 +161,37 @@ def test_a_script_that_prints_needs_to_define_nothing() -> None:
     assert score("```python\nprint(input())\n```", prompt, FakeSandbox(otherwise=PASSED)).score == 1.0
 
 
+FOUR = {"tests": ["assert factorial(1) == 1"] * 4, "entry_point": "factorial"}
+
+
 @pytest.mark.parametrize(("passed", "value"), [(0, -0.3), (1, -0.1), (3, 0.3), (4, 0.5)])
 def test_some_tests_are_worth_something_where_that_is_wanted(passed: int, value: float) -> None:
     sandbox = FakeSandbox(otherwise=Grade(Verdict.WRONG, passed, 4))
-    assert score(WRONG, sandbox=sandbox, partial=True).score == pytest.approx(value)
-    assert score(WRONG, sandbox=sandbox).score == -0.3
-    assert score(CONSTANT, sandbox=sandbox, partial=True).score == -0.4
+    assert score(WRONG, row(**FOUR), sandbox, partial=True).score == pytest.approx(value)
+    assert score(WRONG, row(**FOUR), sandbox).score == -0.3
+    assert score(CONSTANT, row(**FOUR), sandbox, partial=True).score == -0.4
+
+
+MANY: dict[str, Any] = {
+    "asserts": FOUR,
+    "cases": {"tests": [{"args": [1], "expected": 1}] * 4, "entry_point": "factorial"},
+    "exchanges": {"tests": [{"input": "1", "output": "1"}] * 4},
+}
+
+
+@pytest.mark.parametrize("tests", MANY)
+def test_a_program_that_ends_early_is_measured_by_all_tests(tests: str) -> None:
+    sandbox = FakeSandbox(otherwise=Grade(Verdict.WRONG, 1, 2))
+    assert score(WRONG, row(**MANY[tests]), sandbox, partial=True).score == pytest.approx(-0.1)
+
+
+def test_a_loop_makes_more_checks_than_are_written() -> None:
+    sandbox = FakeSandbox(otherwise=Grade(Verdict.WRONG, 4, 16))
+    assert score(WRONG, row(**FOUR), sandbox, partial=True).score == pytest.approx(-0.1)
+
+
+def test_code_of_the_question_is_no_answer() -> None:
+    given = "def factorial(n):\n    return n * (n - 1)\n"
+    result = score(WRONG, user(f"Fix this function:\n\n{given}"))
+    assert (result.score, result.reasons) == (-1.0, ("copied",))
+    assert score(FACTORIAL, user(f"Fix this function:\n\n{given}")).score == 0.5

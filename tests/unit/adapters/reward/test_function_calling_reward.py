@@ -70,6 +70,18 @@ def test_without_a_reference_it_does_not_apply() -> None:
         ("I'd rather <tool_call>{", 0, ("needless_call",)),
         ("", 0, ("empty",)),
         (" \n", 0, ("empty",)),
+        ("x", 0, ("too_short",)),
+        ("\n.", 0, ("too_short",)),
+        ("No.", 0, ("too_short",)),
+        ("Yes.", 3, ()),
+        ("Add one.", 0, ("echo",)),
+        (" add ONE\n", 0, ("echo",)),
+        ("Add one. Add one. Ok", 0, ("echo",)),
+        ("Add one. That makes two.", 3, ()),
+        ('{"name": "add", "arguments": {}}', 0, ("needless_call",)),
+        ("[add(a=1)]", 0, ("needless_call",)),
+        ("I would add(1).", 0, ("needless_call",)),
+        ('<TOOL_CALL>{"name": "f", "arguments": {}}</TOOL_CALL>', 0, ("needless_call",)),
     ],
 )
 def test_where_no_tool_fits_words_are_right_and_a_call_is_wrong(

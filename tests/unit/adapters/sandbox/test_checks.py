@@ -44,6 +44,17 @@ def report(
 
 
 ADD = "def add(a, b):\n    return a + b"
+MINE = "class Mine(Exception): pass\ndef f():\n    raise Mine"
+METHOD = "class P:\n    def x(self):\n        pass\ndef make():\n    return P()\ndef use(x):\n    return 3"
+DEEP = """
+def f(n):
+    x = 1
+    for _ in range(98):
+        x = [x]
+    return x
+def h(x):
+    return 5
+"""
 UNITTEST = """
 import unittest
 
@@ -72,19 +83,29 @@ class T(unittest.TestCase):
         (ADD, "import unittest\nunittest.TestCase().assertEqual(add(1, 1), 3)", 0, 1),
         ("def f():\n    raise KeyError('k')", "try:\n    f()\nexcept KeyError:\n    assert True", 1, 1),
         ("def f():\n    raise KeyError('k')", "assert f() == 1\nassert True", 1, 2),
-        (
-            "class Mine(Exception): pass\ndef f():\n    raise Mine",
-            "try:\n    f()\nexcept ValueError:\n    pass",
-            0,
-            1,
-        ),
+        (MINE, "try:\n    f()\nexcept ValueError:\n    pass\nassert True", 0, 1),
         ("LIMIT = 3\ndef f():\n    return LIMIT", "assert f() == LIMIT", 1, 1),
         ("def f(*, a):\n    return a", "assert f(a=(1, 2)) == (1, 2)", 1, 1),
         ("def f():\n    return 1.0", "assert math.isclose(f(), 1)\nassert isclose(f(), 1)", 2, 2),
         ("def f():\n    yield from range(3)", "assert list(f()) == [0, 1, 2]", 1, 1),
         ("", "assert missing(1) == 1", 0, 1),
-        (ADD, "raise RuntimeError", 0, 1),
-        (ADD, "import sys\nsys.exit(0)", 0, 1),
+        ("", "x = missing(1)\nassert x == 1", 0, 1),
+        (
+            "def f():\n    raise ValueError",
+            "try:\n    f()\n    assert False\nexcept ValueError:\n    pass",
+            1,
+            1,
+        ),
+        ("def f():\n    pass", "try:\n    f()\n    assert False\nexcept ValueError:\n    pass", 0, 1),
+        (ADD, "async def test_a():\n    assert add(1, 1) == 2", 1, 1),
+        (
+            "class S:\n    @staticmethod\n    def mk():\n        return 3\n    N = 4",
+            "assert S.mk() == 3 and S.N == 4",
+            1,
+            1,
+        ),
+        ("def a(x):\n    return [x]\ndef b(x):\n    return x[0]", "assert b(a(3)) == 3", 1, 1),
+        (ADD, "raise RuntimeError\nassert True", 0, 1),
     ],
 )
 def test_every_assert_is_counted(source: str, code: str, passed: int, total: int) -> None:
@@ -100,7 +121,6 @@ def test_a_check_function_is_given_the_entry_point() -> None:
 def test_with_an_entry_point_no_other_name_is_the_programs() -> None:
     said = report(f"{ADD}\ndef right(x):\n    return True", "assert right(add(1, 1))", entry_point="add")
     assert (said["passed"], said["total"]) == (0, 1)
-    assert "NameError" in said["detail"]
 
 
 def test_helpers_of_the_setup_are_not_the_programs() -> None:
@@ -183,6 +203,32 @@ def test_cases_are_compared_with_their_types() -> None:
 def test_tests_that_check_nothing_are_no_verdict() -> None:
     assert report(ADD, "x = 1")["broken"] == "the tests check nothing"
     assert report(ADD, "assert add(1, 1) == 2", setup="1 / 0")["broken"].startswith("the setup fails")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import no_such_package\nassert add(1, 1) == 2",
+        "assert True\nimport sys\nsys.exit(0)",
+        "if add(1, 1) != 2:\n    raise ValueError",
+        "def test_a():\n    import no_such_package\n    assert add(1, 1) == 2",
+    ],
+)
+def test_tests_that_cannot_run_here_are_no_verdict_on_any_program(code: str) -> None:
+    assert report(ADD, code)["broken"]
+    assert report("def add(a, b):\n    return 0", code)["broken"]
+
+
+def test_a_name_that_the_tests_lack_is_theirs_where_the_entry_point_is_known() -> None:
+    assert "NameError" in report(ADD, "x = helper(1)\nassert x", entry_point="add")["broken"]
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [(METHOD, "p = make()\nassert use(p.x) == 3"), (DEEP, "assert h([[[f(1)]]]) == 5")],
+)
+def test_what_cannot_be_given_back_is_the_programs_fault(source: str, code: str) -> None:
+    assert report(source, code)["ended"][0] == "invalid_output"
 
 
 def test_checks_that_the_program_avoids_do_not_pass() -> None:

@@ -383,6 +383,14 @@ CASES = {
         ("training.batching=packed",),
         fix="leave training.batching out",
     ),
+    "reinforcement of weights that are spread": Broken(
+        "C007",
+        "--set training.strategy=fsdp",
+        "name: good",
+        "algorithm: grpo\nrewards: [{kind: length}]",
+        ("training.strategy=fsdp",),
+        fix="set training.strategy to ddp",
+    ),
     "a server that nobody names": Broken(
         "C007", "recipe.yaml:1:16", "name: good", "grpo: {engine: vllm}", fix="add grpo.vllm"
     ),

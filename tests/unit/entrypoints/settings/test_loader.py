@@ -189,6 +189,15 @@ def test_a_wider_root_lets_paths_reach_further(tmp_path: Path) -> None:
     assert loaded.resolve(loaded.recipe.model.name) == tmp_path / "models" / "mine"
 
 
+def test_a_wider_root_is_seen_from_the_path_as_it_was_written(tmp_path: Path) -> None:
+    """``recipes/..`` is the folder where one stands, though ``recipes`` may lead elsewhere."""
+    (tmp_path / "elsewhere" / "recipes").mkdir(parents=True)
+    (tmp_path / "recipes").symlink_to(tmp_path / "elsewhere" / "recipes")
+    (tmp_path / "recipes" / "recipe.yaml").write_text("root: ..\n" + LEAST)
+    assert load_recipe(tmp_path / "recipes" / "recipe.yaml").root == tmp_path
+    assert load_recipe(tmp_path / "elsewhere" / "recipes" / "recipe.yaml").root == tmp_path / "elsewhere"
+
+
 def test_the_resolved_recipe_loads_as_the_same_from_elsewhere(recipe: Path, tmp_path: Path) -> None:
     loaded = load_recipe(
         recipe, ["lora.target_modules=[q_proj]", "data.system_prompt='1e-4 $${X}'", "seed=7"]
@@ -350,3 +359,10 @@ def test_no_bytes_raise_anything_else(recipe: Path, content: bytes) -> None:
 def test_no_override_raises_anything_else(recipe: Path, overrides: list[str]) -> None:
     recipe.write_text(LEAST)
     _only_invalid(recipe, overrides)
+
+
+def test_a_fact_without_a_name_is_a_mistake_like_others(recipe: Path) -> None:
+    recipe.write_text(LEAST.replace("kind: stdlib", 'kind: stdlib, reference: {"": null}'))
+    with pytest.raises(InvalidRecipe) as caught:
+        load_recipe(recipe)
+    assert {problem.code for problem in caught.value.problems} == {"C003", "C010"}

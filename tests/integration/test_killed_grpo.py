@@ -1,0 +1,42 @@
+"""Reinforcement that is killed or stopped at random instants ends, to the bit, as one that nobody killed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.repository import ROOT
+
+
+def campaign(folder: Path, kills: int, seed: int, updates: int, beta: float) -> dict[str, Any]:
+    program = [sys.executable, "-m", "tests.integration.killed_grpo"]
+    options = map(str, (folder, kills, seed, updates, beta))
+    done = subprocess.run([*program, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@pytest.mark.parametrize(("kills", "updates", "beta"), [(4, 1, 0.0), (8, 2, 0.05)])
+def test_twelve_kills_and_four_stops_change_nothing(
+    tmp_path: Path, kills: int, updates: int, beta: float
+) -> None:
+    result = campaign(tmp_path, kills, updates, updates, beta)
+    assert result["different"] == []
+    assert sum(result["kills"].values()) >= kills
+    assert result["stops"] == {"generation": 143, "scoring": 143}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_thirty_kills_change_nothing(tmp_path: Path) -> None:
+    result = campaign(tmp_path, kills=30, seed=3, updates=2, beta=0.05)
+    assert result["different"] == []
+    assert sum(result["kills"].values()) >= 30
+    assert all(result["kills"].get(kind, 0) > 2 for kind in ("generation", "update", "save")), result
+    assert result["kills"].get("scoring", 0) > 0, result
