@@ -73,7 +73,7 @@ def test_one_that_is_cheated_ends_with_1_and_says_by_what(capsys: pytest.Capture
     status, out, _ = reward_test("mine:bad", capsys=capsys)
     assert status == 1
     assert "empty · case 1: 1, expected at most 0, as an honest wrong answer\n    ''" in out
-    assert out.endswith("Do not train on it: empty.\n")
+    assert out.endswith("Do not train on it: empty, many.\n")
 
 
 def test_a_grader_that_fails_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
