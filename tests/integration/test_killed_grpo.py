@@ -22,7 +22,9 @@ def campaign(folder: Path, kills: int, seed: int, updates: int, beta: float) -> 
     return result
 
 
-@pytest.mark.parametrize(("kills", "updates", "beta"), [(4, 1, 0.0), (8, 2, 0.05)])
+@pytest.mark.parametrize(
+    ("kills", "updates", "beta"), [(4, 1, 0.0), pytest.param(8, 2, 0.05, marks=pytest.mark.slow)]
+)
 def test_twelve_kills_and_four_stops_change_nothing(
     tmp_path: Path, kills: int, updates: int, beta: float
 ) -> None:
