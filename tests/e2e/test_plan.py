@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.command import cesello_here
 from tests.repository import ROOT
 
@@ -31,6 +33,7 @@ def test_the_quickstart_fits_a_laptop(tmp_path: Path, kit_home: Path) -> None:
     assert plan["memory"]["fits"]
 
 
+@pytest.mark.slow
 def test_where_it_does_not_fit_what_helps_does_fit(tmp_path: Path) -> None:
     keep = ("--set", "training.gradient_checkpointing=false", "--device-memory", "8GiB")
     done = cesello_here("plan", MISTRAL, *keep, cwd=tmp_path)
