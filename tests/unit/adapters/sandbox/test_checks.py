@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from cesello.adapters.sandbox.inside import checks, program
 from cesello.adapters.sandbox.inside.frames import Frames
+
+
+@pytest.fixture(autouse=True)
+def modules_of_this_process() -> Iterator[None]:
+    """In a sandbox the tests' and the program's modules go with their process."""
+    before = {name: sys.modules[name] for name in ("tests", "__main__") if name in sys.modules}
+    yield
+    sys.modules.update(before)
 
 
 def report(
