@@ -14,6 +14,9 @@ from cyclonedx.validation.json import JsonStrictValidator
 from tests.repository import ROOT
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     output = tmp_path_factory.mktemp("dist") / "sbom.cdx.json"

@@ -152,7 +152,7 @@ def test_every_quantizer_trains_on_every_kind_of_layer(
 # PEFT says that GPT-2's plain layers are the other way round than those that were trained, and handles it;
 # and that no quantised experts are there to be passed over, in the plain base.
 @pytest.mark.filterwarnings("ignore:fan_in_fan_out", "ignore:You have passed exclude_modules")
-@pytest.mark.parametrize("preset", ["mlp", "all-linear"])
+@pytest.mark.parametrize("preset", [pytest.param("mlp", marks=pytest.mark.slow), "all-linear"])
 def test_merged_it_answers_as_it_was_trained(tuned: Tuned, preset: str, tmp_path: Path) -> None:
     """With experts that have LoRA weights and with experts in 4 bits."""
     row = tuned.policies[preset].encode(CHAT)

@@ -132,5 +132,5 @@ def test_no_code_and_no_pickle_came_with_the_kit(kit_home: Path) -> None:
     ]
     assert len(manifests) >= 5
     names = [file["path"] for path in manifests for file in json.loads(path.read_text())["files"]]
-    allowed = (".json", ".safetensors", ".txt", ".jinja", "refs/main")
+    allowed = (".json", ".jsonl.gz", ".safetensors", ".txt", ".jinja", "refs/main")
     assert [name for name in names if not name.endswith(allowed)] == []

@@ -86,6 +86,7 @@ def test_packed_rows_have_the_logits_they_have_alone(name: str) -> None:
     assert difference < 1e-5
 
 
+@pytest.mark.slow
 def test_the_same_on_a_real_model(kit_home: Path) -> None:
     """To its last digits in float64; in float32 logits of 35 are themselves only known to 2e-6 each."""
     places = HubCache(kit_home / "hub").arguments(MODEL)

@@ -135,6 +135,7 @@ def test_one_process_goes_on_with_what_two_began_and_the_curve_is_that_of_one(fo
     assert largest_difference(folder, "shared") < 1e-5
 
 
+@pytest.mark.slow
 def test_two_processes_that_spread_the_weights_go_on_with_what_one_began(folder: Path) -> None:
     os.environ["STOP_AT"] = "4"
     try:
