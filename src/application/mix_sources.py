@@ -25,6 +25,27 @@ _FEW = 8
 """Micro-batches that are filled from one last window."""
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedPrompts:
+    """The training rows of a prepared source, to be asked."""
+
+    source: PreparedSource
+
+    @property
+    def name(self) -> str:
+        return self.source.spec.name
+
+    def __len__(self) -> int:
+        return len(self.source.train)
+
+    def row(self, index: int) -> PromptRow:
+        """The one at a place, from 0."""
+        row = self.source.train[index]
+        tokens = self.source.examples.tokens(row)
+        conversation = self.source.examples.example(row).conversation
+        return PromptRow(tokens.ids, tokens.trained, tokens.truncated, conversation, self, index)
+
+
 class Steps(Sequence[StepBatch]):
     """The steps of a training; a step's rows are read when it is asked for.
 
@@ -104,12 +125,9 @@ class Steps(Sequence[StepBatch]):
 
     def _row(self, at: int) -> TokenRow:
         source = self.prepared[self.sources[at]]
-        row = source.train[self.rows[at]]
-        tokens = source.examples.tokens(row)
-        if not self._asks:
-            return tokens
-        conversation = source.examples.example(row).conversation
-        return PromptRow(tokens.ids, tokens.trained, tokens.truncated, conversation)
+        if self._asks:
+            return PreparedPrompts(source).row(self.rows[at])
+        return source.examples.tokens(source.train[self.rows[at]])
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,7 @@ class Progress:
         self.step = report.step
         self.tokens += report.tokens
         self.trained_tokens += report.trained_tokens
-        # What an algorithm did before its update counts too.
-        self.seconds += sum(report.phases.values()) or report.seconds
+        self.seconds += report.seconds
         self.splits = report.splits
         self.in_a_row = self.in_a_row + 1 if report.skipped else 0
         self.skipped += report.skipped

@@ -86,7 +86,18 @@ def parse_calls(text: str) -> tuple[ToolCall, ...] | None:
         None when the text makes no call at all or when any of its calls is not well-formed JSON of the
         right form; a completion is judged as a whole.
     """
+    answer = parse_answer(text)
+    return answer.tool_calls if answer else None
+
+
+def parse_answer(text: str) -> Message | None:
+    """A completion that makes calls as a turn: its calls, and as content its words beside them.
+
+    Returns:
+        None as ``parse_calls`` does.
+    """
     calls: list[ToolCall] = []
+    words: list[str] = []
     position = 0
     while begin := _CALL.search(text, position):
         try:
@@ -99,8 +110,10 @@ def parse_calls(text: str) -> tuple[ToolCall, ...] | None:
         if call is None or closing is None:
             return None
         calls.append(call)
+        words.append(text[position : begin.start()].strip())
         position = closing.end()
-    return tuple(calls) or None
+    words.append(text[position:].strip())
+    return Message(Role.ASSISTANT, "\n".join(filter(None, words)), tuple(calls)) if calls else None
 
 
 def _call(value: Any) -> ToolCall | None:

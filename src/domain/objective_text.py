@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -22,6 +23,10 @@ class Setting:
         completions: of every prompt.
         temperature: at which they are drawn, and ``top_p``.
         other_engine: another engine than the one that trains draws them.
+        resample: prompts that are asked at most besides, for dead groups.
+        target: the success rate that prompts are chosen by; None: they come in the data's order.
+        candidates: prompts of which the nearest to the target is asked.
+        tools: names of those that a completion may call; ``turns`` answers that it has at most then.
         continues: earlier LoRA weights are trained on, so that the reference is a copy of them.
     """
 
@@ -30,6 +35,11 @@ class Setting:
     top_p: float = 1.0
     other_engine: bool = False
     continues: bool = False
+    resample: int = 0
+    target: float | None = None
+    candidates: int = 1
+    tools: Sequence[str] = ()
+    turns: int = 1
 
 
 _USUAL = Setting()
@@ -114,12 +124,41 @@ def _corrects(objective: Objective, setting: Setting) -> bool:
 def sentences(objective: Objective, setting: Setting = _USUAL) -> list[str]:
     """The objective in words, a thought a sentence or two."""
     return [
+        *_of_prompts(setting),
+        *_of_tools(objective, setting),
         *_of_rewards(objective, setting),
         *_of_ratios(objective),
         *_of_the_engine(objective, setting),
         _of_the_reference(objective, setting),
         *_of_the_sum(objective),
         *_of_what_is_left_out(objective),
+    ]
+
+
+def _of_prompts(setting: Setting) -> list[str]:
+    said = []
+    if setting.target is not None:
+        said.append(
+            f"Of {setting.candidates} prompts of a source, the order's own among them, the one is asked "
+            f"whose success rate is nearest to {setting.target:g}: the mean reward of its groups, rewards "
+            "below 0 as 0."
+        )
+    if setting.resample:
+        said.append(
+            f"In the place of a prompt whose completions all score the same another of its source is asked, "
+            f"up to {setting.resample} in a step."
+        )
+    return said
+
+
+def _of_tools(objective: Objective, setting: Setting) -> list[str]:
+    if not setting.tools:
+        return []
+    return [
+        f"A completion is up to {setting.turns} answers: where one calls {' or '.join(setting.tools)}, the "
+        "call is run, and the model reads what comes back and answers again. What it reads is not trained on "
+        f"but counts in the {objective.max_completion_tokens} tokens that a completion may have.",
+        "Rewards judge the last answer of a completion.",
     ]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from .conversation import Conversation
 from .objective import Objective
@@ -14,15 +14,48 @@ COMPLETIONS_AT_MOST = 4096
 """Tokens of one forward pass, where nothing else is said."""
 
 
+class PromptPool(Protocol):
+    """The prompts of one source that are trained on.
+
+    Attributes:
+        name: of the source.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def __len__(self) -> int: ...
+
+    def row(self, index: int) -> PromptRow:
+        """The prompt at a place of the source, from 0."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PromptRow(TokenRow):
     """A row that is asked instead of learnt by heart.
 
     Attributes:
         conversation: the row; what comes before its last answer is the prompt.
+        pool: the prompts of its source, of which it is the one at ``index``; None where there are no others.
     """
 
     conversation: Conversation = field(default_factory=lambda: Conversation(()))
+    pool: PromptPool | None = field(default=None, repr=False, compare=False)
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Curriculum:
+    """How prompts are chosen by their success rate.
+
+    Attributes:
+        target: the success rate that is best learnt from.
+        candidates: prompts of a source of which the nearest to it is taken, the order's own among them.
+    """
+
+    target: float = 0.5
+    candidates: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +66,9 @@ class ReinforcementPlan:
         completions: of each prompt; they are a group.
         temperature, top_p: see ``Sampling``; more than 0.
         pass_tokens: of one forward pass at most, prompts counted once a group.
+        curriculum: None asks the prompts in the order of the data.
+        resample: prompts that are asked at most in a step besides, in the place of those whose group is dead.
+        max_turns: answers of one completion at most, where tools may be called in between.
     """
 
     objective: Objective = field(default_factory=Objective)
@@ -40,6 +76,9 @@ class ReinforcementPlan:
     temperature: float = 1.0
     top_p: float = 1.0
     pass_tokens: int = COMPLETIONS_AT_MOST
+    curriculum: Curriculum | None = None
+    resample: int = 0
+    max_turns: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +91,9 @@ class Judged:
         parts: of the reward, by name.
         reference: log-probabilities by the reference, where one is needed; ``old`` by the policy before the
             first update on it, where there are several.
+        trained: see ``Rollout``; all log-probabilities are 0 where it is 0.
+        turns: answers that the model drew; ``tools`` how often each tool was called, ``tool_errors`` how many
+            calls failed.
     """
 
     ids: Sequence[int]
@@ -65,10 +107,22 @@ class Judged:
     advantage: float = 0.0
     reference: Sequence[float] | None = None
     old: Sequence[float] | None = None
+    trained: bytes = b""
+    turns: int = 1
+    tools: Mapping[str, int] = field(default_factory=dict)
+    tool_errors: int = 0
 
-    def scored(self, name: str, log_probs: Sequence[float]) -> Judged:
-        """With the log-probabilities by ``reference`` or ``old``."""
-        return replace(self, old=log_probs) if name == "old" else replace(self, reference=log_probs)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trained", self.trained or b"\1" * len(self.ids))
+
+    @property
+    def trained_tokens(self) -> int:
+        return sum(self.trained)
+
+    def scored(self, name: str, log_probs: Iterator[float]) -> Judged:
+        """With those by ``reference`` or ``old``, of which one is taken for each trained token."""
+        values = [next(log_probs) if trained else 0.0 for trained in self.trained]
+        return replace(self, old=values) if name == "old" else replace(self, reference=values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +140,28 @@ class JudgedGroup:
     completions: Sequence[Judged]
     dead: bool = False
 
-    def records(self, step: int, number: int) -> list[dict[str, Any]]:
-        """A line of ``completions.jsonl`` for each."""
+    def learnt_from(self, objective: Objective) -> list[Judged]:
+        """The completions that count in the step's loss."""
+        if self.dead and objective.skips_dead:
+            return []
+        return [one for one in self.completions if one.ids and objective.trains_on(finished=one.finished)]
+
+    def records(self, step: int, number: int, *, replaced: bool = False) -> list[dict[str, Any]]:
+        """A line of ``completions.jsonl`` for each.
+
+        Args:
+            number: the prompt's place in the step.
+            replaced: another prompt was asked in its place.
+        """
         return [
             {
                 "step": step,
                 "prompt": number,
+                "replaced": replaced,
                 "question": self.question,
                 "completion": one.text,
+                "turns": one.turns,
+                "tools": dict(one.tools),
                 "tokens": len(one.ids),
                 "finished": one.finished,
                 "reward": one.reward,
@@ -109,7 +177,7 @@ class JudgedGroup:
 
 def _divergence(one: Judged) -> float | None:
     """From the reference, a token on average, as the engine drew it: minus the mean of the log ratio."""
-    if one.reference is None or not one.ids:
+    if one.reference is None or not one.trained_tokens:
         return None
     drawn = one.old if one.old is not None else one.log_probs
-    return sum(mine - theirs for mine, theirs in zip(drawn, one.reference, strict=True)) / len(one.ids)
+    return sum(mine - theirs for mine, theirs in zip(drawn, one.reference, strict=True)) / one.trained_tokens

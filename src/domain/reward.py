@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .conversation import Conversation
+from .conversation import Conversation, Message
 from .errors import SandboxError
 
 
@@ -36,10 +36,18 @@ class Reads(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One completion of one prompt; ``prompt.reference`` holds what the grader may know."""
+    """One completion of one prompt.
+
+    Attributes:
+        prompt: what was asked; its ``reference`` holds what the grader may know.
+        completion: the answer to be judged; where tools were called in between, the last one.
+        turns: all that came after the prompt, where tools may be called: answers that call them, what they
+            said, and ``completion`` as the last turn. Empty: it is the only turn.
+    """
 
     prompt: Conversation
     completion: str
+    turns: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ class StepReport:
         roofline: the share of what the device could do at most: tokens per second times four operations per
             weight and token, over its measured peak in matrix products.
         figures: what else an algorithm has to tell of the step, the same whenever it is run again.
-        phases: seconds by what they went to.
+        phases: those seconds by what they went to, where there is more than one thing.
         completions: what the step drew, to be kept.
     """
 

@@ -27,7 +27,7 @@ from ..application.prepare_source import PrepareSource
 from ..application.preview_data import PreviewData
 from ..application.probe_run import ProbeRun
 from ..application.verify_export import VerifyExport
-from . import reward_wiring, wiring
+from . import reward_wiring, tool_wiring, wiring
 from .home import home
 from .kit_wiring import build_model_files
 
@@ -100,6 +100,7 @@ class Container(containers.DeclarativeContainer):
         config.root,
         config.grpo,
         rewards,
+        providers.Callable(tool_wiring.own_tools, config.grpo, config.root),
     )
     run_store = providers.Singleton(wiring.folder_run_store, config.output)
 

@@ -12,12 +12,14 @@ from ..domain.objective import Aggregation, Objective, Ratio, Scale
 from ..domain.ports.grading import Rewards
 from ..domain.ports.rollout import RolloutEngine
 from ..domain.ports.run import Stop
-from ..domain.reinforcement import ReinforcementPlan
+from ..domain.ports.tools import Toolbox
+from ..domain.reinforcement import Curriculum, ReinforcementPlan
 
 if TYPE_CHECKING:
     from ..adapters.model.hf_policy import HfPolicy
     from ..adapters.training.lightning_sft import SftModule
 
+_DRAWN = ("completions", "temperature", "top_p", "pass_tokens", "resample", "max_turns")
 _ENUMS = {"aggregation": Aggregation, "ratio": Ratio, "scale": Scale}
 
 
@@ -30,15 +32,18 @@ def reinforcement_plan(settings: Mapping[str, Any]) -> ReinforcementPlan:
     given: Any = {key: value for key, value in settings.items() if key in Objective.__dataclass_fields__}
     for key, enum in _ENUMS.items():
         given[key] = enum(given[key])
-    drawn: Any = {key: settings[key] for key in ("completions", "temperature", "top_p", "pass_tokens")}
+    drawn: Any = {key: settings[key] for key in _DRAWN}
+    curriculum = settings["curriculum"] and Curriculum(**settings["curriculum"])
     objective = Objective(**given)
     if settings["engine"] == "local":
         # Only another engine's log-probabilities are not our own.
         objective = replace(objective, importance_cap=None)
-    return ReinforcementPlan(objective, **drawn)
+    return ReinforcementPlan(objective, **drawn, curriculum=curriculum)
 
 
-def grpo_module(settings: Mapping[str, Any], root: str | Path, rewards: Rewards) -> Callable[..., SftModule]:
+def grpo_module(
+    settings: Mapping[str, Any], root: str | Path, rewards: Rewards, tools: Toolbox | None = None
+) -> Callable[..., SftModule]:
     """Makes GRPO's module, with what any module is made with."""
     from ..adapters.training.lightning_grpo import GrpoModule
     from .settings.reward_settings import BLEND
@@ -48,6 +53,7 @@ def grpo_module(settings: Mapping[str, Any], root: str | Path, rewards: Rewards)
         reinforcement=reinforcement_plan(settings),
         engine=partial(rollout_engine, settings, Path(root)),
         reward=partial(rewards.__getitem__, BLEND),
+        tools=tools,
     )
 
 

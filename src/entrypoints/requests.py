@@ -35,6 +35,7 @@ from .settings import LoadedRecipe
 from .settings.data_settings import ReplaySource, Source
 from .settings.recipe import ALGORITHMS, OWN_ALGORITHMS, Recipe, is_local
 from .settings.reward_settings import BLEND, REWARDS, FunctionSettings
+from .tool_wiring import TOOLS
 from .wiring import own_code_print
 from .workers import processes
 
@@ -114,9 +115,8 @@ def own_code_prints(loaded: LoadedRecipe) -> dict[str, str]:
     recipe = loaded.recipe
     trains = [recipe.algorithm, *(one.code for one in recipe.training.callbacks)]
     judges = [one.function for one in recipe.rewards if isinstance(one, FunctionSettings)]
-    named = {name: ALGORITHMS for name in trains if name not in OWN_ALGORITHMS} | dict.fromkeys(
-        judges, REWARDS
-    )
+    named = {name: ALGORITHMS for name in trains if name not in OWN_ALGORITHMS}
+    named |= dict.fromkeys(judges, REWARDS) | dict.fromkeys(recipe.grpo.tools, TOOLS)
     return {f"own code {name}": own_code_print(name, loaded.root, group) for name, group in named.items()}
 
 

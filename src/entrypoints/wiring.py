@@ -20,6 +20,7 @@ from ..domain.ports.logs import MetricsLog
 from ..domain.ports.memory import Chunker, Embedder, Reranker, VectorStore
 from ..domain.ports.model import Devices, MemoryPredictor, ModelProvider, Quantizer
 from ..domain.ports.run import Observer, RunStore, Stop
+from ..domain.ports.tools import Toolbox
 from ..domain.ports.training import PolicyOptimizer
 from ..domain.schedule import StepReport
 from .grpo_wiring import grpo_module
@@ -89,11 +90,13 @@ def lightning_optimizer(
     root: str | Path,
     grpo: Mapping[str, Any],
     rewards: Rewards,
+    tools: Toolbox | None = None,
 ) -> PolicyOptimizer:
     """Supervised fine-tuning, reinforcement, or a class of somebody's own that derives from their module."""
     from functools import partial
     from inspect import signature
 
+    from ..adapters.model.hf_policy import HfPolicy
     from ..adapters.training.lightning_sft import LightningSft, SftModule
     from ..adapters.training.own_code import check_algorithm, check_callback
     from .settings.recipe import ALGORITHMS
@@ -107,7 +110,8 @@ def lightning_optimizer(
     if algorithm == "sft":
         return LightningSft(SftModule, watching)
     if algorithm == "grpo":
-        return LightningSft(grpo_module(grpo, root, rewards), watching)
+        check = HfPolicy.check_tools if tools else None
+        return LightningSft(grpo_module(grpo, root, rewards, tools), watching, check)
     module = check_algorithm(own_code(algorithm, root, "algorithm", ALGORITHMS), algorithm)
     try:
         signature(module).bind(*[None] * 6, **arguments)  # what SftModule is made with

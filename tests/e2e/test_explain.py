@@ -53,6 +53,9 @@ def test_a_training_without_beta_has_no_reference(tmp_path: Path) -> None:
         ("grpo.beta=0.1", "The reference is the model with its LoRA weights off"),
         ("grpo.engine=transformers", "weighed by how much likelier it is here than there, at most 2"),
         ("grpo.masks_overlong=false", "is trained on as far as it came"),
+        ("grpo.resample=3", "another of its source is asked, up to 3 in a step"),
+        ("grpo.curriculum.target=0.4", "Of 4 prompts of a source"),
+        ("grpo.tools=['my_tools:search']", "up to 4 answers: where one calls search, the call is run"),
         ("grpo.top_p=0.9", "from the likeliest tokens that make up 0.9"),
     ],
 )

@@ -13,7 +13,6 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.repository import ROOT
 
-
 pytestmark = pytest.mark.slow
 
 

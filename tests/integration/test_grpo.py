@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -18,19 +18,24 @@ from cesello.adapters.model.hub_cache import HubCache
 from cesello.adapters.model.local_rollout import LocalRollout
 from cesello.adapters.model.packed_loss import Scores
 from cesello.adapters.model.quantizers import NoQuantizer
+from cesello.adapters.model.shared_prefix import PromptGroup, completion_scores
+from cesello.adapters.training import rollouts
 from cesello.adapters.training.lightning_grpo import GrpoModule
 from cesello.adapters.training.lightning_sft import LightningSft
+from cesello.adapters.training.no_memory import Halving
 from cesello.domain.checkpoint import Checkpoint, CheckpointState
 from cesello.domain.conversation import user
-from cesello.domain.errors import SandboxError
+from cesello.domain.errors import ModelError, SandboxError
+from cesello.domain.generation import Sampling
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from cesello.domain.objective import Aggregation, Objective, Ratio, Scale
 from cesello.domain.ports.model import Policy
 from cesello.domain.ports.rollout import RolloutEngine
 from cesello.domain.ports.run import Stop
 from cesello.domain.ports.training import TrainingState
-from cesello.domain.reinforcement import PromptRow, ReinforcementPlan
+from cesello.domain.reinforcement import Curriculum, PromptRow, ReinforcementPlan
 from cesello.domain.reward import Attempt, Reads, RewardResult, infra_error
+from cesello.domain.rollout import Rollout
 from cesello.domain.schedule import StepReport, TrainingPlan
 from cesello.domain.tokens import token_row
 from tests.fakes.run import FakeStop
@@ -270,7 +275,9 @@ def test_the_divergence_begins_at_nothing_and_is_told(tiny: ModelSpec) -> None:
     _, reports = run(tiny, Judge(first_arm), plan, 4, learning_rate=1e-3)
     assert reports[0].figures["kl"] == pytest.approx(0, abs=1e-6)
     assert reports[-1].figures["kl"] > 1e-4
-    assert all(one["kl"] == pytest.approx(0, abs=1e-4) for one in reports[0].completions)
+    told = [one["kl"] for one in reports[0].completions if one["kl"] is not None]
+    assert told == pytest.approx([0] * len(told), abs=1e-4)
+    assert len(told) >= 4
 
 
 @pytest.mark.parametrize(("updates", "step"), [(1, 1), (1, 3), (2, 1), (2, 2), (2, 3), (3, 2)])
@@ -309,3 +316,154 @@ def test_a_stop_is_heard_while_completions_are_drawn(tiny: ModelSpec) -> None:
     )
     assert (outcome.steps, outcome.stopped_by) == (len(heard.reports), 2)
     assert outcome.steps < 3
+
+
+@dataclass(frozen=True)
+class Letters:
+    """A source of many prompts."""
+
+    name = "letters"
+
+    def __len__(self) -> int:
+        return 30
+
+    def row(self, index: int) -> PromptRow:
+        row = token_row(range(4), [False] * 4)
+        return PromptRow(row.ids, row.trained, row.truncated, user(f"prompt {index}"), self, index)
+
+
+class SomeTeach(Judge):
+    """Every third prompt tells completions apart; to all others any answer is right."""
+
+    def score(self, attempts: Sequence[Attempt]) -> list[RewardResult]:
+        def worth(attempt: Attempt) -> float:
+            number = int(attempt.prompt.messages[-1].content.split()[-1])
+            return 1.0 if number % 3 else float(len(attempt.completion.encode()) % 7) / 6
+
+        return [self._judged(worth(attempt)) for attempt in attempts]
+
+
+def run_of_letters(
+    tiny: ModelSpec, plan: ReinforcementPlan, heard: Heard, start: Checkpoint | None = None, steps: int = 4
+) -> Policy:
+    policy, pool = policy_of(tiny), Letters()
+    made = TrainingPlan(steps, learning_rate=1e-3, updates=plan.objective.updates)
+    rows = [[[pool.row(4 * step + at) for at in range(4)]] for step in range(steps)]
+    optimizer(SomeTeach(first_arm), plan).optimize(
+        policy, rows, made, on_step=heard, stop=FakeStop(), start=start
+    )
+    return policy
+
+
+def test_others_are_asked_where_nothing_is_learnt(tiny: ModelSpec) -> None:
+    heard, plain = Heard(), Heard()
+    run_of_letters(tiny, ReinforcementPlan(SHORT, completions=4, resample=6), heard)
+    run_of_letters(tiny, ReinforcementPlan(SHORT, completions=4), plain)
+    assert sum(one.trained_tokens for one in heard.reports) > sum(one.trained_tokens for one in plain.reports)
+    for report in heard.reports:
+        replaced = int(report.figures["resampled"])
+        assert 0 < replaced <= 6
+        assert len(report.completions) == 4 * (4 + replaced)
+        gone = [one for one in report.completions if one["replaced"]]
+        assert len(gone) == 4 * replaced
+        assert {(one["reward"], one["advantage"]) for one in gone} == {(1.0, 0.0)}
+        # The first to be asked were asked in any case; no prompt twice.
+        assert len({one["question"] for one in report.completions}) == 4 + replaced
+
+
+def test_the_curriculum_finds_the_prompts_that_teach(tiny: ModelSpec) -> None:
+    heard, plain = Heard(), Heard()
+    run_of_letters(
+        tiny, ReinforcementPlan(SHORT, completions=4, curriculum=Curriculum(candidates=8)), heard, steps=7
+    )
+    run_of_letters(tiny, ReinforcementPlan(SHORT, completions=4), plain, steps=7)
+    late = [sum(one.figures["dead_groups"] for one in both.reports[3:]) for both in (heard, plain)]
+    assert late[0] < late[1] - 1
+
+
+@pytest.mark.parametrize(("updates", "step"), [(1, 1), (1, 2), (2, 1), (2, 2)])
+def test_chosen_prompts_are_the_same_when_it_goes_on(
+    tiny: ModelSpec, updates: int, step: int, tmp_path: Path
+) -> None:
+    objective = replace(SHORT, updates=updates, beta=0.05)
+    plan = ReinforcementPlan(objective, completions=4, curriculum=Curriculum(), resample=3)
+    heard, later = Heard(tmp_path / "checkpoint", step), Heard()
+    whole = run_of_letters(tiny, plan, heard)
+    again = run_of_letters(tiny, plan, later, heard.checkpoint)
+    assert [untimed(one) for one in later.reports] == [untimed(one) for one in heard.reports[step:]]
+    assert weights(again, tmp_path / "again") == weights(whole, tmp_path / "whole")
+
+
+def test_the_reference_is_not_asked_about_what_is_not_learnt_from(
+    tiny: ModelSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def counting(model: Any, groups: Sequence[PromptGroup], score: Any) -> Any:
+        asked.extend(len(group.completions) for group in groups)
+        return completion_scores(model, groups, score)
+
+    monkeypatch.setattr(rollouts, "completion_scores", counting)
+    heard = Heard()
+    run_of_letters(tiny, ReinforcementPlan(replace(SHORT, beta=0.1), completions=4), heard, steps=2)
+    live = [one for report in heard.reports for one in report.completions if one["advantage"]]
+    assert asked
+    assert sum(asked) < 2 * 4 * 4
+    assert {one["prompt"] for one in live}
+    for report in heard.reports:
+        dead = [one for one in report.completions if one["reward"] == 1.0 and not one["advantage"]]
+        assert dead
+        assert {one["kl"] for one in dead} == {None}
+
+
+class Greedy(LocalRollout):
+    """Has memory for three completions at a time."""
+
+    calls: ClassVar[list[int]] = []
+
+    def generate(
+        self, prompts: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], sampling: Sampling
+    ) -> list[list[Rollout]]:
+        many = sum(map(len, seeds))
+        self.calls.append(many)
+        if many > 3:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+        return super().generate(prompts, seeds, sampling)
+
+
+def test_completions_are_drawn_in_parts_where_the_memory_does_not_suffice(tiny: ModelSpec) -> None:
+    plan = ReinforcementPlan(SHORT, completions=4)
+    heard, whole = Heard(), Heard()
+    run(tiny, Judge(first_arm), plan, 1, whole)
+    LightningSft(
+        partial(
+            GrpoModule,
+            reinforcement=plan,
+            engine=lambda policy, stop: Greedy(policy.model, policy.ends, stop),
+            reward=lambda: Judge(first_arm),
+        )
+    ).optimize(
+        policy_of(tiny), [STEP] * 2, TrainingPlan(2, learning_rate=1e-2), on_step=heard, stop=FakeStop()
+    )
+    assert Greedy.calls == [8, 4, 2, 2, 2, 2, 2, 2, 2, 2]
+    first, other = heard.reports[0].completions, whole.reports[0].completions
+    assert [one["completion"] for one in first] == [one["completion"] for one in other]
+
+
+def test_a_completion_for_which_there_is_no_memory_ends_it_with_what_to_do(tiny: ModelSpec) -> None:
+    halved = Halving("drawing completions", "lower grpo.completions")
+    sizes: list[int] = []
+
+    def work(most: int) -> None:
+        sizes.append(most)
+        raise MemoryError
+
+    with pytest.raises(ModelError, match="M021"):
+        halved.run(work, 5)
+    assert sizes == [5, 2, 1]
+    with pytest.raises(RuntimeError, match="not of memory"):
+        Halving("drawing", "?").run(_raises_something_else, 5)
+
+
+def _raises_something_else(most: int) -> None:
+    raise RuntimeError(f"{most} is not of memory")

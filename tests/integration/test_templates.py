@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 
 from cesello.adapters.model.chat_encoder import ChatEncoder
 from cesello.domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec
-from cesello.domain.errors import DataError
+from cesello.domain.errors import DataError, ModelError
 from cesello.domain.tokens import TokenRow
 from tests.real_tokenizers import NAMES, real_tokenizer
 
@@ -318,6 +318,33 @@ def test_plain_text_has_no_special_token_but_its_end(template: Template) -> None
     row = template.row(assistant(said))
     assert template.text(row) == said + template.end
     assert template.specials(row) == [template.end]
+
+
+# Turns that are drawn, with what tools say between them
+
+
+@pytest.mark.parametrize("name", ["qwen2.5", "qwen3"])
+def test_answers_and_results_one_by_one_make_the_tokens_of_the_whole(name: str) -> None:
+    template = _load(name)
+    results = (RESULT, replace(RESULT, name="altra", content="niente <|im_end|>"))
+    row = template.row(QUESTION, assistant("", CALL, SECOND), *results, ANSWER, tools=(SPEC,))
+    runs = [
+        [token for token, _ in run]
+        for trained, run in groupby(zip(row.ids, row.trained, strict=True), key=lambda pair: pair[1])
+        if trained
+    ]
+    asked = template.encoder.prompt(Conversation((QUESTION,), (SPEC,)))
+    told = template.encoder.results([CALL, SECOND], results)
+    ids = [*asked, *runs[0], *told, *runs[1]]
+    template.encoder.check_tools()
+    assert len(runs) == 2
+    assert row.ids.tolist()[: len(ids)] == ids
+
+
+@pytest.mark.parametrize("name", ["llama3.2", "mistral"])
+def test_calls_in_a_notation_that_is_not_read_are_refused(name: str) -> None:
+    with pytest.raises(ModelError, match="M057"):
+        _load(name).encoder.check_tools()
 
 
 # All of it

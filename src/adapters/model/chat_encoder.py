@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -14,9 +14,9 @@ from typing import Any
 from tokenizers.decoders import DecodeStream
 from transformers import PreTrainedTokenizerBase
 
-from ...domain.chatml import CHATML_TEMPLATE
-from ...domain.conversation import Conversation
-from ...domain.errors import DataError
+from ...domain.chatml import CHATML_TEMPLATE, parse_calls
+from ...domain.conversation import Conversation, Message, Role, ToolCall
+from ...domain.errors import DataError, ModelError
 from ...domain.tokens import TokenRow, token_row
 from .answer_spans import AnswerSpans
 from .chat_template import ChatTemplate, Span, tools
@@ -115,6 +115,49 @@ class ChatEncoder:
         self._leave_whole()
         return self._first_row(self._asked(conversation, block) for block in BLOCKS).ids.tolist()
 
+    def results(self, calls: Sequence[ToolCall], results: Sequence[Message]) -> list[int]:
+        """The tokens between an answer that calls tools and the next answer, shape [T].
+
+        They are what the chat template writes after an answer's end of turn: what the tools said, and the
+        header of the next answer. The answer itself was drawn and is not looked at. Another one stands for
+        it, with the name of its first call alone, since there are templates that know one call a turn.
+
+        Raises:
+            ModelError: M057 when the template has no place for what tools say.
+        """
+        self._leave_whole()
+        [first, *_] = calls
+        asks = Message(Role.ASSISTANT, "", (ToolCall(first.name, "{}"),))
+        conversation = Conversation((Message(Role.USER, "?"), asks, *results))
+        try:
+            return self._first_row(self._after_answer(conversation, block) for block in BLOCKS).ids.tolist()
+        except DataError as cause:
+            if cause.code == "D017":
+                raise
+            if len(results) > 1:  # there are templates that know no two questions in a row
+                text = "\n".join(one.content for one in results)
+                return self.results(calls, [replace(results[0], content=text)])
+            raise _untold(cause.got or cause.what) from cause
+
+    def check_tools(self) -> None:
+        """Makes sure that calls, as the template writes them, are read as such, and that results are told.
+
+        Raises:
+            ModelError: M057 when not.
+        """
+        call, result = ToolCall("probe", '{"key": "value"}'), Message(Role.TOOL, "tells", name="probe")
+        asked = Conversation((Message(Role.USER, "?"), Message(Role.ASSISTANT, "", (call,))))
+        try:
+            written = self._rendered(asked)
+        except DataError as cause:
+            raise _untold(cause.got or cause.what) from cause
+        answer = "".join(written.text[begin:end] for begin, end in written.spans)
+        if parse_calls(answer) is None:
+            raise _untold(answer)
+        told = "".join(self.pieces(self.results([call], [result])))
+        if result.content not in told:
+            raise _untold(told)
+
     def pieces(self, ids: Sequence[int]) -> list[str]:
         stream = DecodeStream(skip_special_tokens=False)
         pieces = [stream.step(self._backend, int(token)) or "" for token in ids]
@@ -140,6 +183,17 @@ class ChatEncoder:
         guarded = self._guarded(self._template.adapted(conversation), block)
         text = self._template.render(guarded.turns, guarded.tools, answer_next=True)
         return _Text(text, (), guarded.marks)
+
+    def _after_answer(self, conversation: Conversation, block: int) -> _Text:
+        """What comes after the only answer of a conversation, up to the beginning of the next."""
+        conversation = self._template.adapted(conversation)
+        answers = [turn.role is Role.ASSISTANT for turn in conversation.messages]
+        guarded = self._guarded(conversation, block)
+        text, [(_, end)] = self._answers.rendered(guarded.turns, guarded.tools, answers)
+        whole = self._template.render(guarded.turns, guarded.tools, answer_next=True)
+        if not whole.startswith(text):
+            raise _untold("another text where an answer is to follow")
+        return _Text(whole[end:], (), guarded.marks)
 
     def _guarded(self, conversation: Conversation, block: int) -> Guarded:
         return self._control.guarded(self._template.turns(conversation), tools(conversation), block)
@@ -198,6 +252,17 @@ class ChatEncoder:
         ids: list[int] = self._backend.encode(character, add_special_tokens=False).ids
         self._backend.encode_special_tokens = before
         return ids
+
+
+def _untold(got: object) -> ModelError:
+    return ModelError(
+        "M057",
+        "the chat template has no turns of tools that can be written and read",
+        got=got,
+        expected="answers with calls as <tool_call>{...}</tool_call>, and turns with what tools say",
+        fix="leave out grpo.tools, or take a model whose chat template has both, as Qwen2.5's; where a model "
+        "brings none, cesello writes both",
+    )
 
 
 def _file(name: str) -> str:

@@ -16,7 +16,7 @@ from transformers import (
     TextIteratorStreamer,
 )
 
-from ...domain.conversation import Conversation
+from ...domain.conversation import Conversation, Message, ToolCall
 from ...domain.generation import Completion, LossTotal, Sampling
 from ...domain.model_spec import PolicyFacts
 from ...domain.ports.run import Stop
@@ -88,6 +88,26 @@ class HfPolicy:
     def text(self, ids: Sequence[int]) -> str:
         """What an answer says, without the tokens that end it."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).removesuffix("<|im_end|>")
+
+    def shown(self, ids: Sequence[int]) -> str:
+        """All that these tokens say, the special ones too."""
+        return "".join(self._encoder.pieces(ids))
+
+    def results(self, calls: Sequence[ToolCall], results: Sequence[Message]) -> list[int]:
+        """The tokens that come after an answer with calls, up to where the next answer begins.
+
+        Raises:
+            ModelError: M057 when the chat template has no place for what tools say.
+        """
+        return self._encoder.results(calls, results)
+
+    def check_tools(self) -> None:
+        """Makes sure that calls are read as the model is shown to write them, and that results can be told.
+
+        Raises:
+            ModelError: M057 when not.
+        """
+        self._encoder.check_tools()
 
     def reference(self) -> AbstractContextManager[Any]:
         """Within this, ``model`` is what the training began with."""

@@ -39,7 +39,7 @@ class FunctionCall:
         unknown = [] if self._takes_all else sorted(arguments.keys() - self._names)
         if unknown:
             raise _uncallable(f"it takes no argument {unknown[0]}")
-        self._shown: set[str] = set()
+        self._show = Tracebacks()
 
     def answer_to(self, line: str) -> dict[str, Any]:
         """What the function makes of a completion: a result as JSON, or ``{"failed": reason}``."""
@@ -56,8 +56,14 @@ class FunctionCall:
     def _takes(self, name: str) -> bool:
         return self._takes_all or name in self._names
 
-    def _show(self, cause: BaseException) -> None:
-        """The traceback, once for each place: a run makes thousands of calls."""
+
+class Tracebacks:
+    """Shows where a function failed, once for each place: a run makes thousands of calls."""
+
+    def __init__(self) -> None:
+        self._shown: set[str] = set()
+
+    def __call__(self, cause: BaseException) -> None:
         frames = traceback.extract_tb(cause.__traceback__)
         place = f"{type(cause).__name__} {frames[-1].filename}:{frames[-1].lineno}"
         if place not in self._shown:

@@ -6,23 +6,22 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...domain.conversation import Conversation, Role
+from ...domain.conversation import Conversation, Message, Role
 from ...domain.conversation_json import to_json
-from ...domain.errors import UsageError
 from ...domain.reward import Attempt, Reads, RewardResult, Verdict, infra_error
-from .function_process import LineProcess, Unanswered
+from .function_process import Unanswered
+from .loaded_function import LoadedFunction, Refusal
 
-_WORKER = f"{__package__}.function_worker"
-_RESERVED = ("prompt", "completion", "messages", "tools")
+_RESERVED = ("prompt", "completion", "messages", "tools", "turns")
 
 
 class FunctionReward:
     """Calls ``function(prompt, completion, **row) -> float | RewardResult | None`` for every completion.
 
-    ``prompt`` is the text of the last user turn. Of ``messages``, ``tools`` and the keys of the row's
-    reference the function gets those its signature takes; a row without one that it needs is none of its
-    rows. None says that it does not apply. Scores are kept within [-1, 1], and ``clipped`` among the reasons
-    tells so.
+    ``prompt`` is the text of the last user turn. Of ``messages``, ``tools``, ``turns`` and the keys of the
+    row's reference the function gets those its signature takes; a row without one that it needs is none of
+    its rows. None says that it does not apply. Scores are kept within [-1, 1], and ``clipped`` among the
+    reasons tells so.
 
     It runs in a process of its own, loaded once. An exception, a crash, a call that takes too long or a
     value that is no score fails the grading and is never a zero; the process is started anew where needed.
@@ -50,17 +49,14 @@ class FunctionReward:
         start_seconds: float = 60.0,
     ) -> None:
         self._name = name
-        self._hello = {
-            "loader": loader,
-            "loading": dict(loading),
-            "arguments": dict(arguments or {}),
-            "patience": timeout_seconds,
-            "start_patience": start_seconds,
-        }
-        self._timeout = timeout_seconds
-        self._start = start_seconds
-        self._process: LineProcess | None = None
-        self._was_loaded = False
+        self._function = LoadedFunction(
+            Refusal("C070", "own reward function", f'reward "{name}"'),
+            loader,
+            loading,
+            arguments=arguments,
+            timeout_seconds=timeout_seconds,
+            start_seconds=start_seconds,
+        )
 
     @property
     def name(self) -> str:
@@ -80,41 +76,15 @@ class FunctionReward:
         Raises:
             UsageError: C070 when it cannot be loaded.
         """
-        if self._process is not None and self._process.end.alive:
-            return
-        self._process = LineProcess(_WORKER)
-        try:
-            answer = self._process.ask(self._hello, self._start)
-        except Unanswered as cause:
-            raise self._unloaded("it cannot be loaded", got=str(cause)) from cause
-        if "refused" in answer:
-            self.close()
-            raise self._unloaded(**answer["refused"])
-        self._was_loaded = True
+        self._function.start()
 
     def close(self) -> None:
         """Ends its process; it can be used again."""
-        if self._process is not None:
-            self._process.end()
-
-    def _unloaded(
-        self, what: str, *, got: str | None = None, expected: str | None = None, fix: str | None = None
-    ) -> UsageError:
-        where = f'reward "{self._name}"'
-        fix = fix or "correct its code; see what it prints"
-        return UsageError(
-            "C070", f"own reward function: {what}", where=where, got=got, expected=expected, fix=fix
-        )
+        self._function.close()
 
     def _result(self, attempt: Attempt) -> RewardResult:
         try:
-            self.start()
-            assert self._process is not None
-            answer = self._process.ask(_request(attempt), self._timeout)
-        except UsageError as cause:
-            if not self._was_loaded:
-                raise
-            return infra_error(f"reload:{cause.got}")
+            answer = self._function.ask(_request(attempt))
         except Unanswered as cause:
             return infra_error(str(cause))
         except (ValueError, RecursionError):
@@ -126,10 +96,16 @@ def _request(attempt: Attempt) -> dict[str, Any]:
     prompt = attempt.prompt
     reference = {key: value for key, value in prompt.reference.items() if key not in _RESERVED}
     row = reference | {
-        "messages": json.loads(to_json(prompt)).get("messages", []),
+        "messages": _as_plain(prompt.messages),
         "tools": [tool.as_openai() for tool in prompt.tools],
+        "turns": _as_plain(attempt.turns or [Message(Role.ASSISTANT, attempt.completion)]),
     }
     return {"prompt": _question(prompt), "completion": attempt.completion, "row": row}
+
+
+def _as_plain(turns: Sequence[Message]) -> list[dict[str, Any]]:
+    plain: list[dict[str, Any]] = json.loads(to_json(Conversation(tuple(turns)))).get("messages", [])
+    return plain
 
 
 def _question(prompt: Conversation) -> str:

@@ -1,7 +1,8 @@
-"""The process in which somebody's own reward function runs: a JSON text a line in, a JSON text a line out.
+"""The process in which a function of somebody's own runs: a JSON text a line in, a JSON text a line out.
 
-The first line says which function of ours loads it: ``{"loader": "module:name", "loading": {...}}``. Every
-other is one completion. What the function prints goes to the standard error.
+The first line says which function of ours loads it, ``{"loader": "module:name", "loading": {...}}``, and
+whether it is a tool or a reward. Every other is one call. What the function prints goes to the standard
+error.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ...domain.errors import CeselloError
 from .function_call import FunctionCall, told
+
+if TYPE_CHECKING:
+    from .tool_function import ToolFunction
 
 _GRACE = 2.0
 """Seconds by which a call outlives the patience of whoever asks, and who is gone if this process still is."""
@@ -65,12 +69,19 @@ def _deadline(seconds: float) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _loaded(hello: dict[str, Any]) -> FunctionCall | dict[str, Any]:
+def _tool(function: object) -> ToolFunction:
+    from .tool_function import ToolFunction  # with a library that rewards do without
+
+    return ToolFunction(function)
+
+
+def _loaded(hello: dict[str, Any]) -> FunctionCall | ToolFunction | dict[str, Any]:
     """The function, or what is to be told to a person."""
     module, _, name = hello["loader"].partition(":")
     load = getattr(import_module(module), name)
     try:
-        return FunctionCall(load(**hello["loading"]), hello["arguments"])
+        function = load(**hello["loading"])
+        return _tool(function) if hello["is_tool"] else FunctionCall(function, hello["arguments"])
     except CeselloError as error:
         parts = {"what": error.what, "got": error.got, "expected": error.expected, "fix": error.fix}
         return {"refused": {part: None if value is None else str(value) for part, value in parts.items()}}

@@ -20,6 +20,7 @@ from ...domain.objective import Objective, StepSize
 from ...domain.ports.reward import RewardModel
 from ...domain.ports.rollout import RolloutEngine
 from ...domain.ports.run import Stop
+from ...domain.ports.tools import Toolbox
 from ...domain.reinforcement import Judged, JudgedGroup, ReinforcementPlan
 from ..model.hf_policy import HfPolicy
 from ..model.label_log_probs import label_log_probs
@@ -30,6 +31,7 @@ from .lightning_sft import SftModule
 from .policy_loss import ScoredCompletions, mask_of, padded, policy_loss
 from .policy_sums import PolicySums
 from .rollouts import Roller, Rollouts, rollouts_from
+from .tool_turns import ToolUse
 from .trainer import Abandoned
 
 MakeEngine = Callable[[HfPolicy, Stop], RolloutEngine]
@@ -51,7 +53,7 @@ class CompletionRow:
 
     @property
     def trained_tokens(self) -> int:
-        return len(self.judged.ids)
+        return self.judged.trained_tokens
 
 
 class GrpoModule(SftModule):
@@ -61,6 +63,7 @@ class GrpoModule(SftModule):
         plan: how completions are drawn and learnt from.
         engine: makes what draws them.
         reward: gives what judges them.
+        tools: what completions may call; None: nothing.
     """
 
     def __init__(
@@ -70,14 +73,18 @@ class GrpoModule(SftModule):
         reinforcement: ReinforcementPlan,
         engine: MakeEngine,
         reward: Callable[[], RewardModel],
+        tools: Toolbox | None = None,
     ) -> None:
         super().__init__(policy, *shared)
         self._reinforcement = reinforcement
-        self._roller = Roller(policy, engine(policy, self._stop), reward(), reinforcement, self.plan.seed)
+        use = ToolUse(tools, reinforcement.max_turns, self._stop) if tools else None
+        self._roller = Roller(
+            policy, engine(policy, self._stop), reward(), reinforcement, self.plan.seed, use
+        )
         self._rollouts: Rollouts | None = None
         self._size = StepSize(0, 0)
         self._sums = PolicySums.none(policy.model.device)
-        self._graded = self._roller.errors_as_plain()
+        self._roller_state = self._roller.as_plain()
 
     def training_step(self, step_batch: Any, index: int) -> None:
         """One optimizer step, on a rollout of its prompts or, after its first update, on the same again."""
@@ -90,21 +97,18 @@ class GrpoModule(SftModule):
         self._size = _step_size(rollouts.groups, objective)
         super().training_step(passes, index)
         assert self.report is not None
-        self._graded = self._roller.errors_as_plain()
+        self._roller_state = self._roller.as_plain()
         figures = dict(rollouts.figures) | _figures(_of_all_processes(self._sums))
-        records = [
-            record
-            for at, group in enumerate(rollouts.groups)
-            for record in group.records(self.report.step, at)
-        ]
         seconds = dict(rollouts.seconds) if update == 0 else {}
         seconds["update"] = self.report.seconds
+        records = rollouts.records(self.report.step) if update == 0 else []
         self.report = replace(
             self.report,
             right=None,
             figures=figures,
             phases=seconds,
-            completions=tuple(records) if update == 0 else (),
+            seconds=sum(seconds.values()),
+            completions=tuple(records),
         )
 
     def _rolled(self, step_batch: Any, number: int) -> Rollouts:
@@ -134,14 +138,13 @@ class GrpoModule(SftModule):
         score = partial(label_log_probs, temperature=self._reinforcement.temperature)
         made = completion_scores(self.model, list(_grouped(rows)), score)
         device = made.log_probs_L.device
-        mask_BT = mask_of([b"\1" * len(one.ids) for one in judged], device)
+        mask_BT = mask_of([one.trained for one in judged], device)
 
         def known(values: Sequence[Sequence[float] | None]) -> torch.Tensor | None:
-            lists = [one for one in values if one is not None]
-            if len(lists) < len(values):
+            rows = [torch.tensor(one) for one in values if one is not None]
+            if len(rows) < len(values):
                 return None
-            flat_L = torch.tensor([value for one in lists for value in one], device=device)
-            return padded(flat_L, mask_BT)
+            return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)
 
         part = policy_loss(
             objective,
@@ -150,6 +153,8 @@ class GrpoModule(SftModule):
                 mask_BT,
                 torch.tensor([one.advantage for one in judged], device=device),
                 old_BT=known([one.old for one in judged]),
+                # Where the engine is this very policy, there is nothing to correct, and no cap.
+                drawn_BT=known([one.log_probs for one in judged] if objective.importance_cap else [None]),
                 reference_BT=known([one.reference for one in judged]),
                 entropies_BT=padded(made.entropies_L, mask_BT),
             ),
@@ -159,15 +164,15 @@ class GrpoModule(SftModule):
         return Scores(part.loss * self._labels, torch.zeros((), dtype=torch.int64, device=device))
 
     def own_state(self) -> Mapping[str, Any]:
-        """A rollout that is not used up, and how often the reward's grader had failed by the last step."""
-        state = dict(self._graded)
+        """A rollout that is not used up, and what was learnt of prompts and graders by the last step."""
+        state = dict(self._roller_state)
         if self._rollouts is not None and self.steps_done % self._reinforcement.objective.updates:
             state["rollouts"] = self._rollouts.as_plain()
         return state
 
     def load_own_state(self, state: Mapping[str, Any]) -> None:
-        self._roller.load_errors(state)
-        self._graded = self._roller.errors_as_plain()
+        self._roller.load(state)
+        self._roller_state = self._roller.as_plain()
         if "rollouts" in state:
             self._rollouts = rollouts_from(state["rollouts"])
 
@@ -185,16 +190,9 @@ def _figures(sums: PolicySums) -> dict[str, float]:
     return {name: float(value) for name, value in known.items() if value is not None and shown.tokens}
 
 
-def _learnt_from(group: JudgedGroup, objective: Objective) -> list[Judged]:
-    """The completions of a group that count in the step's loss."""
-    if group.dead and objective.skips_dead:
-        return []
-    return [one for one in group.completions if one.ids and objective.trains_on(finished=one.finished)]
-
-
 def _step_size(groups: Sequence[JudgedGroup], objective: Objective) -> StepSize:
     live = [group for group in groups if not (group.dead and objective.skips_dead)]
-    tokens = sum(len(one.ids) for group in live for one in _learnt_from(group, objective))
+    tokens = sum(one.trained_tokens for group in live for one in group.learnt_from(objective))
     return StepSize(sum(len(group.completions) for group in live), tokens)
 
 
@@ -203,7 +201,7 @@ def _passes(groups: Sequence[JudgedGroup], plan: ReinforcementPlan) -> Iterator[
     part: list[CompletionRow] = []
     tokens = 0
     for number, group in enumerate(groups):
-        learnt = _learnt_from(group, plan.objective)
+        learnt = group.learnt_from(plan.objective)
         moving = [one for one in learnt if one.advantage or plan.objective.needs_reference]
         share = -(-len(group.prompt) // max(len(moving), 1))
         for one in moving:
@@ -220,4 +218,5 @@ def _passes(groups: Sequence[JudgedGroup], plan: ReinforcementPlan) -> Iterator[
 def _grouped(rows: Sequence[CompletionRow]) -> Iterator[PromptGroup]:
     for _, same in groupby(rows, key=lambda row: row.group):
         group = list(same)
-        yield PromptGroup(group[0].prompt, [row.judged.ids for row in group])
+        judged = [row.judged for row in group]
+        yield PromptGroup(group[0].prompt, [one.ids for one in judged], [one.trained for one in judged])

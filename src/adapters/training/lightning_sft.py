@@ -242,15 +242,22 @@ class LightningSft:
     Args:
         module: makes the algorithm, with what ``SftModule`` is made with.
         callbacks: of Lightning, that watch the training.
+        check: raises what is in the way of training a policy so, before anything else is done with it.
     """
 
     def __init__(
-        self, module: Callable[..., SftModule] = SftModule, callbacks: Sequence[lightning.Callback] = ()
+        self,
+        module: Callable[..., SftModule] = SftModule,
+        callbacks: Sequence[lightning.Callback] = (),
+        check: Callable[[HfPolicy], None] | None = None,
     ) -> None:
         self._module = module
         self._callbacks = callbacks
+        self._check = check
 
     def prepare(self, policy: Policy, plan: TrainingPlan) -> None:
+        if self._check is not None:
+            self._check(_model_of(policy))
         if plan.tight_memory:
             give_back_at_once()
         if plan.deterministic:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,10 +11,7 @@ from ...domain.checkpoint import Checkpoint
 from ...domain.errors import ModelError
 from ...domain.schedule import SPLITS, MicroBatch, StepBatch
 from . import workers
-
-_NO_MEMORY = re.compile(
-    "can't allocate memory|not enough memory|out of memory|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE
-)
+from .no_memory import give_back, tried
 
 
 class PassSplitter:
@@ -53,7 +48,7 @@ class PassSplitter:
             ModelError: M021 when passes cannot be halved any more.
         """
         while True:
-            totals, reason = self._tried(accumulate)
+            totals, reason = tried(accumulate)
             if reason and not alone:
                 raise self._no_memory(step_batch, reason)
             # All processes cut a step alike, or rows would be counted twice or not at all.
@@ -61,20 +56,8 @@ class PassSplitter:
                 assert totals is not None
                 return totals
             optimizer.zero_grad()
-            _give_back()
+            give_back()
             self._halve(step_batch, reason or "no memory in another process")
-
-    def _tried(self, accumulate: Callable[[], torch.Tensor]) -> tuple[torch.Tensor | None, str]:
-        """What the passes came to, or why there was no memory for them.
-
-        When this returns, the frames have gone that held the tensors of a pass that failed.
-        """
-        try:
-            return accumulate(), ""
-        except (MemoryError, RuntimeError) as failure:
-            if not (isinstance(failure, MemoryError) or _NO_MEMORY.search(str(failure))):
-                raise
-            return None, str(failure).partition("\n")[0] or "no memory"
 
     def _halve(self, step_batch: StepBatch, reason: str) -> None:
         longest = max(map(len, self.passes(step_batch)))
@@ -100,9 +83,3 @@ def _cut(rows: MicroBatch, parts: int) -> Iterator[MicroBatch]:
     size = -(-len(rows) // parts)
     for at in range(0, len(rows), size):
         yield rows[at : at + size]
-
-
-def _give_back() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -44,18 +44,26 @@ def of_all_processes(prompts: int, make: MakeGroups) -> list[JudgedGroup]:
 
 
 def groups_as_plain(groups: Sequence[JudgedGroup]) -> list[dict[str, Any]]:
-    """As JSON has them."""
-    return [asdict(one) for one in groups]
+    """As JSON has them; which tokens are trained goes as hexadecimal digits."""
+    plain = [asdict(one) for one in groups]
+    for group in plain:
+        for judged in group["completions"]:
+            judged["trained"] = judged["trained"].hex()
+    return plain
 
 
 def groups_from(values: Sequence[Mapping[str, Any]]) -> list[JudgedGroup]:
     """From plain data."""
     return [
         JudgedGroup(
-            one["prompt"], one["question"], [Judged(**judged) for judged in one["completions"]], one["dead"]
+            one["prompt"], one["question"], [_judged(judged) for judged in one["completions"]], one["dead"]
         )
         for one in values
     ]
+
+
+def _judged(values: Mapping[str, Any]) -> Judged:
+    return Judged(**{**values, "trained": bytes.fromhex(values["trained"])})
 
 
 def _other_failed(number: int, why: str) -> RetryableError:

@@ -6,11 +6,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import torch
 
 from ...domain.advantage import Advantages, GroupAdvantages, advantages
+from ...domain.conversation import Conversation
+from ...domain.curriculum import PromptChoice
 from ...domain.generation import Sampling
 from ...domain.ports.reward import RewardModel
 from ...domain.ports.rollout import RolloutEngine
@@ -18,12 +22,15 @@ from ...domain.reinforcement import Judged, JudgedGroup, PromptRow, Reinforcemen
 from ...domain.reward import Attempt, InfraErrors, RewardResult, Verdict
 from ...domain.rollout import Rollout
 from ...domain.schedule import stream_seed
+from ...domain.tool_use import Episode
 from ..model.evaluating import evaluating
 from ..model.hf_policy import HfPolicy
 from ..model.label_log_probs import label_log_probs
 from ..model.shared_prefix import PromptGroup, completion_scores, cut
 from . import workers
+from .no_memory import Halving
 from .rollout_shares import groups_as_plain, groups_from, of_all_processes
+from .tool_turns import ToolTurns, ToolUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +40,22 @@ class Rollouts:
     Attributes:
         number: of the rollout, from 0.
         figures: of its rewards and lengths, for the report; ``seconds`` by what they went to.
+        replaced: groups, by their place, that were dead and had another prompt asked for them.
     """
 
     number: int
     groups: Sequence[JudgedGroup]
     figures: Mapping[str, float]
     seconds: Mapping[str, float]
+    replaced: Sequence[tuple[int, JudgedGroup]] = ()
+
+    def records(self, step: int) -> list[dict[str, Any]]:
+        """A line of ``completions.jsonl`` for every completion that was drawn."""
+        kept = [line for place, group in enumerate(self.groups) for line in group.records(step, place)]
+        return [
+            *kept,
+            *(line for place, group in self.replaced for line in group.records(step, place, replaced=True)),
+        ]
 
     def as_plain(self) -> dict[str, Any]:
         """For a checkpoint between two updates."""
@@ -65,9 +82,16 @@ class Roller:
         reward: RewardModel,
         plan: ReinforcementPlan,
         seed: int,
+        tools: ToolUse | None = None,
     ) -> None:
         self._policy, self._engine, self._reward = policy, engine, reward
         self._plan, self._seed = plan, seed
+        self._choice = PromptChoice(plan.curriculum, seed)
+        self._halved = (
+            Halving("drawing completions", "lower grpo.completions or grpo.max_completion_tokens"),
+            Halving("the log-probabilities of completions", "lower grpo.pass_tokens"),
+        )
+        self._turns = ToolTurns(policy, self._drawn, tools)
         self.errors = InfraErrors()
 
     def __call__(self, prompts: Sequence[PromptRow], number: int) -> Rollouts:
@@ -79,85 +103,142 @@ class Roller:
             Interrupted: a stop was requested.
         """
         seconds: dict[str, float] = {}
-        make = partial(self._made, prompts, number, seconds)
         began = time.perf_counter()
-        groups = of_all_processes(len(prompts), make)
+        asked = dict(enumerate(self._choice.first(prompts, number)))
+        found = self._of_all(asked, (number,), seconds)
+        replaced: list[tuple[int, JudgedGroup]] = []
+        everything = list(asked.values())
+        while left := self._plan.resample - len(replaced):
+            dead = [place for place, group in found.items() if group.dead][:left]
+            turn = (number, len(everything))
+            asked = self._choice.again({place: prompts[place] for place in dead}, everything, *turn)
+            if not asked:
+                break
+            everything += asked.values()
+            replaced += [(place, found[place]) for place in asked]
+            found |= self._of_all(asked, turn, seconds)
         if workers.count() > 1:
             seconds["wait"] = time.perf_counter() - began - sum(seconds.values())
-        self.errors.count([_result(one) for group in groups for one in group.completions])
-        compared = advantages(
-            [[one.reward for one in group.completions] for group in groups],
-            self._plan.objective.scale,
-            self._plan.objective.epsilon,
-        )
+        groups = list(found.values())
+        compared = self._advantages(groups)
+        drawn = [*groups, *(group for _, group in replaced)]
+        figures = _figures(drawn, self._advantages(drawn) if replaced else compared)
+        figures |= self._turns.figures(drawn)
+        if self._plan.resample:
+            figures["resampled"] = float(len(replaced))
         groups = [_compared(*both) for both in zip(groups, compared.groups, strict=True)]
-        return Rollouts(number, groups, _figures(groups, compared), seconds)
+        return Rollouts(number, groups, figures, seconds, replaced)
 
-    def errors_as_plain(self) -> dict[str, Any]:
-        """How often the grader failed, for a checkpoint."""
+    def as_plain(self) -> dict[str, Any]:
+        """Failures of graders, what prompts came to, and how far parts were halved; for a checkpoint."""
         errors = self.errors
-        return {"graded": errors.graded, "failed": errors.failed, "reasons": dict(errors.reasons)}
+        graded = {"graded": errors.graded, "failed": errors.failed, "reasons": dict(errors.reasons)}
+        return graded | self._choice.as_plain() | {"splits": [one.splits for one in self._halved]}
 
-    def load_errors(self, values: Mapping[str, Any]) -> None:
+    def load(self, values: Mapping[str, Any]) -> None:
         """From a checkpoint."""
         self.errors.graded, self.errors.failed = int(values["graded"]), int(values["failed"])
         self.errors.reasons = dict(values["reasons"])
+        self._choice.load(values)
+        for one, splits in zip(self._halved, values["splits"], strict=True):
+            one.splits = int(splits)
+
+    def _of_all(
+        self, asked: Mapping[int, PromptRow], turn: tuple[int, ...], seconds: dict[str, float]
+    ) -> dict[int, JudgedGroup]:
+        """The groups of prompts, by their places, from all processes."""
+        places, rows = list(asked), list(asked.values())
+        make = partial(self._made, places, rows, turn, seconds)
+        groups = of_all_processes(len(rows), make)
+        for row, group in zip(rows, groups, strict=True):
+            self._choice.learn(row, [one.reward for one in group.completions])
+        self.errors.count([_result(one) for group in groups for one in group.completions])
+        return dict(zip(places, groups, strict=True))
+
+    def _advantages(self, groups: Sequence[JudgedGroup]) -> Advantages:
+        rewards = [[one.reward for one in group.completions] for group in groups]
+        return advantages(rewards, self._plan.objective.scale, self._plan.objective.epsilon)
 
     def _made(
-        self, prompts: Sequence[PromptRow], number: int, seconds: dict[str, float], places: Sequence[int]
+        self,
+        places: Sequence[int],
+        rows: Sequence[PromptRow],
+        turn: tuple[int, ...],
+        seconds: dict[str, float],
+        mine: Sequence[int],
     ) -> list[JudgedGroup]:
-        """The groups of the prompts at these places, not compared yet; ``seconds`` are told of it."""
-        began = time.perf_counter()
-        chosen = [prompts[place] for place in places]
-        asked = [self._policy.prompt(row.conversation.prompt()) for row in chosen]
-        drawn = self._engine.generate(asked, self._seeds(places, number), self._sampling()) if asked else []
+        """The groups of this process's share of the prompts; ``seconds`` are told of it."""
+        began, tools_before = time.perf_counter(), self._turns.seconds
+        chosen = [rows[at] for at in mine]
+        prompts = [self._turns.offered(row.conversation.prompt()) for row in chosen]
+        asked = [self._policy.prompt(one) for one in prompts]
+        drawn = self._turns(asked, [self._seeds(turn, places[at]) for at in mine], self._sampling())
         generated = time.perf_counter()
-        results = self._judged(chosen, drawn)
+        results = self._judged(prompts, drawn)
         judged = time.perf_counter()
-        groups = [self._group(*parts) for parts in zip(chosen, asked, drawn, results, strict=True)]
+        groups = [self._group(*parts) for parts in zip(prompts, drawn, results, strict=True)]
         groups = self._scored_before(groups)
-        seconds["generate"], seconds["score"] = generated - began, judged - generated
-        seconds["log_probs"] = time.perf_counter() - judged
+        ended = time.perf_counter()
+        spent = {"generate": generated - began, "score": judged - generated, "log_probs": ended - judged}
+        if tools := self._turns.seconds - tools_before:
+            spent |= {"generate": spent["generate"] - tools, "tools": tools}
+        for name, more in spent.items():
+            seconds[name] = seconds.get(name, 0.0) + more
         return groups
 
-    def _seeds(self, places: Sequence[int], number: int) -> list[list[int]]:
-        return [
-            [stream_seed(self._seed, number, place, k, "rollout") for k in range(self._plan.completions)]
-            for place in places
-        ]
+    def _drawn(
+        self, prompts: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], sampling: Sampling
+    ) -> list[list[Rollout]]:
+        """All at once, which an engine cuts as it likes; in parts where there is no memory for that."""
+        everything = [(at, seed) for at, its in enumerate(seeds) for seed in its]
+
+        def draw(most: int) -> list[Rollout]:
+            drawn: list[Rollout] = []
+            for begin in range(0, len(everything), most):
+                part = groupby(everything[begin : begin + most], key=itemgetter(0))
+                asked = {at: [seed for _, seed in same] for at, same in part}
+                found = self._engine.generate([prompts[at] for at in asked], list(asked.values()), sampling)
+                drawn += [one for group in found for one in group]
+            return drawn
+
+        left = iter(self._halved[0].run(draw, max(1, len(everything))))
+        return [[next(left) for _ in its] for its in seeds]
+
+    def _seeds(self, turn: tuple[int, ...], place: int) -> list[int]:
+        return [stream_seed(self._seed, *turn, place, k, "rollout") for k in range(self._plan.completions)]
 
     def _sampling(self) -> Sampling:
         plan = self._plan
         return Sampling(plan.objective.max_completion_tokens, plan.temperature, plan.top_p)
 
     def _judged(
-        self, prompts: Sequence[PromptRow], drawn: Sequence[Sequence[Rollout]]
+        self, prompts: Sequence[Conversation], drawn: Sequence[Sequence[Episode]]
     ) -> list[list[RewardResult]]:
         attempts = [
-            Attempt(row.conversation.prompt(), self._policy.text(one.ids))
-            for row, group in zip(prompts, drawn, strict=True)
+            Attempt(prompt, one.completion, tuple(one.turns))
+            for prompt, group in zip(prompts, drawn, strict=True)
             for one in group
         ]
         left = iter(self._reward.score(attempts))
         return [[next(left) for _ in group] for group in drawn]
 
     def _group(
-        self,
-        row: PromptRow,
-        prompt: Sequence[int],
-        drawn: Sequence[Rollout],
-        results: Sequence[RewardResult],
+        self, prompt: Conversation, drawn: Sequence[Episode], results: Sequence[RewardResult]
     ) -> JudgedGroup:
         judged = [
             Judged(
-                list(one.ids), list(one.log_probs), one.finished, self._policy.text(one.ids), result.score,
+                list(one.ids), list(one.log_probs), one.finished, self._text(one), result.score,
                 dict(result.parts), list(result.reasons), result.verdict and result.verdict.value,
+                trained=bytes(one.trained), turns=one.answers, tools=dict(one.tools), tool_errors=one.errors,
             )
             for one, result in zip(drawn, results, strict=True)
         ]  # fmt: skip
-        turns = row.conversation.prompt().messages
-        question = turns[-1].content if turns else ""
-        return JudgedGroup(list(prompt), question, judged)
+        question = prompt.messages[-1].content if prompt.messages else ""
+        return JudgedGroup(list(drawn[0].prompt), question, judged, _nothing_to_learn(judged))
+
+    def _text(self, one: Episode) -> str:
+        """To be read by a person: several turns with all that stands between them."""
+        return one.completion if one.answers == 1 else self._policy.shown(one.ids)
 
     def _scored_before(self, groups: Sequence[JudgedGroup]) -> list[JudgedGroup]:
         """With what the reference, and the policy before any update, make of them, where that is needed."""
@@ -172,20 +253,35 @@ class Roller:
 
     @torch.no_grad()
     def _with(self, name: str, groups: Sequence[JudgedGroup]) -> list[JudgedGroup]:
-        plain = [PromptGroup(one.prompt, [each.ids for each in one.completions]) for one in groups]
-        model, found = self._policy.model, []
-        score = partial(label_log_probs, temperature=self._plan.temperature)
-        with evaluating(model):
-            for part in cut(plain, self._plan.pass_tokens):
-                found += completion_scores(model, part, score).log_probs_L.tolist()
-        left = iter(found)
-        return [
-            replace(
-                one,
-                completions=[each.scored(name, [next(left) for _ in each.ids]) for each in one.completions],
-            )
-            for one in groups
+        """Of what is learnt from: the others' would have no part in anything."""
+        learnt = [group.learnt_from(self._plan.objective) for group in groups]
+        plain = [
+            PromptGroup(group.prompt, [one.ids for one in its], [one.trained for one in its])
+            for group, its in zip(groups, learnt, strict=True)
+            if its
         ]
+        model = self._policy.model
+        score = partial(label_log_probs, temperature=self._plan.temperature)
+
+        def scored(most: int) -> list[float]:
+            return [
+                value
+                for part in cut(plain, most)
+                for value in completion_scores(model, part, score).log_probs_L.tolist()
+            ]
+
+        with evaluating(model):
+            left = iter(self._halved[1].run(scored, self._plan.pass_tokens))
+        known = {id(one): one.scored(name, left) for its in learnt for one in its}
+        return [
+            replace(group, completions=[known.get(id(one), one) for one in group.completions])
+            for group in groups
+        ]
+
+
+def _nothing_to_learn(judged: Sequence[Judged]) -> bool:
+    """By its rewards alone, which needs no other group."""
+    return advantages([[one.reward for one in judged]]).groups[0].dead
 
 
 def _result(one: Judged) -> RewardResult:

@@ -36,6 +36,11 @@ def explain(recipe: Path, overrides: tuple[str, ...]) -> None:
         plan.top_p,
         other_engine=loaded.grpo.engine != "local",
         continues=loaded.lora.continue_from is not None,
+        resample=plan.resample,
+        target=plan.curriculum.target if plan.curriculum else None,
+        candidates=plan.curriculum.candidates if plan.curriculum else 1,
+        tools=[name.partition(":")[2] for name in loaded.grpo.tools],
+        turns=plan.max_turns,
     )
     click.echo(explanation(plan.objective, setting), nl=False)
     click.echo("\nReward\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .contradictions import contradiction
 from .document import Document
+from .problems import quoted
 
 
 def check_grpo(document: Document) -> None:
@@ -16,6 +17,7 @@ def check_grpo(document: Document) -> None:
         )
     if document.sound("algorithm") != "grpo":
         return
+    _check_tools(document)
     if not document.get("rewards"):
         what = "grpo makes more of what is rewarded, and there is no reward"
         contradiction(document, ("algorithm",), what, "add rewards, as [{kind: reasoning_gym}]")
@@ -25,3 +27,19 @@ def check_grpo(document: Document) -> None:
     if document.sound("training", "strategy") == "fsdp":
         what = "completions are not drawn from weights that are spread over processes"
         contradiction(document, ("training", "strategy"), what, "set training.strategy to ddp")
+
+
+def _check_tools(document: Document) -> None:
+    tools = document.get("grpo", "tools")
+    if not isinstance(tools, (list, tuple)) or not tools:
+        return
+    if document.sound("grpo", "max_turns") == 1:
+        what = "a completion of one answer is over before a tool is called"
+        contradiction(document, ("grpo", "max_turns"), what, "let it be 2 or more, or leave out grpo.tools")
+    seen: set[str] = set()
+    for index, tool in enumerate(tools):
+        name = tool.partition(":")[2] if isinstance(tool, str) else ""
+        if name in seen and not document.is_wrong(("grpo", "tools", index)):
+            what = f"two tools are called {quoted(name)}"
+            contradiction(document, ("grpo", "tools", index), what, "give one of the functions another name")
+        seen |= {name} - {""}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from .reward_settings import SECRET
-from .section import Section, Text
+from .section import OWN_CODE, Section, Text
 
 
 class VllmSettings(Section):
@@ -24,13 +24,26 @@ class VllmSettings(Section):
     )
 
 
+class CurriculumSettings(Section):
+    """Which of a source's prompts is asked: rather one that is sometimes solved."""
+
+    target: float = Field(
+        default=0.5, ge=0, le=1, allow_inf_nan=False, description="The success rate that is sought."
+    )
+    candidates: int = Field(
+        default=4, ge=2, le=64, description="Prompts of a source of which the nearest to it is asked."
+    )
+
+
 class GrpoSettings(Section):
     """Reinforcement (algorithm: grpo). Prompts are the rows; a step has training.batch_size of them."""
 
     completions: int = Field(
         default=8, ge=2, description="Of each prompt; they are compared with each other."
     )
-    max_completion_tokens: int = Field(default=256, ge=1, description="Longest completion.")
+    max_completion_tokens: int = Field(
+        default=256, ge=1, description="Longest completion, with what tools say in it."
+    )
     temperature: float = Field(
         default=1.0, gt=0, allow_inf_nan=False, description="At which completions are drawn."
     )
@@ -75,6 +88,15 @@ class GrpoSettings(Section):
     skips_dead: bool = Field(
         default=True, description="Groups whose rewards are all equal are left out of the update."
     )
+    resample: int = Field(
+        default=0,
+        ge=0,
+        description="Prompts that are asked besides in a step at most, for those whose completions all score "
+        "the same.",
+    )
+    curriculum: CurriculumSettings | None = Field(
+        default=None, description="Prompts chosen by how often they were solved; null: in the data's order."
+    )
     updates: int = Field(default=1, ge=1, description="Optimizer steps on every rollout.")
     pass_tokens: int = Field(
         default=4096, ge=1, description="Tokens of one forward pass, a group's prompt counted once."
@@ -85,3 +107,15 @@ class GrpoSettings(Section):
         "vllm: a server.",
     )
     vllm: VllmSettings | None = Field(default=None, description="engine vllm: its server.")
+    tools: tuple[Annotated[str, Field(pattern=OWN_CODE)], ...] = Field(
+        default=(),
+        strict=False,
+        description="Functions of your own that a completion may call: module:function, the module being a "
+        ".py file or a package under root. They are run.",
+    )
+    max_turns: int = Field(
+        default=4, ge=1, description="With tools: answers in one completion; what the last calls is not run."
+    )
+    tool_timeout: float = Field(
+        default=10.0, gt=0, allow_inf_nan=False, description="Seconds for one call of a tool."
+    )

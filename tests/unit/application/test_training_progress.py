@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from math import inf, nan
 
 import pytest
@@ -24,13 +23,6 @@ def test_steps_are_added_up() -> None:
     for one in (report(1), report(2, 1.5, splits=1), report(3, 1.0, splits=1)):
         progress.add(one)
     assert progress == Progress(step=3, tokens=300, trained_tokens=30, seconds=1.5, final_loss=1.0, splits=1)
-
-
-def test_what_came_before_an_update_takes_time_too() -> None:
-    progress = Progress()
-    progress.add(replace(report(1), phases={"generate": 3.0, "update": 0.5}))
-    progress.add(report(2))
-    assert progress.seconds == 4.0
 
 
 @pytest.mark.parametrize("bad", [report(2, nan), report(2, inf), report(2, norm=nan)])

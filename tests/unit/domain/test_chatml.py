@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cesello.domain.chatml import call_as_text, parse_calls, tools_as_text
+from cesello.domain.chatml import call_as_text, parse_answer, parse_calls, tools_as_text
 from cesello.domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec
 
 texts = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
@@ -117,3 +117,10 @@ def test_a_turn_keeps_whether_it_is_trained() -> None:
     assert not tools_as_text(Conversation((turn,))).messages[0].is_trained
     result = Message(Role.TOOL, "3", trained=True)
     assert tools_as_text(Conversation((result,))).messages[0].is_trained
+
+
+def test_words_beside_calls_are_the_content_of_the_answer() -> None:
+    call = ToolCall("f", '{"a": "</tool_call>"}')
+    text = f"First:\n{call_as_text(call)}\n and \n{call_as_text(call)} then?"
+    assert parse_answer(text) == Message(Role.ASSISTANT, "First:\nand\nthen?", (call, call))
+    assert parse_answer("No call.") is None

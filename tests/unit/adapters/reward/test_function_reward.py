@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cesello.adapters.reward.function_reward import FunctionReward
-from cesello.domain.conversation import Conversation, Message, Role, ToolSpec, user
+from cesello.domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec, user
 from cesello.domain.errors import UsageError
 from cesello.domain.reward import Attempt, RewardResult, Verdict, infra_error
 
@@ -62,11 +62,12 @@ def one(reward: FunctionReward, completion: str = "x", prompt: Conversation = AS
         ("reward(prompt, completion): parts = [prompt, completion]", ["two?", "x"]),
         ("reward(p, c, answer): parts = [p, answer]", ["two?", "2"]),
         ("reward(p, c, *, level=0, other=7): parts = [level, other]", [3, 7]),
-        ("reward(p, c, **row): parts = sorted(row)", ["answer", "level", "messages", "tools"]),
+        ("reward(p, c, **row): parts = sorted(row)", ["answer", "level", "messages", "tools", "turns"]),
         (
             "reward(p, c, messages): parts = [messages[0]['role'], messages[-1]['content']]",
             ["system", "two?"],
         ),
+        ("reward(p, c, turns): parts = [turns[0]['role'], turns[0]['content']]", ["assistant", "x"]),
         ("reward(p, c, tools): parts = [tools[0]['function']['name']]", ["add"]),
     ],
 )
@@ -75,6 +76,22 @@ def test_it_is_given_what_its_signature_takes(make: Maker, body: str, parts: lis
     code = f"from cesello import RewardResult\ndef {head}:\n    {rest}\n"
     reward = make(code + "    return RewardResult(0.5, reasons=tuple(map(str, parts)))\n")
     assert one(reward) == RewardResult(0.5, reasons=tuple(map(str, parts)))
+
+
+def test_it_is_given_all_turns_of_a_completion_with_tools(make: Maker) -> None:
+    turns = (
+        Message(Role.ASSISTANT, "", (ToolCall("add", '{"a": 1}'),)),
+        Message(Role.TOOL, "2", name="add"),
+        Message(Role.ASSISTANT, "It is 2."),
+    )
+    reward = make(
+        "from cesello import RewardResult\n"
+        "def reward(p, completion, turns):\n"
+        "    said = [turn['content'] for turn in turns]\n"
+        "    return RewardResult(1, reasons=(completion, *said, turns[0]['tool_calls'][0]['name']))\n"
+    )
+    [result] = reward.score([Attempt(ASKED, "It is 2.", turns)])
+    assert result.reasons == ("It is 2.", "", "2", "It is 2.", "add")
 
 
 def test_arguments_of_the_recipe_come_before_those_of_the_row(make: Maker) -> None:

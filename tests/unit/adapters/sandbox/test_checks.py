@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from cesello.adapters.sandbox.inside.frames import Frames
 @pytest.fixture(autouse=True)
 def modules_of_this_process() -> Iterator[None]:
     """In a sandbox the tests' and the program's modules go with their process."""
-    before = {name: sys.modules[name] for name in ("tests", "__main__") if name in sys.modules}
+    before: dict[str, ModuleType] = {
+        name: sys.modules[name] for name in ("tests", "__main__") if name in sys.modules
+    }
     yield
     sys.modules.update(before)
 

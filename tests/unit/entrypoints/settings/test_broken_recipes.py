@@ -394,6 +394,23 @@ CASES = {
     "a server that nobody names": Broken(
         "C007", "recipe.yaml:1:16", "name: good", "grpo: {engine: vllm}", fix="add grpo.vllm"
     ),
+    "tools that are never called": Broken(
+        "C007",
+        "recipe.yaml:2:35",
+        "name: good",
+        'algorithm: grpo\ngrpo: {tools: ["m:a"], max_turns: 1}\nrewards: [{kind: length}]',
+        fix="2 or more",
+    ),
+    "two tools of one name": Broken(
+        "C007",
+        "recipe.yaml:2:23",
+        "name: good",
+        'algorithm: grpo\ngrpo: {tools: ["m:a", "n:a"]}\nrewards: [{kind: length}]',
+        fix="another name",
+    ),
+    "a tool that is no function": Broken(
+        "C010", "recipe.yaml:1:16", "name: good", 'grpo: {tools: ["os.system"]}', fix="text that matches"
+    ),
     "a group of one": Broken("C004", "recipe.yaml:1:21", "name: good", "grpo: {completions: 1}", fix="2"),
     "later algorithm": Broken(
         "C013", "recipe.yaml:1:12", "name: good", "algorithm: apo", fix="later version"

@@ -1,0 +1,131 @@
+"""Completions of several turns: the model answers, the tools that it calls are run, and it answers again.
+
+What the model drew is never written out and tokenised again: after it come the tokens of what the tools said,
+as the chat template writes them, and what it draws next.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ...domain.chatml import parse_answer
+from ...domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec, tools_named
+from ...domain.generation import Sampling
+from ...domain.ports.run import Stop
+from ...domain.ports.tools import Toolbox
+from ...domain.reinforcement import Judged, JudgedGroup
+from ...domain.rollout import Rollout
+from ...domain.schedule import stream_seed
+from ...domain.tool_use import Episode, ToolAnswer
+from ..model.hf_policy import HfPolicy
+
+Draw = Callable[[Sequence[Sequence[int]], Sequence[Sequence[int]], Sampling], list[list[Rollout]]]
+"""As ``RolloutEngine.generate``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """Which tools a model may call while it is trained.
+
+    Attributes:
+        most: answers of one completion; what the last one calls is not run.
+        stop: is asked before every call.
+    """
+
+    tools: Toolbox
+    most: int = 4
+    stop: Stop | None = None
+
+
+class ToolTurns:
+    """Draws completions of one answer, or with tools of several.
+
+    A completion is over when an answer calls none of the tools, at the last answer, or where its tokens,
+    those of what tools said among them, reach the sampling's limit; then it has been cut off.
+
+    Args:
+        policy: one that has passed its ``check_tools``, where there are tools.
+        use: None: there are none, and every completion is one answer.
+    """
+
+    def __init__(self, policy: HfPolicy, draw: Draw, use: ToolUse | None) -> None:
+        self._policy, self._draw, self._use = policy, draw, use
+        self._specs: tuple[ToolSpec, ...] = tuple(use.tools.specs) if use else ()
+        self.seconds = 0.0
+        """That all calls so far took."""
+
+    def offered(self, prompt: Conversation) -> Conversation:
+        """The prompt with these tools, where it brings none of its own."""
+        return prompt if prompt.tools else replace(prompt, tools=self._specs)
+
+    def __call__(
+        self, prompts: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], sampling: Sampling
+    ) -> list[list[Episode]]:
+        """A group of completions for each prompt; see ``RolloutEngine.generate``."""
+        groups = [[Episode(prompt, seed) for seed in its] for prompt, its in zip(prompts, seeds, strict=True)]
+        for group, drawn in zip(groups, self._draw(prompts, seeds, sampling), strict=True):
+            for episode, answer in zip(group, drawn, strict=True):
+                episode.write(answer, self._policy.text(answer.ids))
+        going = [episode for group in groups for episode in group]
+        most = sampling.max_new_tokens
+        for turn in range(1, self._use.most if self._use else 1):
+            going = [one for one in going if one.finished and self._was_told(one, most)]
+            if not going:
+                break
+            self._answer(going, turn, sampling)
+        return groups
+
+    def figures(self, groups: Sequence[JudgedGroup]) -> dict[str, float]:
+        """Calls and failed calls of a completion, on average; nothing without tools."""
+        if not self._use:
+            return {}
+        everything: list[Judged] = [one for group in groups for one in group.completions]
+        calls = sum(sum(one.tools.values()) for one in everything)
+        errors = sum(one.tool_errors for one in everything)
+        return {"tool_calls": calls / len(everything), "tool_errors": errors / len(everything)}
+
+    def _answer(self, going: Sequence[Episode], turn: int, sampling: Sampling) -> None:
+        """All of them together; each is a prompt of its own, with a seed that hangs on no other."""
+        room = [sampling.max_new_tokens - len(one.ids) for one in going]
+        drawn = self._draw(
+            [[*one.prompt, *one.ids] for one in going],
+            [[stream_seed(one.seed, turn, "turn")] for one in going],
+            replace(sampling, max_new_tokens=max(room)),
+        )
+        for episode, [answer], left in zip(going, drawn, room, strict=True):
+            kept = answer.first(left)
+            episode.write(kept, self._policy.text(kept.ids))
+
+    def _was_told(self, episode: Episode, most: int) -> bool:
+        """Whether its last answer called tools, and what they said leaves room for another answer."""
+        asks = parse_answer(episode.completion)
+        known = [call for call in asks.tool_calls if self._knows(call)] if asks else []
+        if not asks or not known:
+            return False
+        said = [(call.name, self._run(episode, call)) for call in asks.tool_calls]
+        results = [Message(Role.TOOL, answer.text, name=name) for name, answer in said]
+        ids = self._policy.results(known, results)
+        if len(episode.ids) + len(ids) >= most:
+            episode.finished = False
+            return False
+        episode.read(asks, results, ids)
+        return True
+
+    def _knows(self, call: ToolCall) -> bool:
+        return tools_named(self._specs, call.name) is not None
+
+    def _run(self, episode: Episode, call: ToolCall) -> ToolAnswer:
+        assert self._use
+        if self._use.stop is not None:
+            self._use.stop.check()
+        if not self._knows(call):
+            episode.errors += 1
+            return ToolAnswer(f"error: no tool is called {call.name}", failed=True)
+        began = time.perf_counter()
+        answer = self._use.tools.run(call)
+        self.seconds += time.perf_counter() - began
+        episode.tools[call.name] += 1
+        episode.errors += answer.failed
+        return answer
