@@ -1,9 +1,9 @@
 """Frozen linear layers in the layout that oneDNN likes, for as long as completions are drawn on a CPU.
 
 A step of decoding reads every weight once for a few rows. Read in the order in which it is needed, a weight
-of float32 takes a quarter less time. LoRA weights, which change, are added as they are: merging them in would
-cost more at every step of the training than it saves. Copies are made once and kept; the model's own weights
-are not touched. Shapes: M rows, I inputs, O outputs, r rank.
+of float32 takes a quarter less time. LoRA weights are added into the copies: with SmolLM2 that takes 0.2 s
+after every step of the training, and beside them they would take 0.35 s for 32 tokens. The update has the
+copies' memory. The model's own weights are not touched. Shapes: M rows, I inputs, O outputs, r rank.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from peft.tuners.lora.layer import Linear as LoraLinear
 
+from .lean_linear import LowRank
 from .lean_lora import added_to
 
 _ROWS = 8
@@ -32,25 +33,37 @@ class PackedLinears:
         layers = _layers(model) if _packs() else []
         total = sum(4 * _base(layer).weight.numel() for layer in layers)
         self._layers = layers if total <= most_bytes else []
-        self._copies: list[Any] = []
+        self._kept: dict[int, Any] = {}
 
     @contextmanager
     def standing_in(self) -> Iterator[None]:
-        """Within this, layers compute with their copies."""
-        if not self._copies:
-            self._copies = [_packed(_base(layer).weight.detach()) for layer in self._layers]
-        chosen = [pair for pair in zip(self._layers, self._copies, strict=True) if _is_plain(pair[0])]
+        """Within this, layers compute with their copies; no weight may change in it."""
+        chosen = [layer for layer in self._layers if _is_plain(layer)]
         try:
-            for layer, copy in chosen:
-                layer.forward = _forward(layer, copy)
+            for layer in chosen:
+                layer.forward = _forward(self._weight(layer), _base(layer).bias)
             yield
         finally:
-            for layer, _ in chosen:
+            for layer in chosen:
                 vars(layer).pop("forward", None)
+
+    @torch.no_grad()
+    def _weight(self, layer: Any) -> Any:
+        """A copy; kept only where no LoRA weights are in it: those will have changed by the next time."""
+        weight_OI, added = _base(layer).weight.detach(), _added(layer)
+        if added is not None:
+            return _packed(torch.addmm(weight_OI, added.b_Or, added.a_rI, alpha=added.scale))
+        if id(layer) not in self._kept:
+            self._kept[id(layer)] = _packed(weight_OI)
+        return self._kept[id(layer)]
 
 
 def _base(layer: Any) -> Any:
     return layer.base_layer if isinstance(layer, LoraLinear) else layer
+
+
+def _added(layer: Any) -> LowRank | None:
+    return added_to(layer, _base(layer).weight) if isinstance(layer, LoraLinear) else None
 
 
 def _layers(model: Any) -> list[Any]:
@@ -71,7 +84,7 @@ def _is_plain(layer: Any) -> bool:
     """Whether it would now compute no more than the weight, a bias and LoRA weights say."""
     if "forward" in vars(layer) or "forward" in vars(_base(layer)):
         return False
-    return layer is _base(layer) or added_to(layer, layer.base_layer.weight) is not None
+    return layer is _base(layer) or _added(layer) is not None
 
 
 def _packs() -> bool:
@@ -83,20 +96,7 @@ def _packed(weight_OI: torch.Tensor) -> Any:
     return torch.ops.mkldnn._reorder_linear_weight(weight_OI, _ROWS)
 
 
-def _forward(layer: Any, copy: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+def _forward(weight: Any, bias: torch.Tensor | None) -> Callable[[torch.Tensor], torch.Tensor]:
     """What stands in for the layer's."""
     multiply: Any = torch.ops.mkldnn._linear_pointwise
-    base = _base(layer)
-    added = added_to(layer, base.weight) if layer is not base else None
-    bias = base.bias
-    if added is None:
-        return lambda x: multiply(x, copy, bias, "none", [], "")
-    a_Ir, b_rO, scale = added.a_rI.T, added.b_Or.T, added.scale
-
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        y = multiply(x, copy, bias, "none", [], "")
-        low_Mr = x.reshape(-1, x.shape[-1]) @ a_Ir
-        y.view(-1, y.shape[-1]).addmm_(low_Mr, b_rO, alpha=scale)
-        return y  # type: ignore[no-any-return]
-
-    return forward
+    return lambda x: multiply(x, weight, bias, "none", [], "")
