@@ -87,18 +87,25 @@ class PromptChoice:
         return chosen
 
     def again(
-        self, places: Mapping[int, PromptRow], taken: Sequence[PromptRow], *turn: int
+        self,
+        places: Mapping[int, PromptRow],
+        taken: Sequence[PromptRow],
+        most: int,
+        turn: Sequence[int],
     ) -> dict[int, PromptRow]:
         """Others of the same sources, where there are any left, for places whose groups taught nothing.
 
         Args:
             taken: what is not to be asked again in this step.
+            most: so many at most, the first places first.
             turn: the rollout, and how often it was tried.
         """
         keys = {_key(row) for row in taken}
         chosen: dict[int, PromptRow] = {}
         candidates = self._curriculum.candidates if self._curriculum else 1
         for place, row in places.items():
+            if len(chosen) == most:
+                break
             others = list(self._others(row, keys, candidates, (*turn, place)))
             if others:
                 chosen[place] = self._nearest(others)

@@ -11,6 +11,11 @@ from .conversation import Message, Role
 from .rollout import Rollout
 
 
+def sound(text: str) -> str:
+    """Without halves of characters, which JSON has and no tokenizer takes."""
+    return text.encode("utf-8", "replace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class ToolAnswer:
     """What a tool said, as the model reads it; where it failed, that begins with ``error:``."""

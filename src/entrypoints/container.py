@@ -100,7 +100,7 @@ class Container(containers.DeclarativeContainer):
         config.root,
         config.grpo,
         rewards,
-        providers.Callable(tool_wiring.own_tools, config.grpo, config.root),
+        providers.Callable(tool_wiring.own_tools, config.algorithm, config.grpo, config.root),
     )
     run_store = providers.Singleton(wiring.folder_run_store, config.output)
 

@@ -12,16 +12,17 @@ TOOLS = "cesello.tools"
 """The group of entry points in which packages could offer tools; a recipe names files under its root."""
 
 
-def own_tools(grpo: Mapping[str, Any], root: str) -> Toolbox | None:
-    """Functions of somebody's own, each loaded in a process of its own; None where the recipe names none.
+def own_tools(algorithm: str, grpo: Mapping[str, Any], root: str) -> Toolbox | None:
+    """Functions of somebody's own, each loaded in a process of its own; None where nothing calls any.
 
     Args:
+        algorithm: no other than grpo calls tools.
         grpo: the recipe's section.
 
     Raises:
         UsageError: C075 when one cannot be loaded.
     """
-    named = grpo.get("tools") or ()
+    named = (algorithm == "grpo" and grpo.get("tools")) or ()
     if not named:
         return None
     from ..adapters.reward.own_tools import OwnTools

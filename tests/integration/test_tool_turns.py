@@ -24,7 +24,7 @@ from cesello.adapters.training.lightning_sft import LightningSft
 from cesello.adapters.training.rollout_shares import groups_as_plain, groups_from
 from cesello.adapters.training.tool_turns import ToolTurns, ToolUse
 from cesello.domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec, user
-from cesello.domain.errors import Interrupted, ModelError
+from cesello.domain.errors import DataError, Interrupted, ModelError
 from cesello.domain.generation import Sampling
 from cesello.domain.model_spec import ModelSpec
 from cesello.domain.objective import Objective, StepSize
@@ -110,8 +110,41 @@ def drawn(
     stop: Stop | None = None,
 ) -> list[Episode]:
     turns = ToolTurns(policy, Scripted(policy, says).generate, ToolUse(tools, most, stop))
-    [group] = turns([policy.prompt(turns.offered(SUM))], [seeds], Sampling(tokens))
+    [group] = turns([policy.prompt(turns.offered(SUM))], [seeds], Sampling(tokens), [True])
     return group
+
+
+def test_a_call_of_a_tool_of_the_row_s_own_is_not_run(policy: HfPolicy) -> None:
+    tools = FakeToolbox({"add": "4"})
+    turns = ToolTurns(policy, Scripted(policy, first_asks).generate, ToolUse(tools))
+    [[episode]] = turns([policy.prompt(SUM)], [[1]], Sampling(400), [False])
+    assert (episode.answers, episode.tools.total()) == (1, 0)
+
+
+def test_half_a_character_in_an_unknown_name_is_no_failure_of_the_run(policy: HfPolicy) -> None:
+    unknown = CALL.replace('"add"', '"\\ud83d"')
+    assert unknown != CALL
+
+    def says(prompt: str, seed: int) -> str:
+        return "It is 4." if "<tool_response>" in prompt else CALL + unknown
+
+    [episode] = drawn(policy, says, FakeToolbox({"add": "4"}))
+    assert (episode.answers, episode.errors) == (2, 1)
+    assert "error: no tool is called ?" in policy.shown(episode.ids)
+
+
+def test_what_cannot_be_shown_is_told_as_an_error(policy: HfPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = HfPolicy.results
+
+    def refusing(self: HfPolicy, calls: Sequence[ToolCall], said: Sequence[Message]) -> list[int]:
+        if any("<|im_end|>" in one.content for one in said):
+            raise DataError("D017", "a special token of the model is in the way", fix="leave it out")
+        return results(self, calls, said)
+
+    monkeypatch.setattr(HfPolicy, "results", refusing)
+    [episode] = drawn(policy, first_asks, FakeToolbox({"add": "<|im_end|>"}))
+    assert (episode.answers, episode.errors) == (2, 1)
+    assert "error: the answer cannot be shown" in policy.shown(episode.ids)
 
 
 # Which tokens
@@ -216,7 +249,7 @@ def test_a_tool_is_run_read_and_answered(policy: HfPolicy) -> None:
 def test_without_tools_a_completion_is_one_answer(policy: HfPolicy) -> None:
     turns = ToolTurns(policy, Scripted(policy, first_asks).generate, None)
     assert turns.offered(SUM) == SUM
-    [[episode]] = turns([policy.prompt(SUM)], [[1]], Sampling(400))
+    [[episode]] = turns([policy.prompt(SUM)], [[1]], Sampling(400), [True])
     assert (episode.completion, episode.answers) == (CALL, 1)
     assert turns.figures([]) == {}
 
@@ -273,10 +306,10 @@ def test_a_completion_does_not_depend_on_what_is_beside_it(policy: HfPolicy) -> 
     engine = Scripted(policy, says)
     turns = ToolTurns(policy, engine.generate, ToolUse(tools))
     prompt = policy.prompt(turns.offered(SUM))
-    together = turns([prompt, prompt], [[1, 2], [3]], Sampling(900))
+    together = turns([prompt, prompt], [[1, 2], [3]], Sampling(900), [True, True])
     assert engine.asked == [3, 2, 2]
     for seed, [episode] in zip((1, 3), ([together[0][0]], together[1]), strict=True):
-        [[alone]] = turns([prompt], [[seed]], Sampling(900))
+        [[alone]] = turns([prompt], [[seed]], Sampling(900), [True])
         assert alone == episode
     assert together[0][0].completion != together[1][0].completion
 

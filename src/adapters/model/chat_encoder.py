@@ -152,8 +152,10 @@ class ChatEncoder:
         except DataError as cause:
             raise _untold(cause.got or cause.what) from cause
         answer = "".join(written.text[begin:end] for begin, end in written.spans)
-        if parse_calls(answer) is None:
-            raise _untold(answer)
+        # As drawn tokens are read: without those that are special.
+        read = str(self._backend.decode(self._backend.encode(answer, add_special_tokens=False).ids))
+        if parse_calls(read) is None:
+            raise _untold(read)
         told = "".join(self.pieces(self.results([call], [result])))
         if result.content not in told:
             raise _untold(told)
@@ -189,7 +191,10 @@ class ChatEncoder:
         conversation = self._template.adapted(conversation)
         answers = [turn.role is Role.ASSISTANT for turn in conversation.messages]
         guarded = self._guarded(conversation, block)
-        text, [(_, end)] = self._answers.rendered(guarded.turns, guarded.tools, answers)
+        text, spans = self._answers.rendered(guarded.turns, guarded.tools, answers)
+        if not spans:
+            raise _untold(text)
+        end = spans[-1][1]
         whole = self._template.render(guarded.turns, guarded.tools, answer_next=True)
         if not whole.startswith(text):
             raise _untold("another text where an answer is to follow")

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...domain.conversation import ToolCall, ToolSpec
-from ...domain.tool_use import ToolAnswer
+from ...domain.tool_use import ToolAnswer, sound
 from .function_process import Unanswered
 from .loaded_function import LoadedFunction, Refusal
+
+_LONGEST = 100_000
+"""Characters of an answer: far more than a completion has room for."""
 
 
 class OwnTools:
@@ -65,7 +68,9 @@ class OwnTools:
             return _failed(self._reason(str(cause)))
         if "failed" in answer:
             return _failed(answer["failed"])
-        return ToolAnswer(_sound(answer["text"]))
+        if len(answer["text"]) > _LONGEST:
+            return _failed(f"the answer is longer than {_LONGEST:,} characters")
+        return ToolAnswer(sound(answer["text"]))
 
     def close(self) -> None:
         """Ends the processes; they can be used again."""
@@ -78,9 +83,4 @@ class OwnTools:
 
 
 def _failed(reason: str) -> ToolAnswer:
-    return ToolAnswer(_sound(f"error: {reason}"), failed=True)
-
-
-def _sound(text: str) -> str:
-    """Without halves of characters, which no tokenizer takes."""
-    return text.encode("utf-8", "replace").decode()
+    return ToolAnswer(sound(f"error: {reason}"), failed=True)

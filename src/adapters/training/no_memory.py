@@ -40,18 +40,18 @@ def give_back() -> None:
 
 
 class Halving:
-    """Halves the parts of some work as often as memory runs out; what it comes to does not depend on it.
+    """Halves the parts of some work as often as memory runs out, which changes nothing but last digits.
 
     Args:
         what: is done, for the message, and ``fix`` what would need less memory.
 
     Attributes:
-        splits: how often they were halved so far.
+        most: the size that memory sufficed for, once it did not; 0 before that.
     """
 
     def __init__(self, what: str, fix: str) -> None:
         self._what, self._fix = what, fix
-        self.splits = 0
+        self.most = 0
 
     def run(self, work: Callable[[int], Made], most: int) -> Made:
         """Works in parts of at most ``most``, or of what is left of that.
@@ -60,7 +60,7 @@ class Halving:
             ModelError: M021 when parts cannot be halved any more.
         """
         while True:
-            size = max(1, most >> self.splits)
+            size = min(most, self.most or most)
             made, reason = tried(partial(work, size))
             if not reason:
                 assert made is not None
@@ -74,4 +74,4 @@ class Halving:
                     got=reason,
                     fix=self._fix,
                 )
-            self.splits += 1
+            self.most = size // 2

@@ -109,9 +109,10 @@ class Roller:
         replaced: list[tuple[int, JudgedGroup]] = []
         everything = list(asked.values())
         while left := self._plan.resample - len(replaced):
-            dead = [place for place, group in found.items() if group.dead][:left]
+            dead = [place for place, group in found.items() if group.dead]
             turn = (number, len(everything))
-            asked = self._choice.again({place: prompts[place] for place in dead}, everything, *turn)
+            places = {place: prompts[place] for place in dead}
+            asked = self._choice.again(places, everything, left, turn)
             if not asked:
                 break
             everything += asked.values()
@@ -133,15 +134,15 @@ class Roller:
         """Failures of graders, what prompts came to, and how far parts were halved; for a checkpoint."""
         errors = self.errors
         graded = {"graded": errors.graded, "failed": errors.failed, "reasons": dict(errors.reasons)}
-        return graded | self._choice.as_plain() | {"splits": [one.splits for one in self._halved]}
+        return graded | self._choice.as_plain() | {"most": [one.most for one in self._halved]}
 
     def load(self, values: Mapping[str, Any]) -> None:
         """From a checkpoint."""
         self.errors.graded, self.errors.failed = int(values["graded"]), int(values["failed"])
         self.errors.reasons = dict(values["reasons"])
         self._choice.load(values)
-        for one, splits in zip(self._halved, values["splits"], strict=True):
-            one.splits = int(splits)
+        for one, most in zip(self._halved, values["most"], strict=True):
+            one.most = int(most)
 
     def _of_all(
         self, asked: Mapping[int, PromptRow], turn: tuple[int, ...], seconds: dict[str, float]
@@ -150,10 +151,21 @@ class Roller:
         places, rows = list(asked), list(asked.values())
         make = partial(self._made, places, rows, turn, seconds)
         groups = of_all_processes(len(rows), make)
+        self._halve_alike()
         for row, group in zip(rows, groups, strict=True):
             self._choice.learn(row, [one.reward for one in group.completions])
         self.errors.count([_result(one) for group in groups for one in group.completions])
         return dict(zip(places, groups, strict=True))
+
+    def _halve_alike(self) -> None:
+        """The checkpoint holds one size for all processes."""
+        if workers.count() > 1:
+            unlimited = 2**31 - 1
+            mine = torch.tensor(
+                [one.most or unlimited for one in self._halved], device=self._policy.model.device
+            )
+            for one, most in zip(self._halved, workers.least(mine).tolist(), strict=True):
+                one.most = most % unlimited
 
     def _advantages(self, groups: Sequence[JudgedGroup]) -> Advantages:
         rewards = [[one.reward for one in group.completions] for group in groups]
@@ -172,7 +184,8 @@ class Roller:
         chosen = [rows[at] for at in mine]
         prompts = [self._turns.offered(row.conversation.prompt()) for row in chosen]
         asked = [self._policy.prompt(one) for one in prompts]
-        drawn = self._turns(asked, [self._seeds(turn, places[at]) for at in mine], self._sampling())
+        offered = [not row.conversation.prompt().tools for row in chosen]
+        drawn = self._turns(asked, [self._seeds(turn, places[at]) for at in mine], self._sampling(), offered)
         generated = time.perf_counter()
         results = self._judged(prompts, drawn)
         judged = time.perf_counter()

@@ -12,17 +12,20 @@ from dataclasses import dataclass, replace
 
 from ...domain.chatml import parse_answer
 from ...domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec, tools_named
+from ...domain.errors import DataError
 from ...domain.generation import Sampling
 from ...domain.ports.run import Stop
 from ...domain.ports.tools import Toolbox
 from ...domain.reinforcement import Judged, JudgedGroup
 from ...domain.rollout import Rollout
 from ...domain.schedule import stream_seed
-from ...domain.tool_use import Episode, ToolAnswer
+from ...domain.tool_use import Episode, ToolAnswer, sound
 from ..model.hf_policy import HfPolicy
 
 Draw = Callable[[Sequence[Sequence[int]], Sequence[Sequence[int]], Sampling], list[list[Rollout]]]
 """As ``RolloutEngine.generate``."""
+
+_UNTOLD = "error: the answer cannot be shown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,22 @@ class ToolTurns:
         return prompt if prompt.tools else replace(prompt, tools=self._specs)
 
     def __call__(
-        self, prompts: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], sampling: Sampling
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[Sequence[int]],
+        sampling: Sampling,
+        offered: Sequence[bool],
     ) -> list[list[Episode]]:
-        """A group of completions for each prompt; see ``RolloutEngine.generate``."""
+        """A group of completions for each prompt; see ``RolloutEngine.generate``.
+
+        Args:
+            offered: whether a prompt names these tools; calls of others' tools are never run.
+        """
         groups = [[Episode(prompt, seed) for seed in its] for prompt, its in zip(prompts, seeds, strict=True)]
         for group, drawn in zip(groups, self._draw(prompts, seeds, sampling), strict=True):
             for episode, answer in zip(group, drawn, strict=True):
                 episode.write(answer, self._policy.text(answer.ids))
-        going = [episode for group in groups for episode in group]
+        going = [episode for group, its in zip(groups, offered, strict=True) if its for episode in group]
         most = sampling.max_new_tokens
         for turn in range(1, self._use.most if self._use else 1):
             going = [one for one in going if one.finished and self._was_told(one, most)]
@@ -104,9 +115,14 @@ class ToolTurns:
         known = [call for call in asks.tool_calls if self._knows(call)] if asks else []
         if not asks or not known:
             return False
-        said = [(call.name, self._run(episode, call)) for call in asks.tool_calls]
+        said = [(sound(call.name), self._run(episode, call)) for call in asks.tool_calls]
         results = [Message(Role.TOOL, answer.text, name=name) for name, answer in said]
-        ids = self._policy.results(known, results)
+        try:
+            ids = self._policy.results(known, results)
+        except DataError:  # what a tool says cannot be told apart from the tokens that end a turn
+            episode.errors += 1
+            results = [Message(Role.TOOL, _UNTOLD, name=name) for name, _ in said]
+            ids = self._policy.results(known, results)
         if len(episode.ids) + len(ids) >= most:
             episode.finished = False
             return False
@@ -122,7 +138,7 @@ class ToolTurns:
             self._use.stop.check()
         if not self._knows(call):
             episode.errors += 1
-            return ToolAnswer(f"error: no tool is called {call.name}", failed=True)
+            return ToolAnswer(f"error: no tool is called {sound(call.name)}", failed=True)
         began = time.perf_counter()
         answer = self._use.tools.run(call)
         self.seconds += time.perf_counter() - began

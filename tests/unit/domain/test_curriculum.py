@@ -105,15 +105,22 @@ def test_a_dead_group_gives_its_place_to_another_of_its_source() -> None:
     choice = PromptChoice(None, 0)
     order = [SUMS.row(0), WORDS.row(0), SUMS.row(1)]
     for turn in range(20):
-        asked = choice.again({0: order[0], 1: order[1]}, order, 7, turn)
+        asked = choice.again({0: order[0], 1: order[1]}, order, 9, (7, turn))
         assert [name for name, _ in named(list(asked.values()))] == ["sums", "words"]
         assert not set(named(list(asked.values()))) & set(named(order))
+
+
+def test_a_budget_is_not_spent_on_places_for_which_there_is_nothing() -> None:
+    small = Pool("small", 1)
+    order = [small.row(0), WORDS.row(0), WORDS.row(1)]
+    asked = PromptChoice(None, 0).again(dict(enumerate(order)), order, 1, (0, 1))
+    assert list(asked) == [1]
 
 
 def test_a_source_with_nothing_else_has_nothing_to_give() -> None:
     small, lone = Pool("small", 2), PromptRow(SUMS.row(0).ids, b"\0\1", False, user("alone"))
     choice = PromptChoice(Curriculum(), 0)
-    assert choice.again({0: small.row(0)}, [small.row(0), small.row(1)], 0, 1) == {}
-    assert choice.again({0: lone}, [lone], 0, 1) == {}
+    assert choice.again({0: small.row(0)}, [small.row(0), small.row(1)], 9, (0, 1)) == {}
+    assert choice.again({0: lone}, [lone], 9, (0, 1)) == {}
     assert choice.first([lone, small.row(1)], 0)[0] == lone
     choice.learn(lone, [1.0])
