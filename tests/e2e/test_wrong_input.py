@@ -233,7 +233,9 @@ def test_a_full_disk_while_saving_leaves_no_weights(project: Path) -> None:
     assert "failed" in cesello_here("runs", "list", cwd=project).stdout
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_signal_in_the_training_keeps_the_weights_so_far(
     project: Path, number: signal.Signals, status: int
 ) -> None:

@@ -286,7 +286,7 @@ def test_tied_embeddings_stay_tied_when_they_are_trained(models: Path, tmp_path:
     assert nats(PLAIN.reopen(model, tmp_path)) == nats(policy)
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("dtype", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("architecture", ["llama", "gemma"])
 def test_modules_that_are_trained_whole_are_trained_in_float32(
     models: Path, architecture: str, dtype: str, tmp_path: Path

@@ -213,6 +213,7 @@ def peaks() -> dict[str, Any]:
     return {one["setting"]: one for one in map(json.loads, lines)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_the_peak_of_a_training_is_within_a_tenth_of_the_plan(peaks: dict[str, Any], setting: str) -> None:
     measured = peaks[setting]
