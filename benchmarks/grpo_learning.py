@@ -31,6 +31,7 @@ from typing import Any
 
 import click
 
+from benchmarks.peers.grpo_side import environment
 from benchmarks.peers.learning_table import SIDES, table
 from benchmarks.peers.learning_task import STEPS, Job
 from benchmarks.sft_vs_trl import RESULTS, ROOT, machine
@@ -68,18 +69,11 @@ def trained(job: Job, threads: int) -> dict[str, Any]:
     """One run, in a process of its own."""
     if job.side == "trl" and not (PEERS / "trl").is_dir():
         sys.exit("TRL is not here: make peers")
-    paths = [str(ROOT), *([str(PEERS)] if job.side == "trl" else []), os.environ.get("PYTHONPATH", "")]
+    packages = [PEERS] if job.side == "trl" else []
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.peers.learning_sides"],
         input=json.dumps(asdict(job)), stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-            "PYTHONWARNINGS": "ignore",
-            "OMP_NUM_THREADS": str(threads),
-            "TOKENIZERS_PARALLELISM": "false",
-            "HF_HUB_OFFLINE": "1",
-        },
+        env=environment(threads, *packages),
     )  # fmt: skip
     versions = {name: metadata.version(name) for name in ("torch", "transformers", "peft")}
     its = {name: getattr(job, name) for name in _SET}

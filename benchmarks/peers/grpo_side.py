@@ -23,6 +23,19 @@ class Failed(Exception):
     """A side has ended without an answer; the text says why."""
 
 
+def environment(threads: int, *packages: Path) -> dict[str, str]:
+    """Of a process of its own, with these folders of packages before what is installed."""
+    paths = [str(ROOT), *map(str, packages), os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "PYTHONWARNINGS": "ignore",
+        "OMP_NUM_THREADS": str(threads),
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+    }
+
+
 class Side:
     """A process that trains when it is told to.
 
@@ -36,18 +49,10 @@ class Side:
     def __init__(self, name: str, job: GrpoJob, threads: int, most_bytes: float) -> None:
         self.name, self._most = name, most_bytes if job.device == "cpu" else float("inf")
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (as long as the process)
-        paths = [str(ROOT), str(ROOT / "build" / "peers"), os.environ.get("PYTHONPATH", "")]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.peers.grpo_contenders", name],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True, cwd=ROOT,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-                "PYTHONWARNINGS": "ignore",
-                "OMP_NUM_THREADS": str(threads),
-                "TOKENIZERS_PARALLELISM": "false",
-                "HF_HUB_OFFLINE": "1",
-            },
+            env=environment(threads, ROOT / "build" / "peers"),
         )  # fmt: skip
         ready = self._ask(job.as_json())
         self.prompts = ready["prompts"]

@@ -182,10 +182,11 @@ class Roller:
         """The groups of this process's share of the prompts; ``seconds`` are told of it."""
         began, tools_before = time.perf_counter(), self._turns.seconds
         chosen = [rows[at] for at in mine]
-        prompts = [self._turns.offered(row.conversation.prompt()) for row in chosen]
+        bare = [row.conversation.prompt() for row in chosen]
+        prompts = [self._turns.offered(one) for one in bare]
         asked = [self._policy.prompt(one) for one in prompts]
-        offered = [not row.conversation.prompt().tools for row in chosen]
-        drawn = self._turns(asked, [self._seeds(turn, places[at]) for at in mine], self._sampling(), offered)
+        seeds = [self._seeds(turn, places[at]) for at in mine]
+        drawn = self._turns(asked, seeds, self._sampling(), [not one.tools for one in bare])
         generated = time.perf_counter()
         results = self._judged(prompts, drawn)
         judged = time.perf_counter()
