@@ -117,3 +117,11 @@ def test_a_stop_is_heard_while_completions_are_drawn(make: Make) -> None:
     with pytest.raises(Interrupted):
         make(stop).generate(PROMPTS, SEEDS, SAMPLED)
     assert make(None).generate(PROMPTS, SEEDS, SAMPLED)[0]
+
+
+def test_a_prompt_may_have_a_limit_of_its_own(engine: RolloutEngine) -> None:
+    whole = engine.generate(PROMPTS, SEEDS, SAMPLED)
+    limits = [2, SAMPLED.max_new_tokens, 1]
+    cut = engine.generate(PROMPTS, SEEDS, SAMPLED, limits)
+    expected = [[one.first(most) for one in group] for group, most in zip(whole, limits, strict=True)]
+    assert [[one.ids for one in group] for group in cut] == [[one.ids for one in group] for group in expected]

@@ -30,18 +30,23 @@ class FakeRolloutEngine:
     asked: int = 0
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], sampling: Sampling
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[Sequence[int]],
+        sampling: Sampling,
+        limits: Sequence[int] | None = None,
     ) -> list[list[Rollout]]:
+        room = limits or [sampling.max_new_tokens] * len(prompts)
         return [
-            [self._draw(prompt, seed, sampling) for seed in its]
-            for prompt, its in zip(prompts, seeds, strict=True)
+            [self._draw(prompt, seed, sampling, most) for seed in its]
+            for prompt, its, most in zip(prompts, seeds, room, strict=True)
         ]
 
-    def _draw(self, prompt: Sequence[int], seed: int, sampling: Sampling) -> Rollout:
+    def _draw(self, prompt: Sequence[int], seed: int, sampling: Sampling, most: int) -> Rollout:
         self.asked += 1
         random = Random(f"{list(prompt)} {seed if sampling.temperature else 0}")
         ids = array("i")
-        while len(ids) < sampling.max_new_tokens and not (ids and ids[-1] in self.ends):
+        while len(ids) < most and not (ids and ids[-1] in self.ends):
             if self.stop is not None:
                 self.stop.check()
             ids.append(random.randrange(self.vocabulary))

@@ -76,18 +76,23 @@ class Scripted:
     asked: list[int] = field(default_factory=list)
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], sampling: Sampling
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[Sequence[int]],
+        sampling: Sampling,
+        limits: Sequence[int] | None = None,
     ) -> list[list[Rollout]]:
         self.asked.append(sum(map(len, seeds)))
+        room = limits or [sampling.max_new_tokens] * len(prompts)
         return [
-            [self._written(self.says(self.policy.shown(prompt), seed), sampling) for seed in its]
-            for prompt, its in zip(prompts, seeds, strict=True)
+            [self._written(self.says(self.policy.shown(prompt), seed), most) for seed in its]
+            for prompt, its, most in zip(prompts, seeds, room, strict=True)
         ]
 
-    def _written(self, text: str, sampling: Sampling) -> Rollout:
+    def _written(self, text: str, most: int) -> Rollout:
         ids = [*encoded(self.policy, text), self.policy.ends[0]]
         drawn = Rollout(array("i", ids), array("f", [-1.5] * len(ids)), True)
-        return drawn.first(sampling.max_new_tokens)
+        return drawn.first(most)
 
 
 def encoded(policy: HfPolicy, text: str) -> list[int]:
@@ -429,11 +434,15 @@ class AsksFirst:
     engine: RolloutEngine
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], sampling: Sampling
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[Sequence[int]],
+        sampling: Sampling,
+        limits: Sequence[int] | None = None,
     ) -> list[list[Rollout]]:
         if "<tool_response>" in self.policy.shown(prompts[0]):
             return self.engine.generate(prompts, seeds, replace(sampling, max_new_tokens=4))
-        return Scripted(self.policy, first_asks).generate(prompts, seeds, sampling)
+        return Scripted(self.policy, first_asks).generate(prompts, seeds, sampling, limits)
 
 
 def asks_first(policy: HfPolicy, stop: Stop) -> RolloutEngine:

@@ -62,16 +62,23 @@ class LocalRollout:
         self._linears = PackedLinears(model, copy_bytes)
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], sampling: Sampling
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[Sequence[int]],
+        sampling: Sampling,
+        limits: Sequence[int] | None = None,
     ) -> list[list[Rollout]]:
         """See the port."""
+        room = limits or [sampling.max_new_tokens] * len(prompts)
         drawn: list[list[Rollout]] = [[] for _ in prompts]
-        longest = max(map(len, prompts), default=0) + sampling.max_new_tokens
+        longest = max((len(prompt) + most for prompt, most in zip(prompts, room, strict=True)), default=0)
         with evaluating(self._model), self._linears.standing_in():
             shared = shares_prompts(self._model, longest)
             for batch in self._batches(prompts, seeds, sampling.max_new_tokens, shared):
                 chosen = [(share.prompt, at) for share in batch for at in share.rows]
-                rows = [_Row(times(seeds[prompt][at], self._model.device)) for prompt, at in chosen]
+                rows = [
+                    _Row(times(seeds[prompt][at], self._model.device), room[prompt]) for prompt, at in chosen
+                ]
                 self._draw(self._begun(prompts, batch, shared), rows, sampling)
                 for (prompt, _), row in zip(chosen, rows, strict=True):
                     drawn[prompt].append(row.rollout())
@@ -104,7 +111,7 @@ class LocalRollout:
             )
             for row, token, log_prob in zip(rows, ids_B.tolist(), log_probs_B.tolist(), strict=True):
                 row.write(token, log_prob, self._ends)
-            going = [at for at, row in enumerate(rows) if row.goes_on(sampling.max_new_tokens)]
+            going = [at for at, row in enumerate(rows) if row.goes_on]
             if not going:
                 break
             if len(going) < len(rows):
@@ -123,6 +130,7 @@ class _Row:
     """A completion while it is written."""
 
     times: Times
+    most: int
     ids: array[int] = field(default_factory=lambda: array("i"))
     log_probs: array[float] = field(default_factory=lambda: array("f"))
     finished: bool = False
@@ -132,8 +140,9 @@ class _Row:
         self.log_probs.append(log_prob)
         self.finished = token in ends
 
-    def goes_on(self, most: int) -> bool:
-        return not self.finished and len(self.ids) < most
+    @property
+    def goes_on(self) -> bool:
+        return not self.finished and len(self.ids) < self.most
 
     def rollout(self) -> Rollout:
         return Rollout(self.ids, self.log_probs, self.finished)

@@ -44,9 +44,13 @@ class TransformersRollout:
         self._cache_tokens = cache_tokens
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], sampling: Sampling
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[Sequence[int]],
+        sampling: Sampling,
+        limits: Sequence[int] | None = None,
     ) -> list[list[Rollout]]:
-        """See the port, and above.
+        """See the port, and above. The library knows one limit for all: what is beyond another is cut.
 
         Raises:
             ModelError: M096 when the library gives no completion.
@@ -64,7 +68,8 @@ class TransformersRollout:
         if self._stop is not None:
             self._stop.check()
         drawn = iter(self._rollout(outputs.get(f"req_{at}")) for at in range(len(inputs)))
-        return [[next(drawn) for _ in its] for its in seeds]
+        room = limits or [sampling.max_new_tokens] * len(prompts)
+        return [[next(drawn).first(most) for _ in its] for its, most in zip(seeds, room, strict=True)]
 
     def _generation(self, sampling: Sampling) -> GenerationConfig:
         greedy = sampling.temperature == 0

@@ -68,7 +68,11 @@ class VllmRollout:
         self._workers = workers
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], sampling: Sampling
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[Sequence[int]],
+        sampling: Sampling,
+        limits: Sequence[int] | None = None,
     ) -> list[list[Rollout]]:
         """See the port.
 
@@ -77,7 +81,9 @@ class VllmRollout:
             ModelError: M095 when the server refuses, or answers something else.
             RetryableError: T095 when it cannot be reached or is busy.
         """
-        wanted = [(list(prompt), seed) for prompt, its in zip(prompts, seeds, strict=True) for seed in its]
+        room = limits or [sampling.max_new_tokens] * len(prompts)
+        asked = zip(prompts, seeds, room, strict=True)
+        wanted = [(list(prompt), seed, most) for prompt, its, most in asked for seed in its]
         with self._loaded() as name:
             drawn = iter(self._all(name, wanted, sampling))
         return [[next(drawn) for _ in its] for its in seeds]
@@ -103,10 +109,12 @@ class VllmRollout:
     def _unload(self, name: str) -> None:
         self._server.post("/unload_lora_adapter", {"lora_name": name})
 
-    def _all(self, name: str, wanted: Sequence[tuple[list[int], int]], sampling: Sampling) -> list[Rollout]:
+    def _all(
+        self, name: str, wanted: Sequence[tuple[list[int], int, int]], sampling: Sampling
+    ) -> list[Rollout]:
         pool = ThreadPoolExecutor(self._workers)
         try:
-            asked = [pool.submit(self._ask, name, prompt, seed, sampling) for prompt, seed in wanted]
+            asked = [pool.submit(self._ask, name, *one, sampling) for one in wanted]
             self._wait(asked)
             return [answer.result() for answer in asked]
         except BaseException:
@@ -126,11 +134,11 @@ class VllmRollout:
             for one in done:
                 one.result()
 
-    def _ask(self, name: str, prompt: list[int], seed: int, sampling: Sampling) -> Rollout:
+    def _ask(self, name: str, prompt: list[int], seed: int, most: int, sampling: Sampling) -> Rollout:
         body = {
             "model": name,
             "prompt": prompt,
-            "max_tokens": sampling.max_new_tokens,
+            "max_tokens": most,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "seed": seed % 2**63,
@@ -142,7 +150,7 @@ class VllmRollout:
             "min_p": 0.0,
             "repetition_penalty": 1.0,
         }
-        return self._rollout(self._server.post("/completions", body), sampling.max_new_tokens)
+        return self._rollout(self._server.post("/completions", body), most)
 
     def _rollout(self, answer: bytes, most: int) -> Rollout:
         try:

@@ -201,7 +201,11 @@ class Roller:
         return groups
 
     def _drawn(
-        self, prompts: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], sampling: Sampling
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[Sequence[int]],
+        sampling: Sampling,
+        limits: Sequence[int] | None = None,
     ) -> list[list[Rollout]]:
         """All at once, which an engine cuts as it likes; in parts where there is no memory for that."""
         everything = [(at, seed) for at, its in enumerate(seeds) for seed in its]
@@ -211,7 +215,9 @@ class Roller:
             for begin in range(0, len(everything), most):
                 part = groupby(everything[begin : begin + most], key=itemgetter(0))
                 asked = {at: [seed for _, seed in same] for at, same in part}
-                found = self._engine.generate([prompts[at] for at in asked], list(asked.values()), sampling)
+                room = [limits[at] for at in asked] if limits else None
+                chosen = [prompts[at] for at in asked]
+                found = self._engine.generate(chosen, list(asked.values()), sampling, room)
                 drawn += [one for group in found for one in group]
             return drawn
 

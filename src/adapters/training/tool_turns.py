@@ -22,7 +22,9 @@ from ...domain.schedule import stream_seed
 from ...domain.tool_use import Episode, ToolAnswer, sound
 from ..model.hf_policy import HfPolicy
 
-Draw = Callable[[Sequence[Sequence[int]], Sequence[Sequence[int]], Sampling], list[list[Rollout]]]
+Draw = Callable[
+    [Sequence[Sequence[int]], Sequence[Sequence[int]], Sampling, Sequence[int] | None], list[list[Rollout]]
+]
 """As ``RolloutEngine.generate``."""
 
 _UNTOLD = "error: the answer cannot be shown"
@@ -76,7 +78,7 @@ class ToolTurns:
             offered: whether a prompt names these tools; calls of others' tools are never run.
         """
         groups = [[Episode(prompt, seed) for seed in its] for prompt, its in zip(prompts, seeds, strict=True)]
-        for group, drawn in zip(groups, self._draw(prompts, seeds, sampling), strict=True):
+        for group, drawn in zip(groups, self._draw(prompts, seeds, sampling, None), strict=True):
             for episode, answer in zip(group, drawn, strict=True):
                 episode.write(answer, self._policy.text(answer.ids))
         going = [episode for group, its in zip(groups, offered, strict=True) if its for episode in group]
@@ -104,10 +106,10 @@ class ToolTurns:
             [[*one.prompt, *one.ids] for one in going],
             [[stream_seed(one.seed, turn, "turn")] for one in going],
             replace(sampling, max_new_tokens=max(room)),
+            room,
         )
-        for episode, [answer], left in zip(going, drawn, room, strict=True):
-            kept = answer.first(left)
-            episode.write(kept, self._policy.text(kept.ids))
+        for episode, [answer] in zip(going, drawn, strict=True):
+            episode.write(answer, self._policy.text(answer.ids))
 
     def _was_told(self, episode: Episode, most: int) -> bool:
         """Whether its last answer called tools, and what they said leaves room for another answer."""
