@@ -91,7 +91,7 @@ def trained(job: Job, threads: int) -> dict[str, Any]:
 @click.option("--task", "tasks", multiple=True, type=click.Choice(list(STEPS)), default=list(STEPS))
 @click.option("--side", "sides", multiple=True, type=click.Choice(SIDES), default=SIDES)
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), default=(0, 1, 2))
-@click.option("--steps", type=click.IntRange(min=1), help="[default: 80 of sums, 40 of functions]")
+@click.option("--steps", type=click.IntRange(min=1), help="[default: 24]")
 @click.option("--rows", type=click.IntRange(min=4), default=96, show_default=True, help="Held out.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--folder", type=click.Path(path_type=Path), default=ROOT / "build" / "grpo-learning")

@@ -15,7 +15,7 @@ from cesello.application.prepare_data import PreparedData
 from cesello.application.prepare_source import PreparedSource
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-STEPS = {"sums": 80, "functions": 40}
+STEPS = {"sums": 24, "functions": 24}
 """Optimizer steps of each task, where nothing else is said."""
 ANSWERS = 4
 """Drawn to every held-out row."""
@@ -48,7 +48,7 @@ class Job:
             *self._anywhere(),
             f"root={json.dumps(self.folder)}",
             f"training.max_steps={self.steps}",
-            "training.learning_rate=2.0e-4",
+            "training.learning_rate=5.0e-4",
             f"training.warmup_steps={min(4, self.steps)}",
             "checkpoint.final=last",
             "evaluation.every_steps=null",
