@@ -85,6 +85,8 @@ class Held:
         return {
             "control": control,
             "module": module,
+            # Where this process imports from, PYTHONPATH among it: else another copy of us might be found.
+            "path": [folder for folder in sys.path if os.path.exists(folder)] if self.packages else None,
             "landlock": self.tier in (LANDLOCK, BOTH),
             "seccomp": self.tier != UNSAFE,
             "readable": [*self._readable, *_SYSTEM, *_FILES],

@@ -74,6 +74,8 @@ def _warm(settings: dict[str, Any]) -> None:
     for name in _LIKELY:
         with suppress(ImportError):
             importlib.import_module(name)
+    if settings["path"] is not None:
+        sys.path[:] = settings["path"]
     if settings["module"]:
         importlib.import_module(settings["module"])
     # What the module ``site`` would have brought.
