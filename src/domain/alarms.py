@@ -18,6 +18,9 @@ WINDOW = 5
 DEAD_GROUPS = 0.6
 CUT_OFF = 0.3
 DIVERGENCE = 0.5
+WEIGHT_OFF = 0.2
+"""How far from 1 the mean importance weight is: it comes to 1 whatever differs between two engines, if both
+tell the probabilities that they draw with."""
 ENTROPY_LEFT = 0.2
 """Of the entropy of the first steps."""
 
@@ -28,7 +31,7 @@ _LEAST_RISE = 0.05
 _FOLLOWS = 0.2
 """The held-out score is flat where it rose by no more than this share of the reward's rise."""
 
-_WATCHED = ("dead_groups", "cut_off", "kl", "entropy", "reward")
+_WATCHED = ("dead_groups", "cut_off", "kl", "weight", "entropy", "reward")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Alarm:
     """One sentence.
 
     Attributes:
-        name: dead_groups, cut_off, kl, entropy or held_out.
+        name: dead_groups, cut_off, kl, weight, entropy or held_out.
     """
 
     step: int
@@ -66,6 +69,7 @@ class Course:
             "dead_groups": course._dead_groups(),
             "cut_off": course._cut_off(),
             "kl": course._divergence(),
+            "weight": course._weight(),
             "entropy": course._entropy(),
         }
         return course._told(step, found)
@@ -127,6 +131,16 @@ class Course:
         return (
             f"the policy has moved {nats:.2f} nats a token away from the reference: raise grpo.beta or lower "
             "training.learning_rate"
+        )
+
+    def _weight(self) -> str | None:
+        values = self.last.get("weight", ())
+        off = WEIGHT_OFF * (_CLEAR if "weight" in self.standing else 1)
+        if len(values) < WINDOW or abs(fmean(values) - 1) <= off:
+            return None
+        return (
+            f"the mean importance weight is {fmean(values):.2f}, not 1: the engine tells other probabilities "
+            "than it draws with; start vLLM with --logprobs-mode processed_logprobs, and with this base model"
         )
 
     def _above(self, name: str, limit: float) -> float | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cesello.domain.alarms import WINDOW, Alarm, Course, course_from
 
-GOOD = {"dead_groups": 0.1, "cut_off": 0.0, "kl": 0.01, "entropy": 1.0, "reward": 0.5}
+GOOD = {"dead_groups": 0.1, "cut_off": 0.0, "kl": 0.01, "weight": 1.0, "entropy": 1.0, "reward": 0.5}
 
 
 def after(course: Course, *steps: dict[str, float], start: int = 1) -> tuple[Course, list[Alarm]]:
@@ -37,6 +37,8 @@ def of(name: str, values: Sequence[float]) -> list[tuple[int, str]]:
             0.75,
             "all answers score the same for 75% of the prompts (mean reward 0.50): the task is ",
         ),
+        ("weight", 1.4, "the mean importance weight is 1.40, not 1: the engine tells other probabilities "),
+        ("weight", 0.7, "the mean importance weight is 0.70, not 1: "),
         ("cut_off", 0.5, "50% of the completions were cut off before they ended: raise "),
         ("kl", 0.8, "the policy has moved 0.80 nats a token away from the reference: raise grpo.beta"),
     ],
