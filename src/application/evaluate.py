@@ -9,10 +9,11 @@ from ..domain.chatml import tools_as_text
 from ..domain.conversation import Conversation
 from ..domain.evaluation import EvaluationSpec, GradedSpec
 from ..domain.example import Example
-from ..domain.generation import Completion, LossTotal, Sampling
+from ..domain.generation import LossTotal, Sampling
 from ..domain.ports.grading import Rewards
 from ..domain.ports.model import Policy
 from ..domain.ports.run import Observer, Stop
+from ..domain.ports.training import PolicyOptimizer
 from ..domain.reward import Attempt, InfraErrors, RewardResult
 from ..domain.run import Evaluation, GradedSet, Sample, SourceLoss, graded_set
 from .prepare_source import PreparedSource
@@ -21,10 +22,17 @@ _Item = TypeVar("_Item")
 
 
 class Evaluate:
-    """The same rows, prompts and seed each time it is called, so that before and after can be compared."""
+    """The same rows, prompts and seed each time it is called, so that before and after can be compared.
 
-    def __init__(self, rewards: Rewards, observer: Observer, stop: Stop) -> None:
+    Args:
+        optimizer: answers are those that it trains, with its tools for example; None: the policy's own.
+    """
+
+    def __init__(
+        self, rewards: Rewards, observer: Observer, stop: Stop, optimizer: PolicyOptimizer | None = None
+    ) -> None:
         self._rewards = rewards
+        self._optimizer = optimizer
         self._observer = observer
         self._stop = stop
 
@@ -57,12 +65,12 @@ class Evaluate:
         sets: dict[str, GradedSet] = {}
         samples: list[Sample] = []
         for name, examples in answered.items():
-            completions = self._answers(policy, examples, spec)
-            results = self._results(graded.get(name), examples, completions)
+            answers = self._answers(policy, examples, spec)
+            results = self._results(graded.get(name), answers)
             if name in graded:
                 errors.count(results)
                 sets[name] = graded_set(graded[name].reward, results[: graded[name].rows])
-            samples += list(_samples(name, examples, completions, results))[: spec.samples]
+            samples += list(_samples(name, examples, answers, results))[: spec.samples]
         return Evaluation(losses, sets, tuple(samples))
 
     def _loss(self, policy: Policy, rows: Sequence[Example], spec: EvaluationSpec) -> SourceLoss:
@@ -73,31 +81,32 @@ class Evaluate:
             self._observer.advance(len(batch))
         return SourceLoss(len(rows), total.tokens, total.mean)
 
-    def _answers(self, policy: Policy, examples: Sequence[Example], spec: EvaluationSpec) -> list[Completion]:
+    def _answers(self, policy: Policy, examples: Sequence[Example], spec: EvaluationSpec) -> list[Attempt]:
         """Greedy answers, in order; prompts of like length are asked together, to pad little."""
         order = sorted(range(len(examples)), key=lambda index: len(examples[index].tokens))
-        answers: dict[int, Completion] = {}
+        answers: dict[int, Attempt] = {}
         for batch in _batches(order, spec.batch_size):
             self._stop.check()
             prompts = [examples[index].conversation.prompt() for index in batch]
-            completions = policy.generate(prompts, Sampling(spec.max_new_tokens))
-            answers.update(zip(batch, completions, strict=True))
+            answers.update(zip(batch, self._asked(policy, prompts, spec), strict=True))
             self._observer.advance(len(batch))
         return [answers[index] for index in range(len(examples))]
 
-    def _results(
-        self,
-        graded: GradedSpec | None,
-        examples: Sequence[Example],
-        completions: Sequence[Completion],
-    ) -> list[RewardResult]:
+    def _asked(
+        self, policy: Policy, prompts: Sequence[Conversation], spec: EvaluationSpec
+    ) -> Sequence[Attempt]:
+        sampling = Sampling(spec.max_new_tokens)
+        if self._optimizer is not None:
+            return self._optimizer.answers(policy, prompts, sampling, self._stop)
+        completions = policy.generate(prompts, sampling)
+        return [Attempt(*pair) for pair in zip(prompts, (one.text for one in completions), strict=True)]
+
+    def _results(self, graded: GradedSpec | None, answers: Sequence[Attempt]) -> list[RewardResult]:
         """What the reward makes of all answers of a source, asked once: it may judge several at a time."""
         if graded is None:
-            return [RewardResult(None)] * len(examples)
+            return [RewardResult(None)] * len(answers)
         self._stop.check()
-        pairs = zip(examples, completions, strict=True)
-        attempts = [Attempt(example.conversation.prompt(), completion.text) for example, completion in pairs]
-        return self._rewards[graded.reward].score(attempts)
+        return self._rewards[graded.reward].score(answers)
 
 
 def _asked(rows: Sequence[Example]) -> list[Example]:
@@ -112,16 +121,16 @@ def _batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
 def _samples(
     source: str,
     examples: Sequence[Example],
-    completions: Sequence[Completion],
+    answers: Sequence[Attempt],
     results: Sequence[RewardResult],
 ) -> Iterator[Sample]:
-    for example, completion, result in zip(examples, completions, results, strict=True):
+    for example, given, result in zip(examples, answers, results, strict=True):
         plain = tools_as_text(example.conversation)
         answer = plain.answer()
         yield Sample(
             source,
             _question(plain),
-            completion.text,
+            given.completion,
             answer.content if answer else "",
             result.parts,
         )

@@ -129,7 +129,7 @@ class Finetune:
         self._stop = stop
         self._clock = clock
         self._rewards = rewards
-        self._evaluate = Evaluate(rewards, observer, stop)
+        self._evaluate = Evaluate(rewards, observer, stop, optimizer)
 
     def __call__(self, request: FinetuneRequest) -> RunManifest:
         """Runs it all; the run's folder is made once model and data are known to be good.

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from cesello.domain.checkpoint import Checkpoint
+from cesello.domain.conversation import Conversation
+from cesello.domain.generation import Sampling
 from cesello.domain.ports.model import Policy
 from cesello.domain.ports.run import Stop
 from cesello.domain.ports.training import StepListener, TrainingState
+from cesello.domain.reward import Attempt
 from cesello.domain.schedule import (
     StepBatch,
     StepReport,
@@ -58,6 +61,12 @@ class FakePolicyOptimizer:
     starts: list[int] = field(default_factory=list)
     bad_steps: set[int] = field(default_factory=set)
     prepared: list[TrainingPlan] = field(default_factory=list)
+
+    def answers(
+        self, policy: Policy, prompts: Sequence[Conversation], sampling: Sampling, stop: Stop
+    ) -> list[Attempt]:
+        said = policy.generate(prompts, sampling)
+        return [Attempt(prompt, one.text) for prompt, one in zip(prompts, said, strict=True)]
 
     def prepare(self, policy: Policy, plan: TrainingPlan) -> None:
         self.prepared.append(plan)

@@ -22,7 +22,7 @@ from cesello.adapters.reward.own_tools import OwnTools
 from cesello.adapters.training.lightning_grpo import CompletionRow, GrpoModule
 from cesello.adapters.training.lightning_sft import LightningSft
 from cesello.adapters.training.rollout_shares import groups_as_plain, groups_from
-from cesello.adapters.training.tool_turns import ToolTurns, ToolUse
+from cesello.adapters.training.tool_turns import ToolTurns, ToolUse, answers_with_tools
 from cesello.domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec, user
 from cesello.domain.errors import DataError, Interrupted, ModelError
 from cesello.domain.generation import Sampling
@@ -117,6 +117,16 @@ def drawn(
     turns = ToolTurns(policy, Scripted(policy, says).generate, ToolUse(tools, most, stop))
     [group] = turns([policy.prompt(turns.offered(SUM))], [seeds], Sampling(tokens), [True])
     return group
+
+
+def test_held_out_prompts_are_answered_with_the_tools_too(policy: HfPolicy) -> None:
+    tools = FakeToolbox({"add": "4"})
+    draw = Scripted(policy, first_asks).generate
+    own = replace(SUM, tools=(ToolSpec("other", "Another's.", {"type": "object"}),))
+    given = answers_with_tools(policy, [SUM, own], Sampling(400), FakeStop(), tools=tools, most=4, draw=draw)
+    assert [one.completion for one in given] == ["It is 4.", CALL]
+    assert [turn.role for turn in given[0].turns] == [Role.ASSISTANT, Role.TOOL, Role.ASSISTANT]
+    assert given[0].prompt.tools == tuple(tools.specs)
 
 
 def test_a_call_of_a_tool_of_the_row_s_own_is_not_run(policy: HfPolicy) -> None:

@@ -19,10 +19,13 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from ...domain.checkpoint import Checkpoint
+from ...domain.conversation import Conversation
 from ...domain.errors import UsageError
+from ...domain.generation import Sampling
 from ...domain.ports.model import Policy
 from ...domain.ports.run import Stop
 from ...domain.ports.training import StepListener
+from ...domain.reward import Attempt
 from ...domain.schedule import (
     MicroBatch,
     StepBatch,
@@ -45,6 +48,9 @@ from .trainer import Abandoned, fit
 from .trainer_state import LightningState, load_weights, trained
 
 _LIBRARY = __name__.split(".")[0]
+Answers = Callable[[HfPolicy, Sequence[Conversation], Sampling, Stop], Sequence[Attempt]]
+"""As ``PolicyOptimizer.answers``."""
+
 _LOSS_SCALE = 2.0**12
 """In float16 numbers end at 6e-8, where gradients of single tokens lie. Loss scaling (Micikevicius et al.,
 arXiv 1710.03740) lifts them; a constant power of two changes nothing else and has no state to be resumed."""
@@ -236,6 +242,14 @@ def _computes_in_float16(model: Any) -> bool:
     return torch.float16 in formats | {weight.dtype for weight in model.parameters()}
 
 
+def plain_answers(
+    policy: HfPolicy, prompts: Sequence[Conversation], sampling: Sampling, stop: Stop
+) -> Sequence[Attempt]:
+    """One answer each, which is all."""
+    completions = policy.generate(prompts, sampling)
+    return [Attempt(*pair) for pair in zip(prompts, (one.text for one in completions), strict=True)]
+
+
 class LightningSft:
     """Trains a policy of this library by supervised fine-tuning.
 
@@ -243,6 +257,7 @@ class LightningSft:
         module: makes the algorithm, with what ``SftModule`` is made with.
         callbacks: of Lightning, that watch the training.
         check: raises what is in the way of training a policy so, before anything else is done with it.
+        answers: how a policy that is trained so answers prompts.
     """
 
     def __init__(
@@ -250,10 +265,12 @@ class LightningSft:
         module: Callable[..., SftModule] = SftModule,
         callbacks: Sequence[lightning.Callback] = (),
         check: Callable[[HfPolicy], None] | None = None,
+        answers: Answers = plain_answers,
     ) -> None:
         self._module = module
         self._callbacks = callbacks
         self._check = check
+        self._answers = answers
 
     def prepare(self, policy: Policy, plan: TrainingPlan) -> None:
         if self._check is not None:
@@ -289,6 +306,11 @@ class LightningSft:
             fit(module, left, model.model.device.type, self._callbacks)
         ended = module.steps_done >= len(batches)
         return TrainingOutcome(module.steps_done, None if ended else stop.requested)
+
+    def answers(
+        self, policy: Policy, prompts: Sequence[Conversation], sampling: Sampling, stop: Stop
+    ) -> Sequence[Attempt]:
+        return self._answers(_model_of(policy), prompts, sampling, stop)
 
     def load_weights(self, policy: Policy, checkpoint: Checkpoint) -> None:
         load_weights(_model_of(policy).model, checkpoint.path)

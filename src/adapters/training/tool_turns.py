@@ -17,10 +17,12 @@ from ...domain.generation import Sampling
 from ...domain.ports.run import Stop
 from ...domain.ports.tools import Toolbox
 from ...domain.reinforcement import Judged, JudgedGroup
+from ...domain.reward import Attempt
 from ...domain.rollout import Rollout
 from ...domain.schedule import stream_seed
 from ...domain.tool_use import Episode, ToolAnswer, sound
 from ..model.hf_policy import HfPolicy
+from ..model.local_rollout import LocalRollout
 
 Draw = Callable[
     [Sequence[Sequence[int]], Sequence[Sequence[int]], Sampling, Sequence[int] | None], list[list[Rollout]]
@@ -147,3 +149,27 @@ class ToolTurns:
         episode.tools[call.name] += 1
         episode.errors += answer.failed
         return answer
+
+
+def answers_with_tools(
+    policy: HfPolicy,
+    prompts: Sequence[Conversation],
+    sampling: Sampling,
+    stop: Stop,
+    *,
+    tools: Toolbox,
+    most: int,
+    draw: Draw | None = None,
+) -> list[Attempt]:
+    """One completion a prompt, of up to ``most`` answers; see ``ToolTurns``."""
+    draw = draw or LocalRollout(policy.model, policy.ends, stop).generate
+    turns = ToolTurns(policy, draw, ToolUse(tools, most, stop))
+    offered = [turns.offered(prompt) for prompt in prompts]
+    seeds = [[stream_seed(sampling.seed, at, "answer")] for at in range(len(prompts))]
+    drawn = turns(
+        [policy.prompt(one) for one in offered], seeds, sampling, [not one.tools for one in prompts]
+    )
+    return [
+        Attempt(prompt, one.completion, tuple(one.turns))
+        for prompt, [one] in zip(offered, drawn, strict=True)
+    ]

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..checkpoint import Checkpoint
+from ..conversation import Conversation
+from ..generation import Sampling
+from ..reward import Attempt
 from ..schedule import StepBatch, StepReport, TrainingOutcome, TrainingPlan
 from .model import Policy
 from .run import Stop
@@ -69,6 +72,12 @@ class PolicyOptimizer(Protocol):
         Raises:
             ModelError: M021 when the memory does not suffice even for passes of one row.
         """
+        ...
+
+    def answers(
+        self, policy: Policy, prompts: Sequence[Conversation], sampling: Sampling, stop: Stop
+    ) -> Sequence[Attempt]:
+        """What the policy answers as it is trained to: where it may call tools, these are run."""
         ...
 
     def load_weights(self, policy: Policy, checkpoint: Checkpoint) -> None:
