@@ -23,7 +23,7 @@ from cesello.domain.evaluation import EvaluationSpec
 from cesello.domain.reward import Attempt
 
 MICRO = 2
-"""Completions of a forward pass of TRL's; of 1, 2 and 8 the fastest or nearly that, at short and long prompts."""
+"""Completions of a forward pass of TRL's: of 1, 2 and 8 the fastest, or nearly, at short and long prompts."""
 
 
 @dataclass(frozen=True, slots=True)
