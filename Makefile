@@ -79,6 +79,13 @@ build/peers/.ready: requirements/bench.txt | venv
 	@$(LOCKED) --upgrade --target build/peers -r requirements/bench.txt
 	@touch $@
 
+.PHONY: memory-peers
+memory-peers: build/memory-peers/.ready ## what the memory is measured against
+
+build/memory-peers/.ready: requirements/bench-memory.txt | venv
+	@$(LOCKED) --upgrade --target build/memory-peers -r requirements/bench-memory.txt
+	@touch $@
+
 .PHONY: loggers
 loggers: build/loggers/.ready ## the loggers that are extras, apart from everything else
 
@@ -87,7 +94,7 @@ build/loggers/.ready: requirements/extras.txt | venv
 	@touch $@
 
 .PHONY: bench
-bench: kit peers ## measure every figure of the README again
+bench: kit peers memory-peers ## measure every figure of the README again
 	for program in benchmarks/*.py; do PYTHONPATH=. $(BIN)/python "$$program"; done
 
 .PHONY: lock

@@ -24,18 +24,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .application.ask import AskRequest
     from .application.finetune import Finetune, FinetuneRequest
     from .application.generate import Generate, GenerateRequest
+    from .application.remember import RememberRequest
     from .domain.errors import CeselloError
     from .domain.reward import RewardResult
     from .domain.run import RunManifest
     from .entrypoints.algorithms import Scores, SftModule
     from .entrypoints.api import ask_model, load_recipe, train
     from .entrypoints.container import Container, make_container
+    from .entrypoints.memory_requests import memory_container
     from .entrypoints.requests import finetune_request, recipe_container
     from .entrypoints.settings import LoadedRecipe
+    from .entrypoints.settings.memory_file import load_memory
 
 _HOMES = {
+    "AskRequest": "application.ask",
     "CeselloError": "domain.errors",
     "Container": "entrypoints.container",
     "Finetune": "application.finetune",
@@ -43,19 +48,23 @@ _HOMES = {
     "Generate": "application.generate",
     "GenerateRequest": "application.generate",
     "LoadedRecipe": "entrypoints.settings",
+    "RememberRequest": "application.remember",
     "RewardResult": "domain.reward",
     "RunManifest": "domain.run",
     "Scores": "entrypoints.algorithms",
     "SftModule": "entrypoints.algorithms",
     "ask_model": "entrypoints.api",
     "finetune_request": "entrypoints.requests",
+    "load_memory": "entrypoints.settings.memory_file",
     "load_recipe": "entrypoints.api",
     "make_container": "entrypoints.container",
+    "memory_container": "entrypoints.memory_requests",
     "recipe_container": "entrypoints.requests",
     "train": "entrypoints.api",
 }
 
 __all__ = [
+    "AskRequest",
     "CeselloError",
     "Container",
     "Finetune",
@@ -63,14 +72,17 @@ __all__ = [
     "Generate",
     "GenerateRequest",
     "LoadedRecipe",
+    "RememberRequest",
     "RewardResult",
     "RunManifest",
     "Scores",
     "SftModule",
     "ask_model",
     "finetune_request",
+    "load_memory",
     "load_recipe",
     "make_container",
+    "memory_container",
     "recipe_container",
     "train",
 ]

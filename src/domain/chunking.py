@@ -27,8 +27,7 @@ _DEEPEST = 500
 """What is nested deeper is cut by lines. No program is, but a sum of a million terms has a million levels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(NamedTuple):
     """A function or a class.
 
     Attributes:
@@ -85,7 +84,14 @@ class _Piece:
 
 
 def cut(
-    source: SourceFile, text: str, codec: str, *, blocks: Sequence[Block], maximum: int, language: str
+    source: SourceFile,
+    text: str,
+    codec: str,
+    *,
+    blocks: Sequence[Block],
+    maximum: int,
+    language: str,
+    readable: Callable[[int, int], str] | None = None,
 ) -> tuple[Chunk, ...]:
     """Chunks that together are the file, each of at most ``maximum`` characters.
 
@@ -96,11 +102,12 @@ def cut(
         blocks: the top of the syntax tree, in order; none for a file that is cut by lines.
         maximum: at least 2, so that a line end of two characters can stay whole.
         language: for the chunks to carry.
+        readable: what a person reads between two characters of the text, where this is not the text.
     """
     pieces = _with_comments(text, _pieces(text, blocks, maximum), maximum)
     pieces = _together(text, _filled(pieces, maximum), maximum)
     kind = "module" if blocks else "text"
-    return tuple(_chunks(source, text, codec, pieces, language, kind))
+    return tuple(_chunks(source, text, codec, pieces, language, kind, readable))
 
 
 def _terminal(blocks: Sequence[Block], maximum: int) -> Iterator[_Piece]:
@@ -137,7 +144,10 @@ def _pieces(text: str, blocks: Sequence[Block], maximum: int) -> list[_Piece]:
             continue
         margin = text.rfind("\n", at - 1 if at else 0, piece.start) + 1  # where its line starts, or 0
         if margin > at:
-            _absorb(pieces, text, at, margin, maximum)
+            if pieces and margin - pieces[-1].start <= maximum:
+                pieces[-1].end = margin
+            else:
+                _absorb(pieces, text, at, margin, maximum)
             at = margin
         if piece.end - piece.start <= maximum < piece.end - at:  # it fits, but not with its indentation
             _absorb(pieces, text, at, piece.start, maximum)
@@ -146,7 +156,7 @@ def _pieces(text: str, blocks: Sequence[Block], maximum: int) -> list[_Piece]:
         at = piece.end
         last = pieces[-1] if pieces else None
         if last and not margin and _fit(last, piece, maximum):
-            _join(last, piece)
+            _join_on_line(last, piece)
         elif at - piece.start <= maximum:
             pieces.append(piece)
         elif last and _goes_on(text, last, piece, same_line=not margin):
@@ -248,39 +258,57 @@ def _join(first: _Piece, second: _Piece) -> None:
 
 
 def _chunks(
-    source: SourceFile, text: str, codec: str, pieces: Iterable[_Piece], language: str, kind: str
+    source: SourceFile,
+    text: str,
+    codec: str,
+    pieces: Iterable[_Piece],
+    language: str,
+    kind: str,
+    readable: Callable[[int, int], str] | None,
 ) -> Iterator[Chunk]:
     returns = "\r" in text
+    single_bytes = codec == "latin-1" or (codec == "utf-8" and text.isascii())
     start, line = 0, 1
     for piece in pieces:
         body = text[piece.start : piece.end]
-        end = start + len(body.encode(codec))
-        last_line = line + _line_ends(text, piece.start, piece.end - 1, returns)
+        end = start + len(body if single_bytes else body.encode(codec))
+        last_line = line + (
+            _line_ends(text, piece.start, piece.end - 1) if returns else body.count("\n", 0, -1)
+        )
+        labels = piece.labels
+        alone = labels[0] if len(labels) == 1 else None
         yield Chunk(
-            path=source.path,
-            start=start,
-            end=end,
-            start_line=line,
-            end_line=last_line,
-            text=body,
-            language=language,
-            kind=_kind(piece.labels) or kind,
-            name=", ".join([label.name for label in piece.labels]),
-            header=piece.header,
-            description=piece.labels[0].description if len(piece.labels) == 1 else "",
+            source.path,
+            start,
+            end,
+            line,
+            last_line,
+            body,
+            language,
+            alone.kind if alone else _kind(labels) or kind,
+            alone.name if alone else ", ".join([label.name for label in labels]),
+            piece.header,
+            alone.description if alone else "",
+            readable(piece.start, piece.end) if readable else None,
         )
         start = end
-        line = last_line + _line_ends(text, piece.end - 1, piece.end, returns)
+        line = last_line + (_line_ends(text, piece.end - 1, piece.end) if returns else body[-1] == "\n")
+
+
+def _join_on_line(first: _Piece, second: _Piece) -> None:
+    """What follows on a line belongs to what the line ends with, unless it is a definition itself."""
+    labels = first.labels
+    _join(first, second)
+    if labels and not second.whole:
+        first.labels = labels
 
 
 def _kind(labels: Sequence[Definition]) -> str:
-    first = labels[0].kind if labels else ""
-    return first if all(label.kind == first for label in labels) else "module"
+    kinds = {label.kind for label in labels}
+    return "module" if len(kinds) > 1 else "".join(kinds)
 
 
-def _line_ends(text: str, start: int, end: int, returns: bool) -> int:
+def _line_ends(text: str, start: int, end: int) -> int:
     r"""How many lines end between two characters, at ``\n``, ``\r\n`` (counted at its ``\n``) or ``\r``."""
-    count = text.count("\n", start, end)
-    if returns:
-        count += text.count("\r", start, end) - text.count("\r\n", start, end + 1)
-    return count
+    returns = text.count("\r", start, end) - text.count("\r\n", start, end + 1)
+    return text.count("\n", start, end) + returns

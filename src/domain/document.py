@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_LABELS = {"function": "Function", "class": "Class"}
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\r?\n")
 
 
@@ -49,10 +48,14 @@ class Chunk:
         end_line: 1-based line of the last character, inclusive.
         text: the characters of the bytes between ``start`` and ``end``.
         language: a programming language, a file suffix, ``text`` or ``binary``.
-        kind: ``function``, ``class``, ``module`` (statements, or definitions of several kinds) or ``text``.
-        name: qualified names of the definitions in it (``A.b``), separated by commas; empty without any.
+        kind: ``function``, ``class``, ``section`` (of a text with headings), ``module`` (statements, or
+            definitions of several kinds) or ``text``.
+        name: qualified names of the definitions in it (``A.b``; ``Guide > Use`` for a section), separated by
+            commas; empty without any.
         header: the signature of the definition this is a later part of; empty when the text shows it.
-        description: the first paragraph of the definition's docstring.
+        description: the first paragraph of the definition's docstring, or of the comment above it.
+        readable: what the author of a notebook sees of it, where the text is JSON: source without quotes, and
+            nothing for outputs and metadata. None where the text itself is readable.
     """
 
     path: str
@@ -66,34 +69,22 @@ class Chunk:
     name: str = ""
     header: str = ""
     description: str = ""
+    readable: str | None = None
 
     @property
     def location(self) -> str:
         """``path:first-last``, as an editor understands it."""
-        return f"{_one_line(self.path)}:{self.start_line}-{self.end_line}"
-
-
-def embedding_text(chunk: Chunk) -> str:
-    """What an embedder and a reranker read: where the code is from and what it says of itself, then the code.
-
-    The code of a later part of a definition stands under the definition's signature.
-    """
-    lines = [f"# File: {_one_line(chunk.path)}"]
-    if chunk.name:
-        lines.append(f"# {_LABELS.get(chunk.kind, 'Definitions')}: {chunk.name}")
-    if chunk.description:
-        lines.append(f"# Description: {chunk.description}")
-    if chunk.header:
-        lines.append(chunk.header)
-    return "\n".join([*lines, chunk.text])
+        return f"{one_line(self.path)}:{self.start_line}-{self.end_line}"
 
 
 def first_paragraph(docstring: str, maximum: int = 300) -> str:
     """The first paragraph of a docstring on one line, at most ``maximum`` characters."""
-    paragraph = _PARAGRAPH_END.split(docstring.strip()[: 4 * maximum], maxsplit=1)[0]
-    return _one_line(paragraph)[:maximum]
+    text = docstring.strip()[: 4 * maximum]
+    end = _PARAGRAPH_END.search(text) if "\n" in text else None
+    return one_line(text[: end.start()] if end else text)[:maximum]
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Without line ends, and without the halves of surrogate pairs that the name of a file may bring."""
-    return " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
+    line = " ".join(text.split())
+    return line if line.isascii() else line.encode("utf-8", "backslashreplace").decode()

@@ -13,23 +13,31 @@ from typing import Any
 
 from dependency_injector import containers, providers
 
+from ..application.answer_question import AnswerQuestion
+from ..application.ask import Ask
 from ..application.check_data import CheckData
 from ..application.check_memory import CheckMemory
 from ..application.choose_probes import ChooseProbes
 from ..application.drop_copies import DropCopies
 from ..application.export_model import ExportModel
 from ..application.finetune import Finetune
+from ..application.forget import Forget
 from ..application.generate import Generate
+from ..application.keep_remembering import KeepRemembering
 from ..application.plan_data import PlanData
 from ..application.plan_run import PlanRun
 from ..application.prepare_data import PrepareData
 from ..application.prepare_source import PrepareSource
 from ..application.preview_data import PreviewData
 from ..application.probe_run import ProbeRun
+from ..application.rebuild_memory import RebuildMemory
+from ..application.remember import Remember
 from ..application.verify_export import VerifyExport
-from . import reward_wiring, tool_wiring, wiring
+from ..application.verify_memory import VerifyMemory
+from . import memory_wiring, reward_wiring, tool_wiring, wiring
 from .home import home
 from .kit_wiring import build_model_files
+from .settings.memory_settings import MemorySettings
 
 DEFAULTS: Mapping[str, Any] = {
     "algorithm": "sft",
@@ -45,12 +53,7 @@ DEFAULTS: Mapping[str, Any] = {
     "blend": "mean",
     "sandbox": {"tier": "auto", "workers": None, "url": None, "token_env": None},
     "gguf_converter": None,
-    "memory": {
-        "store": "chroma",
-        "folder": None,
-        "embedder": "sentence-transformers/all-MiniLM-L6-v2",
-        "reranker": "cross-encoder/ms-marco-MiniLM-L-12-v2",
-    },
+    "memory": MemorySettings().model_dump(),
 }
 """The configuration where nothing else is said."""
 
@@ -104,13 +107,21 @@ class Container(containers.DeclarativeContainer):
     )
     run_store = providers.Singleton(wiring.folder_run_store, config.output)
 
-    chunker = providers.Singleton(wiring.treesitter_chunker)
-    embedder = providers.Singleton(wiring.sentence_embedder, config.memory.embedder, model_files)
-    reranker = providers.Singleton(wiring.cross_encoder, config.memory.reranker, model_files)
+    memory_folder = providers.Singleton(memory_wiring.memory_folder, config.root, config.memory.folder)
+    source_tree = providers.Singleton(memory_wiring.folder_tree, config.root, config.memory.largest_file)
+    chunker = providers.Singleton(memory_wiring.treesitter_chunker, config.memory.chunk_characters)
+    embedder = providers.Singleton(memory_wiring.embedder, config.memory.embedder, model_files, home)
+    reranker = providers.Singleton(memory_wiring.reranker, config.memory.reranker, model_files, home)
+    chunk_store = providers.Singleton(memory_wiring.sqlite_chunk_store, memory_folder)
     vector_store = providers.Selector(
         config.memory.store,
-        chroma=providers.Singleton(wiring.chroma_store, config.memory.folder),
-        numpy=providers.Singleton(wiring.numpy_store),
+        chroma=providers.Singleton(memory_wiring.chroma_store, memory_folder),
+        chroma_server=providers.Singleton(memory_wiring.chroma_server_store, config.memory, memory_folder),
+        pgvector=providers.Singleton(memory_wiring.pgvector_store, config.memory, memory_folder),
+        numpy=providers.Singleton(memory_wiring.numpy_store),
+    )
+    keep_index = providers.Singleton(
+        memory_wiring.keep_index, chunk_store, vector_store.provider, config.memory, memory_folder, observer
     )
 
     metrics_log = providers.Factory(wiring.metrics_log, config.loggers, observer)
@@ -142,6 +153,17 @@ class Container(containers.DeclarativeContainer):
         clock,
     )
     generate = providers.Factory(Generate, model_provider, stop)
+
+    remember = providers.Factory(
+        Remember, source_tree, chunker, embedder, chunk_store, keep_index, observer, stop
+    )
+    keep_remembering = providers.Factory(KeepRemembering, remember, source_tree, chunk_store, observer, stop)
+    forget = providers.Factory(Forget, chunk_store, keep_index)
+    ask = providers.Factory(Ask, embedder, reranker, chunk_store, keep_index)
+    answerer = providers.Singleton(memory_wiring.answerer, config.memory.answer, model_provider)
+    answer_question = providers.Factory(AnswerQuestion, ask, answerer.provider)
+    rebuild_memory = providers.Factory(RebuildMemory, embedder, chunk_store, keep_index, observer, stop)
+    verify_memory = providers.Factory(VerifyMemory, chunk_store, keep_index, observer, stop)
 
     model_exporter = providers.Singleton(wiring.hf_exporter, quantizer, model_files)
     parity_probe = providers.Singleton(wiring.hf_parity_probe, quantizer, model_files)

@@ -17,7 +17,6 @@ from ..domain.ports.export import ExportFolders, GgufExporter, ModelExporter, Pa
 from ..domain.ports.grading import Rewards
 from ..domain.ports.hub import ModelFiles
 from ..domain.ports.logs import MetricsLog
-from ..domain.ports.memory import Chunker, Embedder, Reranker, VectorStore
 from ..domain.ports.model import Devices, MemoryPredictor, ModelProvider, Quantizer
 from ..domain.ports.run import Observer, RunStore, Stop
 from ..domain.ports.tools import Toolbox
@@ -99,6 +98,7 @@ def lightning_optimizer(
     from ..adapters.model.hf_policy import HfPolicy
     from ..adapters.training.lightning_sft import LightningSft, SftModule
     from ..adapters.training.own_code import check_algorithm, check_callback
+    from ..adapters.training.tool_turns import answers_with_tools
     from .settings.recipe import ALGORITHMS
 
     watching = [
@@ -110,8 +110,11 @@ def lightning_optimizer(
     if algorithm == "sft":
         return LightningSft(SftModule, watching)
     if algorithm == "grpo":
-        check = HfPolicy.check_tools if tools else None
-        return LightningSft(grpo_module(grpo, root, rewards, tools), watching, check)
+        module = grpo_module(grpo, root, rewards, tools)
+        if not tools:
+            return LightningSft(module, watching)
+        answers = partial(answers_with_tools, tools=tools, most=grpo["max_turns"])
+        return LightningSft(module, watching, HfPolicy.check_tools, answers)
     module = check_algorithm(own_code(algorithm, root, "algorithm", ALGORITHMS), algorithm)
     try:
         signature(module).bind(*[None] * 6, **arguments)  # what SftModule is made with
@@ -292,41 +295,6 @@ def minhash_copies() -> NearCopies:
     from ..adapters.data.minhash_copies import MinHashCopies
 
     return MinHashCopies()
-
-
-def chroma_store(folder: str | None) -> VectorStore:
-    """Chroma, in a folder or in memory."""
-    from ..adapters.memory.chroma_store import ChromaStore
-
-    return ChromaStore(Path(folder) if folder else None)
-
-
-def numpy_store() -> VectorStore:
-    """Exact search in memory."""
-    from ..adapters.memory.numpy_store import NumpyStore
-
-    return NumpyStore()
-
-
-def treesitter_chunker() -> Chunker:
-    """Chunks by syntax."""
-    from ..adapters.memory.treesitter_chunker import TreeSitterChunker
-
-    return TreeSitterChunker()
-
-
-def sentence_embedder(name: str, files: ModelFiles) -> Embedder:
-    """Embeddings of sentence-transformers."""
-    from ..adapters.memory.sentence_transformer_embedder import SentenceTransformerEmbedder
-
-    return SentenceTransformerEmbedder(name, files)
-
-
-def cross_encoder(name: str, files: ModelFiles) -> Reranker:
-    """A cross-encoder."""
-    from ..adapters.memory.cross_encoder_reranker import CrossEncoderReranker
-
-    return CrossEncoderReranker(name, files)
 
 
 class SystemClock:

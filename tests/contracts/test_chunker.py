@@ -10,11 +10,12 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cesello.adapters.memory.treesitter_chunker import TreeSitterChunker
-from cesello.domain.document import Chunk, SourceFile, embedding_text
+from cesello.domain.chunk_text import embedding_text
+from cesello.domain.document import Chunk, SourceFile
 from cesello.domain.ports.memory import Chunker
 from tests.fakes.memory import FakeChunker
 
@@ -23,7 +24,13 @@ MAKERS: dict[str, Callable[[int], Chunker]] = {"fake": FakeChunker, "treesitter"
 
 every_chunker = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
-paths = st.sampled_from(["a.py", "b.pyi", "notes.txt", "Makefile", "strange\nname.PY"])
+CORPUS = Path(__file__).resolve().parents[1] / "corpus"
+CORPUS_FILES = sorted(path for path in CORPUS.iterdir() if path.is_file())
+
+suffixes = sorted({path.suffix for path in CORPUS_FILES} | {".js", ".tsx", ".h", ".py"})
+paths = st.sampled_from(
+    ["b.pyi", "notes.txt", "Makefile", "strange\nname.PY", "🙂.py", *(f"a{suffix}" for suffix in suffixes)]
+)
 lines = [
     "def f(x):",
     "class A(B):",
@@ -33,7 +40,7 @@ lines = [
     '    """Doc."""',
 ]
 lines += ["@dec", "# note", "  # in", "if x:", "else:", "    x = [1,", "  2]", ")", "è = '🙂'", "x" * 70]
-lines += ["'" * 3, "f'{", "\\", "\t", ""]
+lines += ["'" * 3, "f'{", "\\", "\t", "", "\f", "\ufeff", "}", "/* a", "*/ b {", "<a>", "---", "# b", "end"]
 line_ends = st.sampled_from(["\n", "\r\n", "\r"])
 code = st.builds(lambda end, parts: end.join(parts), line_ends, st.lists(st.sampled_from(lines)))
 
@@ -97,6 +104,69 @@ BAD = {
     "an unfinished string": b"def f():\n    return '''\n" + b"text\n" * 2_000,
     **DEEP,
 }
+
+
+CORPUS_LINES = {path.name: path.read_text().splitlines() for path in CORPUS_FILES}
+
+
+@st.composite
+def torn(draw: st.DrawFn) -> SourceFile:
+    """A file of the corpus after careless editing: lines lost, moved and broken, in any encoding."""
+    name = draw(st.sampled_from(sorted(CORPUS_LINES)))
+    known = CORPUS_LINES[name]
+    chosen = draw(st.lists(st.tuples(st.sampled_from(known), st.integers(0, 80)), max_size=40))
+    kept = [line[: length if draw(st.booleans()) else None] for line, length in chosen]
+    whole = draw(st.booleans())
+    text = draw(line_ends).join([*(known if whole else []), *kept, *draw(st.lists(st.just(""), max_size=1))])
+    return SourceFile(
+        name, text.encode(draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "latin-1"])), "replace")
+    )
+
+
+@settings(max_examples=300)
+@given(torn(), st.integers(2, 300))
+def test_torn_files_of_every_language_are_covered(source: SourceFile, maximum: int) -> None:
+    check(source, TreeSitterChunker(maximum).chunk(source), maximum)
+
+
+NESTED = {
+    ".js": b"f(" * 10_000,
+    ".ts": b"{" * 10_000,
+    ".go": b"package a\nvar x = " + b"(" * 10_000,
+    ".rs": b"fn f() " + b"{" * 10_000,
+    ".java": b"class A {" * 10_000,
+    ".c": b"int x = " + b"(" * 10_000,
+    ".cpp": b"namespace a { " * 10_000,
+    ".cs": b"class A { " * 10_000,
+    ".rb": b"module A\n" * 10_000,
+    ".php": b"<?php " + b"if (a) { " * 10_000,
+    ".kt": b"class A { " * 10_000,
+    ".swift": b"struct A { " * 10_000,
+    ".scala": b"object A { " * 10_000,
+    ".lua": b"do " * 10_000,
+    ".sh": b"{ " * 10_000,
+    ".sql": b"SELECT (" * 10_000,
+    ".html": b"<div>" * 10_000,
+    ".css": b"@media a { " * 10_000,
+    ".json": b"[" * 10_000,
+    ".yaml": b"- " * 10_000,
+    ".toml": b"x = " + b"[" * 10_000,
+    ".md": b"> " * 10_000 + b"# A",
+    ".ipynb": b'{"cells": ' + b"[" * 10_000,
+}
+
+
+@pytest.mark.parametrize("suffix", NESTED)
+def test_ten_thousand_levels_are_covered(suffix: str) -> None:
+    source = SourceFile(f"a{suffix}", NESTED[suffix])
+    check(source, TreeSitterChunker(900).chunk(source), 900)
+
+
+@every_chunker
+def test_the_fingerprint_says_what_chunks_depend_on(make: Callable[[int], Chunker]) -> None:
+    fingerprints = [make(maximum).fingerprint for maximum in (100, 100, 200)]
+    assert fingerprints[0] == fingerprints[1] != fingerprints[2]
+    assert all(fingerprint and "\n" not in fingerprint for fingerprint in fingerprints)
 
 
 @every_chunker
@@ -213,7 +283,7 @@ def test_python_is_cut_along_its_definitions() -> None:
     signature = "def long( self, first: int, ) -> None:"
     assert [chunk.header for chunk in chunks] == ["", "", "", "", signature, signature]
     assert embedding_text(chunks[2]).startswith(
-        "# File: store.py\n# Function: Store.count\n# Description: How many.\n    # Counts.\n    @property\n"
+        "# Function: Store.count\n# Description: How many.\n    # Counts.\n    @property\n"
     )
 
 
@@ -222,8 +292,12 @@ def test_python_is_cut_along_its_definitions() -> None:
     [
         ("a/b.py", b"x = 1\n", "python", "module"),
         ("a/b.PYI", b"x: int\n", "python", "module"),
-        ("a/b.rs", b"fn main() {}\n", "rs", "text"),
-        ("Makefile", b"all:\n", "text", "text"),
+        ("a/b.rs", b"fn main() {}\n", "rust", "function"),
+        ("a/b.tsx", b"<A />", "typescript", "module"),
+        ("a/b.md", b"# A\n", "markdown", "section"),
+        ("a/b.xyz", b"x = 1\n", "xyz", "text"),
+        ("run", b"#!/bin/sh\nf() { true; }\n", "bash", "function"),
+        ("Makefile", b"all:\n", "makefile", "text"),
         ("a/b.py", b"x = '\0'\n", "binary", "text"),
         ("a/b.png", b"\x89PNG\0", "binary", "text"),
     ],

@@ -5,9 +5,11 @@ import math
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from stat import S_IMODE
+from uuid import uuid4
 
 import chromadb
 import pytest
@@ -15,20 +17,19 @@ from chromadb.config import Settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cesello.adapters.memory.chroma_server_store import ChromaServerStore
 from cesello.adapters.memory.chroma_store import ChromaStore
 from cesello.adapters.memory.numpy_store import NumpyStore
-from cesello.domain.document import SourceFile, embedding_text
+from cesello.adapters.memory.pgvector_store import PgvectorStore
+from cesello.domain.chunk_text import embedding_text
+from cesello.domain.document import SourceFile
 from cesello.domain.errors import StoreError
 from cesello.domain.ports.memory import VectorStore
 from cesello.domain.retrieval import Hit, VectorEntry
 from tests.fakes.memory import FakeChunker, FakeEmbedder, FakeVectorStore
+from tests.store_servers import chroma, postgres
 
-MAKERS: dict[str, Callable[[Path], VectorStore]] = {
-    "fake": lambda folder: FakeVectorStore(),
-    "numpy": lambda folder: NumpyStore(),
-    "chroma in memory": lambda folder: ChromaStore(None),
-    "chroma in a folder": lambda folder: ChromaStore(folder),
-}
+STORES = ["fake", "numpy", "chroma in memory", "chroma in a folder", "chroma server", "pgvector"]
 IN_MEMORY: dict[str, Callable[[], VectorStore]] = {
     "fake": FakeVectorStore,
     "numpy": NumpyStore,
@@ -38,10 +39,35 @@ IN_MEMORY: dict[str, Callable[[], VectorStore]] = {
 EAST, NORTH, WEST = (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)
 
 
-@pytest.fixture(params=list(MAKERS.values()), ids=list(MAKERS))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> VectorStore:
-    made: VectorStore = request.param(tmp_path / "store")
-    return made
+@pytest.fixture(scope="module")
+def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with chroma(tmp_path_factory.mktemp("chroma")) as url:
+        yield url
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorStore]:
+    match request.param:
+        case "fake":
+            made: VectorStore = FakeVectorStore()
+        case "numpy":
+            made = NumpyStore()
+        case "chroma in memory":
+            made = ChromaStore(None)
+        case "chroma in a folder":
+            made = ChromaStore(tmp_path / "store")
+        case "chroma server":
+            made = ChromaServerStore(request.getfixturevalue("chroma_url"), uuid4().hex)
+        case _:
+            made = PgvectorStore(request.getfixturevalue("postgres_dsn"), uuid4().hex)
+    yield made
+    made.close()
 
 
 def entry(known: str, /, *vector: float, **metadata: str) -> VectorEntry:
@@ -144,6 +170,23 @@ def test_clear_forgets_entries_and_dimension(store: VectorStore) -> None:
     assert ids(store.nearest((1.0, 0.0, 0.0))) == ["b"]
 
 
+def test_ids_are_those_of_the_entries_each_once(store: VectorStore) -> None:
+    assert list(store.ids()) == []
+    store.upsert([entry(str(n), 1.0, float(n)) for n in range(7)])
+    store.upsert([entry("3", *WEST), entry("new", *NORTH)])
+    store.delete(["0", "6"])
+    assert sorted(store.ids()) == ["1", "2", "3", "4", "5", "new"]
+    store.clear()
+    assert list(store.ids()) == []
+
+
+def test_a_store_can_be_closed_twice_and_before_its_first_use(store: VectorStore) -> None:
+    store.close()
+    store.upsert([entry("a", *EAST)])
+    store.close()
+    store.close()
+
+
 @pytest.mark.parametrize("strange", ["ünïcödé 🙂", "a/b c\n'\";--", "x" * 500])
 def test_strange_ids_and_metadata_come_back(store: VectorStore, strange: str) -> None:
     store.upsert([entry(strange, *EAST, path=strange)])
@@ -187,6 +230,15 @@ def test_another_dimension_is_refused_and_nothing_is_stored(store: VectorStore) 
 @pytest.mark.parametrize("recall", [0, -1])
 def test_a_recall_below_one_is_refused(store: VectorStore, recall: int) -> None:
     refused_with("S003", lambda: store.nearest(EAST, recall))
+
+
+def test_vectors_may_be_buffers(store: VectorStore) -> None:
+    store.upsert([VectorEntry("east", array("f", [2.0, 0.0])), VectorEntry("north", array("f", NORTH))])
+    store.upsert([VectorEntry("west", memoryview(array("f", [-1.0, 0.0]).tobytes()).cast("f"))])
+    assert ids(store.nearest(array("f", EAST))) == ["east", "north", "west"]
+    refused_with("S001", lambda: store.upsert([VectorEntry("long", array("f", [1.0, 0.0, 0.0]))]))
+    refused_with("S002", lambda: store.upsert([VectorEntry("nan", array("f", [math.nan, 0.0]))]))
+    assert len(store) == 3
 
 
 vectors = st.lists(
@@ -243,10 +295,26 @@ def filled(store: VectorStore, entries: list[VectorEntry]) -> VectorStore:
     return store
 
 
+@pytest.mark.parametrize("recall", [1, 3, 20])
+def test_exact_search_can_be_kept_to_some_ids(recall: int) -> None:
+    store = NumpyStore()
+    store.upsert([entry(str(n), 1.0, n / 10, kind="odd" if n % 2 else "even") for n in range(40)])
+    some = ["30", "7", "unknown", "12", "7", "39"]
+    assert ids(store.nearest(EAST, recall, among=some)) == ["7", "12", "30", "39"][:recall]
+    assert ids(store.nearest(EAST, recall, {"kind": "odd"}, among=iter(some))) == ["7", "39"][:recall]
+    assert ids(store.nearest(EAST, recall, among=map(str, range(1, 40)))) == list(
+        map(str, range(1, recall + 1))
+    )
+    assert store.nearest(EAST, recall, among=[]) == ()
+    store.delete(["7"])
+    assert ids(store.nearest(EAST, recall, among=some)) == ["12", "30", "39"][:recall]
+
+
 def test_chroma_takes_more_entries_than_its_batch() -> None:
     store = ChromaStore(None)
     store.upsert([entry(str(n), 1.0, n / 6_000) for n in range(6_000)])
     assert len(store) == 6_000
+    assert sorted(store.ids()) == sorted(str(n) for n in range(6_000))
     assert len(store.nearest(EAST, 50)) == 50
     store.delete([str(n) for n in range(5_990)])
     assert len(store) == 10
@@ -270,6 +338,27 @@ def test_chroma_touches_nothing_before_it_is_used(tmp_path: Path) -> None:
     store.upsert([entry("a", *EAST)])
     assert (folder / "chroma.sqlite3").exists()
     assert S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_chroma_in_memory_is_forgotten_when_it_is_closed() -> None:
+    store = ChromaStore(None)
+    store.upsert([entry("a", *EAST)])
+    store.close()
+    assert len(store) == 0
+    store.close()
+
+
+def test_a_panic_of_chroma_is_an_error_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    class PanicException(BaseException):
+        """Rust's has this name and this parent."""
+
+    def panic(*arguments: object, **named: object) -> None:
+        raise PanicException("range end index 8 out of range")
+
+    store = ChromaStore(None)
+    store.upsert([entry("a", *EAST)])
+    monkeypatch.setattr(chromadb.Collection, "count", panic)
+    assert "range end index" in refused_with("S004", lambda: len(store))
 
 
 def test_chroma_in_memory_is_one_store_each() -> None:

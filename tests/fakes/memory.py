@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from cesello.domain.chunking import cut
 from cesello.domain.document import Chunk, SourceFile
@@ -21,6 +21,10 @@ class FakeChunker:
 
     def __init__(self, max_characters: int = 200) -> None:
         self._maximum = max_characters
+
+    @property
+    def fingerprint(self) -> str:
+        return f"lines maximum={self._maximum}"
 
     def chunk(self, source: SourceFile) -> tuple[Chunk, ...]:
         text, codec = source.decoded()
@@ -42,9 +46,16 @@ class FakeEmbedder:
     def dimension(self) -> int:
         return self._dimension
 
+    @property
+    def overlong(self) -> int:
+        return 0
+
     def embed(self, texts: Sequence[str]) -> tuple[Embedding, ...]:
         self.embedded += texts
         return tuple(self._vector(text) for text in texts)
+
+    def embed_query(self, query: str) -> Embedding:
+        return self._vector(query)
 
     def _vector(self, text: str) -> Embedding:
         counts = [0.0] * self._dimension
@@ -95,6 +106,12 @@ class FakeVectorStore:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def ids(self) -> Iterator[str]:
+        return iter(tuple(self._entries))
+
     def clear(self) -> None:
         self._entries.clear()
         self._dimension = None
+
+    def close(self) -> None:
+        pass

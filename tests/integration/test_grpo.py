@@ -422,13 +422,17 @@ class Greedy(LocalRollout):
     calls: ClassVar[list[int]] = []
 
     def generate(
-        self, prompts: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], sampling: Sampling
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[Sequence[int]],
+        sampling: Sampling,
+        limits: Sequence[int] | None = None,
     ) -> list[list[Rollout]]:
         many = sum(map(len, seeds))
         self.calls.append(many)
         if many > 3:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
-        return super().generate(prompts, seeds, sampling)
+        return super().generate(prompts, seeds, sampling, limits)
 
 
 def test_completions_are_drawn_in_parts_where_the_memory_does_not_suffice(tiny: ModelSpec) -> None:

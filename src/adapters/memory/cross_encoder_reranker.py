@@ -8,57 +8,41 @@ from functools import cached_property
 import torch
 from sentence_transformers import CrossEncoder
 
-from ...domain.errors import ModelError
 from ...domain.ports.hub import ModelFiles
-from .sentence_transformer_embedder import encodable, explained, load_options
+from .model_folder import encodable, explained
+from .reranked_pairs import READ_TOKENS, check_head
+from .sentence_transformer_embedder import load_options
 
 
 class CrossEncoderReranker:
     """Implements ``Reranker``. The model is loaded when it is first needed.
 
-    The model's logit becomes a probability by the sigmoid. Query and text are read together up to the model's
-    maximum, 512 tokens for ms-marco-MiniLM, and the longer one is cut first. Only safetensors are read, and
-    no code of a model's repository is run.
+    The model's logit becomes a probability by the sigmoid. Of query and text together, the longer one is cut
+    first. Only safetensors are read, and no code of a model's repository is run.
 
     Args:
         name: on the hub, or a folder.
         files: where a name's files are.
+        tokens: how many of query and text together are read; ms-marco-MiniLM takes up to 512.
     """
 
-    def __init__(self, name: str, files: ModelFiles) -> None:
+    def __init__(self, name: str, files: ModelFiles, *, tokens: int = READ_TOKENS) -> None:
         self._name = name
         self._files = files
+        self._tokens = tokens
 
     def score(self, query: str, texts: Sequence[str]) -> tuple[float, ...]:
         if not texts:
             return ()
         pairs = [(encodable(query), encodable(text)) for text in texts]
-        return tuple(
-            float(probability)
-            for probability in self._model.predict(
-                pairs, activation_fn=torch.nn.Sigmoid(), show_progress_bar=False
-            )
-        )
+        scores = self._model.predict(pairs, activation_fn=torch.nn.Sigmoid(), show_progress_bar=False)
+        return tuple(map(float, scores))
 
     @cached_property
     def _model(self) -> CrossEncoder:
         with explained(self._name):
             model: CrossEncoder = CrossEncoder(self._name, **load_options(self._name, self._files))
-        _check_head(self._name, model)
+            model.max_seq_length = min(self._tokens, model.max_seq_length or self._tokens)
+        architectures = (model.config and model.config.architectures) or []
+        check_head(self._name, architectures, model.num_labels, other_head=len(model) > 1)
         return model
-
-
-def _check_head(name: str, model: CrossEncoder) -> None:
-    """A model without a trained head gets a random one, and its scores would mean nothing."""
-    architectures = (model.config and model.config.architectures) or []
-    own_head = any(architecture.endswith("ForSequenceClassification") for architecture in architectures)
-    scores_logits = len(model) > 1  # a language model that answers yes or no
-    if model.num_labels != 1 or not (own_head or scores_logits):
-        raise ModelError(
-            "M030",
-            "a model is not made to rerank",
-            where=name,
-            got=f"{', '.join(architectures) or 'no architecture'} with {model.num_labels} labels",
-            expected="a sequence classifier with one label",
-            fix="take a cross-encoder, for example cross-encoder/ms-marco-MiniLM-L-12-v2",
-        )

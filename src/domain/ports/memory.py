@@ -8,11 +8,16 @@ What a store refuses, as ``StoreError``:
     S004  a store whose files cannot be read or written
     S005  a store whose files name a function that would be loaded and run
     S006  a store that does not compare by cosine
+    S007  a store's server that gives no answer
+    S008  a store's server that refuses, or lacks what is needed
+
+Beside these ``RetryableError`` T098, a store that is busy: it is whole, and another try may succeed. After
+S004 the store can be cleared and filled again; after the others a person decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..document import Chunk, SourceFile
@@ -21,6 +26,11 @@ from ..retrieval import Embedding, Hit, VectorEntry
 
 class Chunker(Protocol):
     """Cuts files into chunks."""
+
+    @property
+    def fingerprint(self) -> str:
+        """All that the chunks of a file depend on but the file, on one line; it is known without a file."""
+        ...
 
     def chunk(self, source: SourceFile) -> tuple[Chunk, ...]:
         """Chunks whose byte spans, in order, cover the file exactly; none for an empty file.
@@ -32,23 +42,46 @@ class Chunker(Protocol):
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors of length 1."""
+    """Turns texts into vectors of length 1. Nothing is loaded or asked before the first use."""
 
     @property
     def fingerprint(self) -> str:
-        """All that its vectors depend on; vectors of different fingerprints cannot be compared."""
+        """All that its vectors depend on, on one line; vectors of different fingerprints cannot be compared.
+
+        Raises:
+            CeselloError: those of ``embed``.
+        """
         ...
 
     @property
     def dimension(self) -> int:
-        """How many numbers a vector has."""
+        """How many numbers a vector has.
+
+        Raises:
+            CeselloError: those of ``embed``.
+        """
+        ...
+
+    @property
+    def overlong(self) -> int:
+        """How many of the texts given so far were longer than the model reads at once."""
         ...
 
     def embed(self, texts: Sequence[str]) -> tuple[Embedding, ...]:
-        """One vector a text, in the texts' order.
+        """One vector a text that is to be found, in the texts' order.
 
         Raises:
-            ModelError: M001 not found, M002 unreadable.
+            ModelError: M001 not found, M002 unreadable, M058 not for this engine, M090 refused by a server.
+            UsageError: C089 no key for a server.
+            RetryableError: T090 a server that gives no answer.
+        """
+        ...
+
+    def embed_query(self, query: str) -> Embedding:
+        """The vector of a question. Many models want it marked otherwise than what it is to find.
+
+        Raises:
+            CeselloError: those of ``embed``.
         """
         ...
 
@@ -60,7 +93,7 @@ class Reranker(Protocol):
         """For each text, in the texts' order, the probability in [0, 1] that it answers the query.
 
         Raises:
-            ModelError: M001 not found, M002 unreadable, M030 not made to rerank.
+            ModelError: M001 not found, M002 unreadable, M030 not made to rerank, M058 not for this engine.
         """
         ...
 
@@ -68,7 +101,8 @@ class Reranker(Protocol):
 class VectorStore(Protocol):
     """An index of vectors by cosine. It holds no truth: it can be cleared and filled again.
 
-    The first vector sets the dimension, until ``clear``.
+    The first vector sets the dimension, until ``clear``. One process writes at a time. Nothing is opened
+    before the first use. Besides what is named there, every method may raise S004 to S008 and T098.
     """
 
     def upsert(self, entries: Sequence[VectorEntry]) -> None:
@@ -77,7 +111,7 @@ class VectorStore(Protocol):
         Nothing is stored when an entry is refused.
 
         Raises:
-            StoreError: S001, S002, S004.
+            StoreError: S001, S002.
         """
         ...
 
@@ -96,7 +130,7 @@ class VectorStore(Protocol):
             where: metadata that an entry must have, all of it.
 
         Raises:
-            StoreError: S001, S002, S003, S004.
+            StoreError: S001, S002, S003.
         """
         ...
 
@@ -104,6 +138,17 @@ class VectorStore(Protocol):
         """How many entries there are."""
         ...
 
+    def ids(self) -> Iterator[str]:
+        """The ids of all entries, each once, in any order, read in parts.
+
+        Nothing is stored or deleted while it runs.
+        """
+        ...
+
     def clear(self) -> None:
-        """Forgets everything, the dimension too."""
+        """Forgets everything, the dimension too. A store that cannot be read any more begins again."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of files and connections, when they are not needed any more; a second time is no error."""
         ...

@@ -16,13 +16,15 @@ _CHATTY = (
 )
 
 
-def quieten(debug: bool) -> None:
+def quieten(debug: bool, *, transformers: bool = True) -> None:
     """Called before a command loads a model."""
     if debug:
         return
     warnings.simplefilter("ignore")
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.ERROR)
+    if not transformers:
+        return
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()

@@ -164,14 +164,18 @@ def make_observer() -> TerminalObserver | LineObserver | FollowingObserver:
 
 
 @contextmanager
-def watched(container: Container, debug: bool) -> Iterator[None]:
-    """Within this, what the container makes shows how it goes, and SIGINT and SIGTERM stop it."""
+def watched(container: Container, debug: bool, *, transformers: bool = True) -> Iterator[None]:
+    """Within this, what the container makes shows how it goes, and SIGINT and SIGTERM stop it.
+
+    Args:
+        transformers: whether that library may be used; to quieten it is to import it, which takes seconds.
+    """
     observer, stop = make_observer(), SignalStop(shared=not is_alone())
     container.observer.override(providers.Object(observer))
     container.stop.override(providers.Object(stop))
     with listening(stop):
         try:
-            quieten(debug)
+            quieten(debug, transformers=transformers)
             yield
         finally:
             observer.close()

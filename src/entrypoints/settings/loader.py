@@ -72,16 +72,16 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     Raises:
         InvalidRecipe: all that is wrong with the file and the overrides.
     """
-    edits, problems = _read_overrides(overrides)
+    edits, problems = read_overrides(overrides)
     try:
-        document = _read_document(path)
+        document = read_document(path)
     except UsageError as problem:
         raise InvalidRecipe(in_order([problem, *problems])) from problem
     for edit in edits:
         apply_override(edit, document)
     expand_environment(document, os.environ)
     root = resolve_root(document, path)
-    recipe = validate(document)
+    recipe = validate(document, Recipe)
     check_contradictions(document)
     check_rewards(document)
     check_grpo(document)
@@ -92,7 +92,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     return LoadedRecipe(recipe, path, root, document.written)
 
 
-def _read_overrides(overrides: Sequence[str]) -> tuple[list[Override], list[UsageError]]:
+def read_overrides(overrides: Sequence[str]) -> tuple[list[Override], list[UsageError]]:
+    """What ``--set`` changes, and what is wrong with it."""
     edits: list[Override] = []
     problems: list[UsageError] = []
     for text in overrides:
@@ -103,7 +104,12 @@ def _read_overrides(overrides: Sequence[str]) -> tuple[list[Override], list[Usag
     return edits, problems
 
 
-def _read_document(path: Path) -> Document:
+def read_document(path: Path) -> Document:
+    """The values of a file.
+
+    Raises:
+        UsageError: when it cannot be read, or is no map of keys.
+    """
     name = printable(str(path))
 
     def locate(mark: Mark | None) -> Where:

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from .data_settings import DataSettings
 from .grpo_settings import GrpoSettings
+from .memory_settings import MemorySettings
 from .reward_settings import Rewards, SandboxSettings
 from .section import OWN_CODE, DType, Section, Text
 
@@ -286,12 +287,6 @@ class EvaluationSettings(Section):
         strict=False,
         description="Graded answers, as [{source: functions, reward: function_calling, rows: 24}].",
     )
-
-
-class MemorySettings(Section):
-    """The memory for code and procedures."""
-
-    store: Literal["chroma", "numpy"] = Field(default="chroma", description="The vector store.")
 
 
 def offered_algorithms() -> tuple[str, ...]:

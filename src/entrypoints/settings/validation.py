@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -13,10 +13,12 @@ from ...domain.errors import UsageError
 from .data_settings import Source
 from .document import Document, Keys, Where
 from .problems import listed, nearest, pick, quoted, shown
-from .recipe import LATER_ALGORITHMS, Recipe
+from .recipe import LATER_ALGORITHMS
 from .reward_settings import Reward
 from .sections import field_at, homes, models_in, section_at, without_tags
 from .yaml_text import inline_yaml, plain_value
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 _WHOLE, _NUMBER, _TEXT, _BOOLEAN = "a whole number", "a number", "text", "true or false"
 _LIST, _KEYS = "a list", "a map of keys"
@@ -40,10 +42,14 @@ _BOUNDS = {
 _SPELT_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
-def validate(document: Document) -> Recipe | None:
-    """The recipe, or None with the document's problems telling why not."""
+def validate(document: Document, model: type[Settings]) -> Settings | None:
+    """The settings, or None with the document's problems telling why not.
+
+    Args:
+        model: ``Recipe``, or one that has some of its sections.
+    """
     try:
-        return Recipe.model_validate(document.value)
+        return model.model_validate(document.value)
     except ValidationError as error:
         details = error.errors(include_url=False)
         for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):

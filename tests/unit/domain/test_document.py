@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cesello.domain.document import Chunk, SourceFile, embedding_text, first_paragraph
+from cesello.domain.document import Chunk, SourceFile, first_paragraph
 
 
 def chunk(**changes: object) -> Chunk:
@@ -41,26 +41,6 @@ def test_any_content_is_text_that_gives_it_back(content: bytes) -> None:
 )
 def test_the_codec_is_recognised(content: bytes, text: str, codec: str) -> None:
     assert SourceFile("x", content).decoded() == (text, codec)
-
-
-def test_a_function_is_embedded_under_its_place_name_and_description() -> None:
-    assert embedding_text(chunk(description="Does it.")) == (
-        "# File: src/app.py\n# Function: A.b\n# Description: Does it.\ndef b(self): ...\n"
-    )
-
-
-def test_a_later_part_is_embedded_under_its_signature() -> None:
-    part = chunk(text="    return 1\n", header="def b(self) -> int:")
-    assert embedding_text(part) == "# File: src/app.py\n# Function: A.b\ndef b(self) -> int:\n    return 1\n"
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "line"),
-    [("class", "A", "# Class: A"), ("module", "A, f", "# Definitions: A, f"), ("text", "", None)],
-)
-def test_the_kind_names_the_name(kind: str, name: str, line: str | None) -> None:
-    lines = embedding_text(chunk(kind=kind, name=name)).splitlines()
-    assert lines == ["# File: src/app.py", *([line] if line else []), "def b(self): ..."]
 
 
 def test_a_strange_path_stays_on_one_line() -> None:

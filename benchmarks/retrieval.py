@@ -1,0 +1,353 @@
+"""Finding code by a question: the product's search beside other chunkers, and what each technique is worth.
+
+The code is the standard library's. *Docstring to function*: functions have lost their docstrings, and the
+first sentence of each, where it stands once and has four words or more, asks for its function. A unit answers
+a question where it has the line with ``def``, or more than half of the function's lines, for everybody.
+Three other kinds of questions show that what helps one kind harms no other:
+
+- HumanEval: the prose of the prompts asks for the solutions, among the code of the 60 files.
+- function calls: what people say to BFCL's assistants asks for the function to call, as a stub with its
+  description. These two are natural language, as a search on the web is; CoSQA is on a hub, and is not here.
+- errors, names: the message of an exception asks for where it is raised, a name for where it is defined.
+
+Figures are given for two halves of the questions, drawn by hash. Choices were made with both in sight, and
+kept where both agree: so the files here say how large a gain is, and other files must say that it holds.
+
+    python benchmarks/retrieval.py               the 60 files; a rerun takes a minute, the vectors are kept
+    python benchmarks/retrieval.py --techniques  one section: techniques, reranked, beside, kinds, headers
+    python benchmarks/retrieval.py --all-files   all 534 as well, and samples of 60 of them: an hour
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers.retrieval_measures import (
+    Values,
+    answers,
+    change,
+    first_half,
+    in_context,
+    reciprocal_rank,
+    show,
+    summary,
+)
+from benchmarks.peers.retrieval_questions import (
+    Corpus,
+    Question,
+    error_messages,
+    function_calls,
+    human_eval,
+    names,
+    standard_library,
+)
+from benchmarks.peers.retrieval_search import NAME, PATH, TEXT, Embeddings, Judge, Vectors, Words, nearest
+from benchmarks.peers.retrieval_units import HEADERS, Unit, fixed, ours, peer
+from cesello.domain import search_words as words_module
+from cesello.domain.fusion import (
+    FILE_WEIGHT,
+    RERANKER_WEIGHT,
+    judged,
+    looks_like_code,
+    reciprocal_rank_fusion,
+    score_fusion,
+    with_file,
+    words_weight,
+)
+
+RESULTS = Path(__file__).resolve().parent / "results" / "retrieval.json"
+RECALL = 20
+
+
+@dataclass(frozen=True)
+class Way:
+    """How is searched; as it stands, the product's way.
+
+    Attributes:
+        fuse: ``scores``, ``ranks``, ``dense`` or ``words``.
+        weight: of the words; None by the kind of question.
+        folded: whether the parts of a definition are one answer; None by the kind of question.
+        file: weight of what else is found in the file.
+        reranked: None for no reranker, else its weight.
+        recall: how many are reranked.
+    """
+
+    fuse: str = "scores"
+    weight: float | None = None
+    folded: bool | None = None
+    file: float = FILE_WEIGHT
+    fields: tuple[float, float, float] = (NAME, PATH, TEXT)
+    reranked: float | None = None
+    recall: int = RECALL
+
+
+@dataclass
+class Searched:
+    """Units and questions with all that searching them needs."""
+
+    units: Sequence[Unit]
+    questions: Sequence[Question]
+    vectors: Vectors
+    asked: Vectors
+
+    def __post_init__(self) -> None:
+        self.words = Words(self.units)
+        self.right = answers(self.units, self.questions)
+        self.expressions = [words_module.match_any(question.text) for question in self.questions]
+
+    def rankings(self, way: Way, judge: Judge | None = None) -> list[list[int]]:
+        return [self._ranking(number, way, judge) for number in range(len(self.questions))]
+
+    def _ranking(self, number: int, way: Way, judge: Judge | None) -> list[int]:
+        question = self.questions[number].text
+        near = nearest(self.vectors @ self.asked[number])
+        said = self.words(self.expressions[number], way.fields)
+        scores = _fused(near, said, way, question)
+        fold = not looks_like_code(question) if way.folded is None else way.folded
+        best: dict[int, float] = {}
+        for unit, score in scores.items():  # best first
+            best.setdefault(self.units[unit].head if fold else unit, score)
+        if way.fuse == "scores":
+            by_name = {str(unit): score for unit, score in best.items()}
+            with_files = with_file(by_name, {str(unit): self.units[unit].path for unit in best}, way.file)
+            best = {int(unit): score for unit, score in with_files.items()}
+        if judge is None or way.reranked is None:
+            return list(best)
+        top = list(best)[: way.recall]
+        probabilities = judge(question, [self.units[unit].reranked for unit in top])
+        final = {
+            unit: judged(best[unit], probability, way.reranked)
+            for unit, probability in zip(top, probabilities, strict=True)
+        }
+        return [*sorted(top, key=lambda unit: -final[unit]), *list(best)[way.recall :]]
+
+    def measured(self, rankings: Sequence[Sequence[int]]) -> dict[str, Values]:
+        contexts = [
+            in_context(ranking, self.units, question)
+            for ranking, question in zip(rankings, self.questions, strict=True)
+        ]
+        pairs = list(zip(rankings, self.right, strict=True))
+        return {
+            "MRR@10": np.array([reciprocal_rank(ranking, right) for ranking, right in pairs]),
+            "recall@20": np.array([float(bool(right & set(ranking[:RECALL]))) for ranking, right in pairs]),
+            "inside": np.array([inside for inside, _ in contexts]),
+            "lines inside": np.array([lines for _, lines in contexts]),
+        }
+
+
+def _fused(near: dict[int, float], said: dict[int, float], way: Way, question: str) -> dict[int, float]:
+    named, spoken = ({str(unit): score for unit, score in scores.items()} for scores in (near, said))
+    weight = words_weight(question) if way.weight is None else way.weight
+    match way.fuse:
+        case "dense":
+            return near
+        case "words":
+            return said
+        case "ranks":
+            fused = reciprocal_rank_fusion([list(named), list(spoken)], [1, 1])
+        case _:
+            fused = score_fusion(named, spoken, weight)
+    return {int(unit): score for unit, score in fused.items()}
+
+
+def searched(corpus: Corpus, units: Sequence[Unit], embed: Embeddings) -> Searched:
+    vectors = embed([unit.embedded for unit in units])
+    return Searched(units, corpus.questions, vectors, embed([question.text for question in corpus.questions]))
+
+
+WAYS = {
+    "dense": Way("dense"),
+    "BM25": Way("words"),
+    "RRF": Way("ranks"),
+}
+
+
+def beside(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
+    """Chunkers, each with vectors, words and reciprocal rank fusion; ours with the product's search too.
+
+    What lies behind the product's search is paired over the questions.
+    """
+    half = first_half(corpus.questions)
+    one = searched(corpus, ours(corpus.sources), embed)
+    product = one.measured(one.rankings(Way()))
+    results: dict[str, Any] = {}
+    for name, cut in CHUNKERS.items():
+        one = searched(corpus, cut(corpus.sources), embed)
+        ways = WAYS | ({"scores": Way()} if name.startswith("cesello") else {})
+        for kind, way in ways.items():
+            values = one.measured(one.rankings(way))
+            result = {"units": len(one.units)} | summary(values, half) | change(values, product)
+            results[f"{name}, {kind}"] = result
+            show(f"{name}, {kind}", result)
+    return results
+
+
+Cut = Callable[[Mapping[str, str]], list[Unit]]
+CHUNKERS: dict[str, Cut] = {
+    "cesello": ours,
+    "cesello at 600": partial(ours, maximum=600),
+    **{name: partial(peer, name=name) for name in ("cAST", "chonkie", "LangChain", "LlamaIndex")},
+    "fixed": fixed,
+}
+
+
+@contextmanager
+def instead(name: str, value: object) -> Iterator[None]:
+    """Another part of the tokeniser."""
+    own = getattr(words_module, name)
+    setattr(words_module, name, value)
+    try:
+        yield
+    finally:
+        setattr(words_module, name, own)
+
+
+def techniques(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
+    """The product's search with one technique left out, and the loss, paired over the questions."""
+    half = first_half(corpus.questions)
+    product = Way()
+    one = searched(corpus, ours(corpus.sources), embed)
+    full = one.measured(one.rankings(product))
+    results: dict[str, Any] = {}
+
+    def note(name: str, values: Mapping[str, Values]) -> None:
+        results[name] = summary(values, half) | change(values, full)
+        show(name, results[name])
+
+    note("all", full)
+    for name, way in {
+        "parts of a definition apart": replace(product, folded=False),
+        "a file's other passages say nothing": replace(product, file=0.0),
+        "ranks fused, not scores": replace(product, fuse="ranks"),
+        "vectors alone": replace(product, fuse="dense"),
+        "words alone": replace(product, fuse="words"),
+        "one weight, 0.5": replace(product, weight=0.5),
+        "no more weight for names": replace(product, fields=(1.0, 1.0, 1.0)),
+        "no names and paths among the words": replace(product, fields=(0.0, 0.0, 1.0)),
+    }.items():
+        note(name, one.measured(one.rankings(way)))
+    for name, part, value in (
+        ("words without stems", "_stem", lambda word: word),
+        ("words of every question too", "_STOP_STEMS", frozenset[str]()),
+        ("identifiers not taken apart", "_parts", lambda word: [word.lower()]),
+    ):
+        with instead(part, value):
+            other = Searched(one.units, one.questions, one.vectors, one.asked)
+            note(name, other.measured(other.rankings(product)))
+    return results
+
+
+def reranked(corpus: Corpus, embed: Embeddings, judge: Judge) -> dict[str, Any]:
+    """How much a reranker should say, and of how many."""
+    half = first_half(corpus.questions)
+    one = searched(corpus, ours(corpus.sources), embed)
+    product = one.measured(one.rankings(Way()))
+    results: dict[str, Any] = {}
+    for recall, weight in (
+        (20, 0.0),
+        (20, 0.2),
+        (20, 0.3),
+        (20, RERANKER_WEIGHT),
+        (20, 1.0),
+        (10, RERANKER_WEIGHT),
+    ):
+        name = f"the best {recall}, weight {weight}"
+        values = one.measured(one.rankings(Way(reranked=weight, recall=recall), judge))
+        results[name] = summary(values, half) | change(values, product)
+        show(name, results[name])
+    return results
+
+
+def headers(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
+    """What stands above the code that is embedded."""
+    half = first_half(corpus.questions)
+    results: dict[str, Any] = {}
+    for header in HEADERS:
+        one = searched(corpus, ours(corpus.sources, header=header), embed)
+        for kind, way in {"dense": WAYS["dense"], "scores": Way()}.items():
+            results[f"{header}, {kind}"] = summary(one.measured(one.rankings(way)), half)
+            show(f"{header}, {kind}", results[f"{header}, {kind}"])
+    return results
+
+
+def kinds(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
+    """Questions of other kinds: no way of fusion may lose to the better of its two sides by much."""
+    prose = human_eval()
+    corpora = {
+        "HumanEval": Corpus({**corpus.sources, **prose.sources}, prose.questions),
+        "function calls": function_calls(),
+        "errors": Corpus(corpus.sources, error_messages(corpus.sources)),
+        "names": Corpus(corpus.sources, names(corpus.sources, 400)),
+    }
+    results: dict[str, Any] = {}
+    for name, other in corpora.items():
+        one = searched(other, ours(other.sources), embed)
+        half = first_half(other.questions)
+        for kind, way in (WAYS | {"scores, 0.5": Way(weight=0.5), "scores": Way()}).items():
+            result = summary(one.measured(one.rankings(way)), half)
+            results[f"{name}, {kind}"] = {"questions": len(other.questions)} | result
+            show(f"{name}, {kind}", result)
+    return results
+
+
+def everything(embed: Embeddings, precision: str) -> dict[str, Any]:
+    """All files as one corpus, and 20 samples of 60 of them: how much a setting depends on its files."""
+    corpus = standard_library()
+    one = searched(corpus, ours(corpus.sources), embed)
+    results: dict[str, Any] = {"precision": precision, "files": len(corpus.sources)}
+    half = first_half(corpus.questions)
+    for kind, way in (WAYS | {"scores": Way()}).items():
+        results[kind] = summary(one.measured(one.rankings(way)), half) | {"questions": len(corpus.questions)}
+        show(f"all files, {kind}", results[kind])
+    samples = []
+    for seed in range(20):
+        sample = standard_library(60, seed)
+        part = searched(sample, ours(sample.sources), embed)
+        values = {
+            kind: part.measured(part.rankings(way))
+            for kind, way in {"RRF": WAYS["RRF"], "scores": Way()}.items()
+        }
+        samples.append(
+            {"seed": seed, "questions": len(sample.questions)}
+            | {
+                kind: {name: round(float(each.mean()), 3) for name, each in value.items()}
+                for kind, value in values.items()
+            }
+        )
+        print(samples[-1], flush=True)
+    return results | {"samples of 60": samples}
+
+
+def main() -> None:
+    embed = Embeddings()
+    corpus = standard_library(60)
+    print(f"{len(corpus.sources)} files, {len(corpus.questions)} questions")
+    sections: dict[str, Callable[[], Any]] = {
+        "techniques": lambda: techniques(corpus, embed),
+        "reranked": lambda: reranked(corpus, embed, Judge()),
+        "beside": lambda: beside(corpus, embed),
+        "kinds": lambda: kinds(corpus, embed),
+        "headers": lambda: headers(corpus, embed),
+        "all files": lambda: everything(Embeddings("int8"), "int8"),
+    }
+    asked = [name for name in sections if f"--{name.replace(' ', '-')}" in sys.argv]
+    for name in asked or [name for name in sections if name != "all files"]:
+        written: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        written["machine"] = f"{platform.machine()}, two shared cores, no GPU"
+        written["setting"] = {"files": len(corpus.sources), "questions": len(corpus.questions), "seed": 7}
+        written[name] = sections[name]()
+        RESULTS.write_text(json.dumps(written, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

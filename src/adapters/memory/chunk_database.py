@@ -1,0 +1,109 @@
+"""One SQLite file, shared by the threads of a process."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from .chunk_tables import FILE, connected, damaged, explained
+
+Run = Callable[..., sqlite3.Cursor]
+
+
+class ChunkDatabase:
+    """The tables of ``chunk_tables``, opened at their first use.
+
+    Args:
+        folder: which they are in.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._connection: sqlite3.Connection | None = None
+        self.turn = RLock()
+
+    def found(self) -> bool:
+        """Whether there is anything to read."""
+        with self.turn:
+            if self._connection is None:
+                self._connection = connected(self._folder, writing=False)
+            return self._connection is not None
+
+    def open_to_write(self) -> None:
+        """Makes what is not there."""
+        with self.turn:
+            self.close()
+            self._connection = connected(self._folder, writing=True)
+
+    def close(self) -> None:
+        """The next use opens it again."""
+        with self.turn:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+
+    def all(self, query: str, *values: Any) -> list[Any]:
+        """The rows of a query.
+
+        Raises:
+            StoreError: S012.
+        """
+        with self.turn, self._explained():
+            assert self._connection is not None
+            return self._connection.execute(query, values).fetchall()
+
+    def one(self, query: str, *values: Any) -> Any:
+        """The only row."""
+        return self.all(query, *values)[0]
+
+    def version(self) -> tuple[int, int]:
+        """Another one after every change, by whichever process."""
+        assert self._connection is not None
+        (others,) = self.one("PRAGMA data_version")
+        return others, self._connection.total_changes
+
+    def many(self, query: str, rows: Iterable[Sequence[Any]]) -> None:
+        """A statement for each row."""
+        assert self._connection is not None
+        self._connection.executemany(query, rows)
+
+    @contextmanager
+    def changing(self) -> Iterator[Run]:
+        """A transaction, taken back when it raises."""
+        with self.turn, self._explained():
+            assert self._connection is not None, "only a writer changes anything"
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection.execute
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def meta(self, name: str) -> str:
+        """A value that there is one of; empty where it was never set."""
+        rows = self.all("SELECT value FROM meta WHERE name = ?", name)
+        return str(rows[0][0]) if rows else ""
+
+    def number(self, name: str) -> int:
+        """A value that is a number, 0 where it was never set."""
+        try:
+            return int(self.meta(name) or 0)
+        except ValueError as cause:
+            raise damaged(self._folder / FILE, cause) from cause
+
+    def set_meta(self, name: str, value: object) -> None:
+        """Inside ``changing``."""
+        self.many("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(name, str(value))])
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as cause:
+            raise explained(self._folder / FILE, cause) from cause

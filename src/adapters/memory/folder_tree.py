@@ -1,0 +1,206 @@
+"""The files of a folder that are worth remembering."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from ...domain.document import SourceFile
+from ...domain.errors import DataError
+from ...domain.remembered import FileMark, SkippedFile
+from .ignore_rules import IGNORE_FILES, Rules, is_ignored, rules_above, rules_in
+
+_VENDORED = {
+    "node_modules", "bower_components", "jspm_packages", "Pods", "vendor", "third_party",
+    "site-packages", "venv", "virtualenv", "__pycache__", "__pypackages__",
+}  # fmt: skip
+_HIDDEN_BUT_READ = {".github", ".gitlab-ci.yml"}
+_LOCKS = {
+    "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "poetry.lock", "uv.lock",
+    "pdm.lock", "Pipfile.lock", "Cargo.lock", "Gemfile.lock", "composer.lock", "go.sum", "Podfile.lock",
+}  # fmt: skip
+_GENERATED_NAME = re.compile(r"(\.min\.(js|css|mjs)|\.(js|css)\.map|_pb2(_grpc)?\.pyi?|\.pb\.go|\.lock)$")
+_GENERATED_TEXT = re.compile(rb"@generated\b|code generated .{0,80}do not edit", re.IGNORECASE)
+_HEAD = 2_000
+"""Bytes at the beginning of a file that say whether a program wrote it."""
+_LONG_LINES = 1_000
+"""Bytes of a line on average, above which a file is for programs to read."""
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class FolderTree:
+    """Implements ``SourceTree``.
+
+    Args:
+        folder: that paths are relative to.
+        largest: bytes of a file that is read.
+    """
+
+    def __init__(self, folder: Path, largest: int = 1_000_000) -> None:
+        self._folder = os.path.abspath(folder)
+        self._largest = largest
+
+    def named(self, path: str) -> str:
+        whole = os.path.abspath(os.path.join(self._folder, path))
+        if not os.path.lexists(whole):
+            raise DataError(
+                "D040",
+                "there is nothing to remember",
+                where=path,
+                got="no file or folder of that name",
+                fix="correct the path; `cesello forget` takes away what was remembered of it",
+            )
+        return self.relative(whole)
+
+    def walk(self, root: str) -> Iterator[FileMark | SkippedFile]:
+        whole = os.path.join(self._folder, root) if root != "." else self._folder
+        if not os.path.isdir(whole):
+            yield from self._file(whole, named=True)
+            return
+        seen = {_identity(os.stat(whole))}
+        pending = [(whole, rules_in(whole, rules_above(whole)))]
+        while pending:
+            folder, rules = pending.pop()
+            folders: list[tuple[str, Rules]] = []
+            try:
+                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            except OSError:
+                yield SkippedFile(self.relative(folder), "unreadable")
+                continue
+            for entry in entries:
+                reason = self._kept_out(entry, rules, whole, seen)
+                if reason:
+                    yield SkippedFile(self.relative(entry.path), reason)
+                elif entry.is_dir():
+                    folders.append((entry.path, rules_in(entry.path, rules)))
+                else:
+                    yield from self._file(entry.path)
+            pending += reversed(folders)
+
+    def changes(self, roots: Sequence[str], ended: Callable[[], bool]) -> Iterator[None]:
+        from watchfiles import watch
+
+        places = [os.path.normpath(os.path.join(self._folder, root)) for root in roots]
+        for changed in watch(
+            *(place for place in places if os.path.exists(place)),
+            debounce=400, step=100, rust_timeout=200, yield_on_timeout=True, raise_interrupt=False,
+        ):  # fmt: skip
+            if ended():
+                return
+            # The memory itself lies there too, and is written after every change.
+            if any(_is_seen(place, path) for _, path in changed for place in places):
+                yield
+
+    def read(self, mark: FileMark) -> SourceFile | SkippedFile:
+        try:
+            content = self._content(mark)
+        except OSError:
+            return SkippedFile(mark.path, "unreadable")
+        if content is None:
+            return SkippedFile(mark.path, "changed")
+        if b"\0" in content[:8_192] and content[:2] not in _UTF16:
+            return SkippedFile(mark.path, "binary")
+        if _is_generated(content):
+            return SkippedFile(mark.path, "generated")
+        return SourceFile(mark.path, content)
+
+    def _content(self, mark: FileMark) -> bytes | None:
+        """The bytes, or None where the file is not the one of the mark before and after they were read."""
+        # Not to wait for a writer where a pipe has taken the file's place.
+        descriptor = os.open(os.path.join(self._folder, mark.path), os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            before = os.fstat(descriptor)
+            content = file.read(self._largest + 1) if stat.S_ISREG(before.st_mode) else b""
+            for state in (before, os.fstat(descriptor)):
+                if (state.st_size, state.st_mtime_ns) != (mark.size, mark.modified):
+                    return None
+        return content if len(content) == mark.size else None
+
+    def _kept_out(self, entry: os.DirEntry[str], rules: Rules, root: str, seen: set[tuple[int, int]]) -> str:
+        """Why an entry is left alone; empty where it is not."""
+        try:
+            folder = entry.is_dir()
+            if is_ignored(entry.path, rules, folder=folder):
+                return "ignored"
+            if _is_hidden(entry.name):
+                return "hidden"
+            if entry.is_symlink() and not _is_inside(entry.path, root):
+                return "link"
+            if folder:
+                return self._folder_kept_out(entry, seen)
+        except OSError:
+            return "link" if entry.is_symlink() else "unreadable"
+        return ""
+
+    def _folder_kept_out(self, entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> str:
+        # A tag by which programs mark their caches: https://bford.info/cachedir/
+        marks = ("CACHEDIR.TAG", "pyvenv.cfg")
+        if entry.name in _VENDORED or any(os.path.exists(os.path.join(entry.path, one)) for one in marks):
+            return "vendored"
+        known = _identity(entry.stat())
+        if known in seen:
+            return "link"
+        seen.add(known)
+        return ""
+
+    def _file(self, whole: str, *, named: bool = False) -> Iterator[FileMark | SkippedFile]:
+        path = self.relative(whole)
+        try:
+            state = os.stat(whole)
+        except OSError:
+            yield SkippedFile(path, "link" if os.path.islink(whole) else "unreadable")
+            return
+        reason = self._file_kept_out(PurePosixPath(path).name, state, named)
+        yield SkippedFile(path, reason) if reason else FileMark(path, state.st_size, state.st_mtime_ns)
+
+    def _file_kept_out(self, name: str, state: os.stat_result, named: bool) -> str:
+        if not stat.S_ISREG(state.st_mode):
+            return "special"
+        if not state.st_size:
+            return "empty"
+        if state.st_size > self._largest:
+            return "large"
+        if not named and (name in _LOCKS or _GENERATED_NAME.search(name)):
+            return "generated"
+        return ""
+
+    def relative(self, path: str) -> str:
+        return os.path.relpath(os.path.join(self._folder, path), self._folder).replace(os.sep, "/")
+
+
+def _is_seen(root: str, path: str) -> bool:
+    """Whether a walk of the root would come by a file, or read it to know what is ignored."""
+    if root == path:
+        return True
+    if not path.startswith(os.path.join(root, "")):
+        return False
+    at, rules = root, rules_in(root, rules_above(root))
+    *folders, name = os.path.relpath(path, root).split(os.sep)
+    for folder in folders:
+        at = os.path.join(at, folder)
+        if folder in _VENDORED or _is_hidden(folder) or is_ignored(at, rules, folder=True):
+            return False
+        rules = rules_in(at, rules)
+    return name in IGNORE_FILES or not (_is_hidden(name) or is_ignored(path, rules, folder=False))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") and name not in _HIDDEN_BUT_READ
+
+
+def _is_generated(content: bytes) -> bool:
+    if _GENERATED_TEXT.search(content[:_HEAD]):
+        return True
+    return len(content) > 5 * _LONG_LINES and len(content) / (content.count(b"\n") + 1) > _LONG_LINES
+
+
+def _is_inside(path: str, root: str) -> bool:
+    real, top = os.path.realpath(path), os.path.realpath(root)
+    return real == top or real.startswith(top + os.sep)
+
+
+def _identity(state: os.stat_result) -> tuple[int, int]:
+    return state.st_dev, state.st_ino

@@ -1,0 +1,127 @@
+"""A model's folder: where it is, what its weights and tokenizer are, and why it cannot be used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError
+from safetensors import SafetensorError
+
+from ...domain.errors import ModelError
+from ...domain.ports.hub import ModelFiles
+
+_READ = ("*.json", "*.txt", "*.model", "*.safetensors")
+_NOT_READ = ("onnx/*", "openvino/*")
+
+
+def model_folder(name: str, files: ModelFiles) -> Path:
+    """The folder of a model; what the hub has and cesello reads is fetched where it is not here.
+
+    Raises:
+        OSError, ValueError: not here and not to be had; see ``explained``.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    place = files.arguments(name)
+    return Path(snapshot_download(name, **place, allow_patterns=list(_READ), ignore_patterns=list(_NOT_READ)))
+
+
+def folder_file(name: str, files: ModelFiles, path: str) -> Path | None:
+    """One file more of a model's folder, if there is one."""
+    if Path(name).is_dir():
+        return Path(name, path) if Path(name, path).is_file() else None
+    found = Path(snapshot_download(name, **files.arguments(name), allow_patterns=[path]), path)
+    return found if found.is_file() else None
+
+
+def folder_json(folder: Path, path: str) -> Any:
+    """What a file of JSON holds, None where there is no such file."""
+    file = folder / path
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def folder_print(folder: Path) -> str:
+    """What stands in a fingerprint for the weights and the tokenizer of a folder.
+
+    It is taken of the files: weights that a file lacks are drawn anew whenever the model is loaded.
+    """
+    weights = files_print(sorted(folder.rglob("*.safetensors")), folder)
+    tokenizer = files_print([file for file in [folder / "tokenizer.json"] if file.is_file()], folder)
+    return f"weights={weights[:16]} tokenizer={tokenizer[:8]}"
+
+
+def files_print(paths: Iterable[Path], folder: Path) -> str:
+    """A sha256 of files and their names inside the folder."""
+    whole = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        whole.update(f"{path.relative_to(folder).as_posix()} {digest}\n".encode())
+    return whole.hexdigest()
+
+
+def describe(
+    name: str,
+    of: str,
+    *,
+    dimension: int,
+    pooling: str,
+    tokens: int | str,
+    precision: str,
+    prefixes: Sequence[str],
+) -> str:
+    """A fingerprint: all that the vectors of a model depend on, on one line.
+
+    Args:
+        name: the model's.
+        of: what stands for its weights and its tokenizer.
+        dimension: of a vector.
+        pooling: how the vectors of tokens become one.
+        tokens: that are read of a text.
+        precision: of the numbers that are computed with.
+        prefixes: before a question, and before what is to be found.
+    """
+    query, document = (json.dumps(prefix) for prefix in prefixes)
+    return (
+        f"{name} {of} dimension={dimension} pooling={pooling} tokens={tokens} length=1"
+        f" metric=cosine precision={precision} query={query} document={document}"
+    )
+
+
+def encodable(text: str) -> str:
+    """The text without halves of surrogate pairs, which names of files may bring and no tokenizer takes."""
+    return text.encode("utf-8", "replace").decode()
+
+
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Says in cesello's words why a model cannot be loaded."""
+    try:
+        yield
+    except (OSError, HFValidationError) as cause:  # a path where nothing is, for one
+        raise ModelError(
+            "M001",
+            f'the model "{name}" is not here and cannot be fetched',
+            got=first_line(cause),
+            fix="run `cesello kit install` for the offline models, correct the name, or reach the hub",
+        ) from cause
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as cause:
+        raise ModelError(
+            "M002",
+            "a model cannot be loaded",
+            where=name,
+            got=first_line(cause),
+            expected="config.json and complete safetensors of an architecture that transformers knows",
+            fix="check the model's files, or take another model",
+        ) from cause
+
+
+def first_line(cause: Exception) -> str:
+    """What an exception says, on one line of at most 200 characters."""
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]

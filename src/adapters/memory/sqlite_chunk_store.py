@@ -1,0 +1,399 @@
+"""The truth of a memory in one SQLite file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ...domain.document import Chunk
+from ...domain.errors import StoreError
+from ...domain.ports.chunk_store import Renewal
+from ...domain.remembered import FileMark, IndexMark, MemoryState, RememberedFile, Selection
+from ...domain.retrieval import Embedding, Hit, checked_recall
+from ...domain.search_words import match_any
+from .chunk_database import ChunkDatabase
+from .chunk_rows import COLUMNS, chunk_from, read_path, row_of, rows_of, words_of, written_path
+from .exact_search import VectorTable, as_blob
+from .sqlite_renewal import SqliteRenewal
+from .writer_lease import writer_lease
+
+T = TypeVar("T")
+
+_BATCH = 500
+"""Rows of a query that names its keys, or of a batch that is read; SQLite takes 32,766 names."""
+
+_IN_MEMORY = 100_000
+"""Up to so many vectors are kept in memory between questions: 154 MB of 384 numbers each. More are read anew
+for each exact search."""
+
+_READ = 20_000
+_WEIGHTS = "bm25(words, 4.0, 1.0, 1.0)"
+_NOTHING = MemoryState("", "", (), 0, 0, 0, 0)
+
+
+class SqliteChunkStore:
+    """Implements ``ChunkStore``. Nothing is opened or written before the first use.
+
+    Args:
+        folder: made for its owner alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._db = ChunkDatabase(folder)
+        self._table: tuple[int, VectorTable] | None = None
+        self._counted: tuple[tuple[int, int], MemoryState] | None = None
+
+    @contextmanager
+    def writer(self) -> Iterator[None]:
+        """See the port."""
+        with writer_lease(self._folder):
+            self._db.open_to_write()
+            self._table = self._counted = None
+            try:
+                yield
+            finally:
+                self.close()  # nothing stays in the log, for who copies the file or may only read it
+
+    def close(self) -> None:
+        """Closes the file; the next use opens it again."""
+        self._db.close()
+        self._table = self._counted = None
+
+    def state(self) -> MemoryState:
+        if not self._db.found():
+            return _NOTHING
+        with self._db.turn:
+            version = self._db.version()
+            if self._counted is None or self._counted[0] != version:
+                self._counted = (version, self._count())
+            return self._counted[1]
+
+    def _count(self) -> MemoryState:
+        (files,) = self._db.one("SELECT count(*) FROM files")
+        chunks, texts = self._db.one("SELECT count(*), count(DISTINCT key) FROM chunks")
+        (renewed,) = self._db.one("SELECT count(*) FROM vectors WHERE generation > ?", self._generation())
+        pages, size = self._db.one("PRAGMA page_count")[0], self._db.one("PRAGMA page_size")[0]
+        languages = self._db.all("SELECT language, count(*) FROM chunks GROUP BY 1 ORDER BY 2 DESC, 1")
+        return MemoryState(
+            fingerprint=self._db.meta("fingerprint"),
+            chunker=self._db.meta("chunker"),
+            roots=tuple(read_path(path) for (path,) in self._db.all("SELECT path FROM roots ORDER BY path")),
+            files=files,
+            chunks=chunks,
+            texts=texts,
+            revision=self._revision(),
+            languages=dict(languages),
+            size=pages * size,
+            rebuilding=renewed,
+        )
+
+    def id(self) -> str:
+        """What tells this memory from others."""
+        return self._db.meta("id")
+
+    def files(self) -> Mapping[str, FileMark]:
+        if not self._db.found():
+            return {}
+        rows = self._db.all("SELECT path, size, modified, digest FROM files ORDER BY path")
+        return {path: FileMark(path, *rest) for path, *rest in ((read_path(p), *r) for p, *r in rows)}
+
+    def set_roots(self, roots: Sequence[str]) -> None:
+        with self._db.changing() as run:
+            run("DELETE FROM roots")
+            self._db.many("INSERT INTO roots VALUES (?)", [(written_path(root),) for root in roots])
+
+    def set_makers(self, fingerprint: str, chunker: str) -> None:
+        with self._db.changing():
+            self._db.set_meta("fingerprint", fingerprint)
+            self._db.set_meta("chunker", chunker)
+
+    def without_vector(self, keys: Iterable[str]) -> set[str]:
+        lacking = set(keys)
+        query = "SELECT key FROM vectors WHERE generation = ? AND key IN ({})"
+        for batch in _batches(sorted(lacking), _BATCH):
+            lacking -= {
+                key for (key,) in self._db.all(query.format(_marks(batch)), self._generation(), *batch)
+            }
+        return lacking
+
+    def put(self, files: Sequence[RememberedFile], vectors: Mapping[str, Embedding]) -> None:
+        with self._db.changing() as run:
+            blobs = self._blobs(vectors)
+            changed = self._removed([file.mark.path for file in files])
+            for file in files:
+                changed |= self._add(run, file)
+            generation = self._generation()
+            rows = [(generation, key, blob) for key, blob in blobs.items()]
+            self._db.many("INSERT OR REPLACE INTO vectors(generation, key, vector) VALUES (?, ?, ?)", rows)
+            self._log(changed)
+
+    def touch(self, marks: Iterable[FileMark]) -> None:
+        rows = [(mark.size, mark.modified, written_path(mark.path)) for mark in marks]
+        with self._db.changing():
+            self._db.many("UPDATE files SET size = ?, modified = ? WHERE path = ?", rows)
+
+    def forget(self, paths: Iterable[str]) -> int:
+        before = list(paths)
+        with self._db.changing():
+            (count,) = self._db.one("SELECT count(*) FROM files")
+            self._log(self._removed(before))
+            return int(count - self._db.one("SELECT count(*) FROM files")[0])
+
+    def tidy(self, spare: float = 0.2) -> None:
+        unused = "generation = ? AND NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.key = vectors.key)"
+        with self._db.changing() as run:
+            generation = self._generation()
+            (used,) = self._db.one("SELECT count(DISTINCT key) FROM chunks")
+            (idle,) = self._db.one(f"SELECT count(*) FROM vectors WHERE {unused}", generation)
+            surplus = max(0, idle - int(spare * used))
+            oldest = f"SELECT id FROM vectors WHERE {unused} ORDER BY id LIMIT ?"
+            run(f"DELETE FROM vectors WHERE id IN ({oldest})", (generation, surplus))
+            # No index will ask for what they all have seen.
+            (seen,) = self._db.one("SELECT coalesce(min(revision), ?) FROM indexes", self._revision())
+            run("DELETE FROM changes WHERE revision <= ?", (seen,))
+            self._db.set_meta("changes_from", max(seen, self._db.number("changes_from")))
+
+    def nearest(self, vector: Embedding, recall: int, only: Selection) -> tuple[Hit, ...]:
+        checked_recall(recall)
+        if not self._db.found():
+            return ()
+        with self._db.turn:
+            among = self._keys_of(only) if only else None
+            hits: list[Hit] = []
+            for table in self._tables():
+                hits += table.nearest(vector, recall, among)
+        return tuple(sorted(hits, key=lambda hit: -hit.score)[:recall])
+
+    def matching(self, query: str, recall: int, only: Selection) -> tuple[Hit, ...]:
+        checked_recall(recall)
+        expression = match_any(query)
+        if not expression or not self._db.found():
+            return ()
+        with self._db.turn:
+            where, values = self._chosen(only)
+            # Copies of a text have one key, and are one hit.
+            found = self._db.all(
+                f"WITH said AS MATERIALIZED (SELECT key, -{_WEIGHTS} AS score FROM words"
+                f" JOIN chunks ON chunks.id = words.rowid WHERE words MATCH ? AND {where})"
+                " SELECT key, max(score) FROM said GROUP BY key ORDER BY 2 DESC, key LIMIT ?",
+                expression, *values, recall,
+            )  # fmt: skip
+        return tuple(Hit(key, score) for key, score in found)
+
+    def chunks(self, keys: Sequence[str], only: Selection) -> Mapping[str, tuple[Chunk, ...]]:
+        if not self._db.found():
+            return {}
+        found: dict[str, list[Chunk]] = {}
+        for batch in _batches(dict.fromkeys(keys), _BATCH):
+            rows = self._db.all(
+                f"SELECT key, path, {COLUMNS} FROM chunks JOIN files ON files.id = file"
+                f" WHERE key IN ({_marks(batch)}) ORDER BY path, position",
+                *batch,
+            )
+            for key, path, *row in rows:
+                chunk = chunk_from(path, row)
+                if _fits(chunk, only):
+                    found.setdefault(key, []).append(chunk)
+        return {key: tuple(found[key]) for key in keys if key in found}
+
+    def neighbours(self, chunk: Chunk) -> tuple[Chunk, ...]:
+        if not self._db.found():
+            return ()
+        rows = self._db.all(
+            f"SELECT path, {COLUMNS} FROM chunks JOIN files ON files.id = file"
+            " WHERE path = ? ORDER BY position",
+            written_path(chunk.path),
+        )
+        return tuple(chunk_from(path, row) for path, *row in rows)
+
+    def vectors(self, keys: Sequence[str] | None = None) -> Iterator[tuple[str, Embedding]]:
+        if not self._db.found():
+            return
+        if keys is None:
+            for table in self._batches_of_vectors():
+                yield from zip(table.keys, (row.tolist() for row in table.rows), strict=True)
+            return
+        for batch in _batches(keys, _BATCH):
+            rows = self._db.all(
+                "SELECT key, vector FROM vectors WHERE generation = ? AND"
+                f" key IN ({_marks(batch)}) AND EXISTS (SELECT 1 FROM chunks WHERE chunks.key = vectors.key)",
+                self._generation(), *batch,
+            )  # fmt: skip
+            for key, blob in rows:
+                yield key, rows_of([blob], len(blob) // 4)[0].tolist()
+
+    def all_chunks(self) -> Iterator[tuple[str, Chunk]]:
+        if not self._db.found():
+            return
+        for file, path in self._db.all("SELECT id, path FROM files ORDER BY path"):
+            for key, *row in self._db.all(
+                f"SELECT key, {COLUMNS} FROM chunks WHERE file = ? ORDER BY position", file
+            ):
+                yield key, chunk_from(path, row)
+
+    def index_mark(self, index: str) -> IndexMark | None:
+        if not self._db.found():
+            return None
+        rows = self._db.all("SELECT revision, dirty FROM indexes WHERE name = ?", index)
+        return IndexMark(rows[0][0], bool(rows[0][1])) if rows else None
+
+    def mark_index(self, index: str, mark: IndexMark) -> None:
+        with self._db.changing() as run:
+            run("INSERT OR REPLACE INTO indexes VALUES (?, ?, ?)", (index, mark.revision, int(mark.dirty)))
+
+    def changed_since(self, revision: int) -> Sequence[str] | None:
+        if not self._db.found() or revision < self._db.number("changes_from"):
+            return None
+        rows = self._db.all("SELECT DISTINCT key FROM changes WHERE revision > ?", revision)
+        return [key for (key,) in rows]
+
+    @contextmanager
+    def renewal(self, fingerprint: str) -> Iterator[Renewal]:
+        """See the port."""
+        with self._db.changing() as run:
+            if self._db.meta("renewal") != fingerprint:
+                run("DELETE FROM vectors WHERE generation > ?", (self._generation(),))
+                self._db.set_meta("renewal", fingerprint)
+        yield SqliteRenewal(self._db, self._generation() + 1, fingerprint)
+
+    def problems(self) -> tuple[str, ...]:
+        if not self._db.found():
+            return ()
+        try:
+            said = [line for (line,) in self._db.all("PRAGMA integrity_check(20)") if line != "ok"]
+            with self._db.changing() as run:
+                run("INSERT INTO words(words) VALUES ('integrity-check')")
+        except StoreError as damage:
+            return (f"{damage.what}: {damage.got}",)
+        lacking = self._db.one(
+            "SELECT count(DISTINCT key) FROM chunks WHERE NOT EXISTS"
+            " (SELECT 1 FROM vectors WHERE vectors.key = chunks.key AND generation = ?)",
+            self._generation(),
+        )[0]
+        silent = self._db.one("SELECT count(*) FROM chunks WHERE id NOT IN (SELECT rowid FROM words)")[0]
+        for count, what in ((lacking, "texts have no vector"), (silent, "chunks are in no list of words")):
+            said += [f"{count} {what}"] if count else []
+        return tuple(said)
+
+    # What the methods above are made of.
+
+    def _generation(self) -> int:
+        return self._db.number("generation")
+
+    def _revision(self) -> int:
+        return self._db.number("revision")
+
+    def _blobs(self, vectors: Mapping[str, Embedding]) -> dict[str, bytes]:
+        dimension = self._db.number("dimension") or None
+        blobs = {}
+        for key, vector in vectors.items():
+            blobs[key] = as_blob(vector, dimension)
+            dimension = len(vector)
+        if dimension:
+            self._db.set_meta("dimension", dimension)
+        return blobs
+
+    def _removed(self, paths: Sequence[str]) -> set[str]:
+        """Takes files away; their keys."""
+        keys: set[str] = set()
+        for path in paths:
+            for (file,) in self._db.all("SELECT id FROM files WHERE path = ?", written_path(path)):
+                keys |= {key for (key,) in self._db.all("SELECT key FROM chunks WHERE file = ?", file)}
+                self._db.many(
+                    "DELETE FROM words WHERE rowid IN (SELECT id FROM chunks WHERE file = ?)", [(file,)]
+                )
+                self._db.many("DELETE FROM chunks WHERE file = ?", [(file,)])
+                self._db.many("DELETE FROM files WHERE id = ?", [(file,)])
+        return keys
+
+    def _add(self, run: Callable[..., Any], file: RememberedFile) -> set[str]:
+        mark = file.mark
+        known = run(
+            "INSERT INTO files(path, size, modified, digest) VALUES (?, ?, ?, ?)",
+            (written_path(mark.path), mark.size, mark.modified, mark.digest),
+        ).lastrowid
+        for position, (chunk, key) in enumerate(zip(file.chunks, file.keys, strict=True)):
+            row = run(
+                f"INSERT INTO chunks(file, position, key, {COLUMNS.replace('chunks.', '')})"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (known, position, key, *row_of(chunk)),
+            ).lastrowid
+            run("INSERT INTO words(rowid, name, path, text) VALUES (?, ?, ?, ?)", (row, *words_of(chunk)))
+        return set(file.keys)
+
+    def _log(self, keys: set[str]) -> None:
+        if not keys:
+            return
+        revision = self._revision() + 1
+        self._db.set_meta("revision", revision)
+        self._db.many("INSERT INTO changes VALUES (?, ?)", [(revision, key) for key in sorted(keys)])
+
+    def _tables(self) -> Iterator[VectorTable]:
+        """All vectors: from memory, where they are few."""
+        revision = self._revision()
+        if self._table and self._table[0] == revision:
+            yield self._table[1]
+            return
+        self._table = None
+        (count,) = self._db.one("SELECT count(*) FROM vectors WHERE generation = ?", self._generation())
+        if count > _IN_MEMORY:
+            yield from self._batches_of_vectors()
+            return
+        parts = list(self._batches_of_vectors(count + 1))
+        if parts:
+            self._table = (revision, parts[0])
+            yield parts[0]
+
+    def _batches_of_vectors(self, size: int = _READ) -> Iterator[VectorTable]:
+        last, dimension = 0, self._db.number("dimension")
+        while rows := self._db.all(
+            "SELECT id, key, vector FROM vectors WHERE id > ? AND generation = ?"
+            " AND EXISTS (SELECT 1 FROM chunks WHERE chunks.key = vectors.key) ORDER BY id LIMIT ?",
+            last, self._generation(), size,
+        ):  # fmt: skip
+            last = rows[-1][0]
+            yield VectorTable([key for _, key, _ in rows], rows_of([b for *_, b in rows], dimension))
+
+    def _keys_of(self, only: Selection) -> set[str]:
+        where, values = self._chosen(only)
+        return {key for (key,) in self._db.all(f"SELECT DISTINCT key FROM chunks WHERE {where}", *values)}
+
+    def _chosen(self, only: Selection) -> tuple[str, list[Any]]:
+        """A selection as a condition of ``chunks``."""
+        parts: list[str] = ["1"]
+        values: list[Any] = []
+        for column, wanted in (("language", only.languages), ("kind", only.kinds)):
+            if wanted:
+                parts.append(f"chunks.{column} IN ({_marks(wanted)})")
+                values += wanted
+        if only.paths:
+            files = [
+                file
+                for file, path in self._db.all("SELECT id, path FROM files")
+                if only.fits_path(read_path(path))
+            ]
+            # Numbers out of the table, not values: there may be more of them than SQLite takes.
+            parts.append(f"chunks.file IN ({','.join(map(str, files))})")
+        return " AND ".join(parts), values
+
+
+def _fits(chunk: Chunk, only: Selection) -> bool:
+    return (
+        only.fits_path(chunk.path)
+        and (not only.languages or chunk.language in only.languages)
+        and (not only.kinds or chunk.kind in only.kinds)
+    )
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch

@@ -1,0 +1,185 @@
+"""Find the code that answers a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from math import isnan
+
+from ..domain.chunk_text import definition_of, embedding_text, reranking_text
+from ..domain.document import Chunk
+from ..domain.errors import RetryableError, StoreError, UsageError
+from ..domain.fusion import folded, judged, looks_like_code, score_fusion, with_file, words_weight
+from ..domain.ports.chunk_store import ChunkStore
+from ..domain.ports.memory import Embedder, Reranker
+from ..domain.remembered import EVERYTHING, Selection, key_of
+from ..domain.retrieval import Embedding, Hit, Passage
+from .keep_index import KeepIndex
+from .remember import check_embedder
+
+LONGEST_QUESTION = 10_000
+"""Characters that are read of a question; no embedder reads so many."""
+
+_POOL = 50
+"""Texts that each of the two searches finds; those that both find come out first."""
+
+Found = tuple[float, tuple[Chunk, ...]]
+"""A score, and the chunks that have the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskRequest:
+    """A question, and how it is to be answered.
+
+    Attributes:
+        recall: how many texts are judged closely.
+        keep: how many are given back.
+        threshold: what the score of a passage must reach.
+        only: which chunks are asked.
+        rerank: whether the reranker judges; else the score is that of the fused search.
+        words: weight of the words beside the meaning, in [0, 1]; None: by the kind of question.
+        around: chunks before and after a passage, of the same file, that are added to it.
+    """
+
+    question: str
+    recall: int = 20
+    keep: int = 3
+    threshold: float = 0.0
+    only: Selection = EVERYTHING
+    rerank: bool = True
+    words: float | None = None
+    around: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found.
+
+    Attributes:
+        passages: best first; none is an answer too.
+        copies: of each passage, other places with the same text.
+        asked: how many texts the memory has.
+        exact: whether the question was compared with every vector; else by the index.
+    """
+
+    passages: Sequence[Passage]
+    copies: Sequence[Sequence[Chunk]]
+    asked: int
+    exact: bool
+
+
+class Ask:
+    """Searches by meaning and by words, and lets a reranker judge what both have found."""
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        reranker: Reranker | None,
+        chunks: ChunkStore,
+        keep_index: KeepIndex,
+    ) -> None:
+        self._embedder = embedder
+        self._reranker = reranker
+        self._chunks = chunks
+        self._keep_index = keep_index
+
+    def __call__(self, request: AskRequest) -> Answer:
+        """The passages that answer best.
+
+        Raises:
+            UsageError: C101 an empty question, C102 a number out of its range.
+            StoreError: S010, and those of the stores.
+            CeselloError: those of embedder and reranker.
+        """
+        question = _checked(request)
+        state = self._chunks.state()
+        if not state.texts:
+            return Answer((), (), 0, exact=True)
+        check_embedder(self._embedder, state)
+        near, exact = self._near(self._embedder.embed_query(question), request, state.texts)
+        found = self._found(question, near, request)
+        ranked = self._judged(question, found, request)
+        kept = [(score, chunks) for score, chunks in ranked if score >= request.threshold][: request.keep]
+        passages = [Passage(self._widened(chunks[0], request.around), score) for score, chunks in kept]
+        return Answer(passages, [chunks[1:] for _, chunks in kept], state.texts, exact)
+
+    def _near(self, vector: Embedding, request: AskRequest, texts: int) -> tuple[Sequence[Hit], bool]:
+        """The nearest texts, and whether the question was compared with every vector."""
+        if not request.only and self._keep_index.is_ready():
+            with suppress(StoreError, RetryableError):  # the truth answers where its index does not
+                hits = self._keep_index.index.nearest(vector, _POOL)
+                if len(hits) == min(_POOL, texts):
+                    return hits, False
+        return self._chunks.nearest(vector, _POOL, request.only), True
+
+    def _found(self, question: str, near: Sequence[Hit], request: AskRequest) -> list[Found]:
+        """Texts by both searches, fused, best first: each with its chunks."""
+        said = self._chunks.matching(question, _POOL, request.only)
+        weight = words_weight(question) if request.words is None else request.words
+        scores = score_fusion(_scores(near), _scores(said), weight)
+        chunks = dict(self._chunks.chunks(list(scores), request.only))
+        scores = {key: score for key, score in scores.items() if key in chunks}
+        if not looks_like_code(question):
+            heads = self._heads(chunks, request)
+            scores = folded(scores, {key: head for key, (head, _) in heads.items()})
+            chunks |= dict(heads.values())
+        ranked = with_file(scores, {key: chunks[key][0].path for key in scores})
+        return [(score, chunks[key]) for key, score in ranked.items()][: request.recall]
+
+    def _heads(
+        self, chunks: Mapping[str, tuple[Chunk, ...]], request: AskRequest
+    ) -> dict[str, tuple[str, tuple[Chunk, ...]]]:
+        """Of texts that are later parts of a definition, the text of the first part, and its chunks."""
+        heads: dict[str, tuple[str, tuple[Chunk, ...]]] = {}
+        for key, its in chunks.items():
+            if its[0].header:
+                first = definition_of(its[0], self._chunks.neighbours(its[0]))[0]
+                head = key_of(embedding_text(first))
+                heads[key] = head, self._chunks.chunks([head], request.only).get(head, (first,))
+        return heads
+
+    def _judged(self, question: str, found: list[Found], request: AskRequest) -> list[Found]:
+        if self._reranker is None or not request.rerank:
+            return found
+        said = self._reranker.score(question, [reranking_text(chunks[0]) for _, chunks in found])
+        both = [(judged(score, one), chunks) for one, (score, chunks) in zip(said, found, strict=True)]
+        return sorted(both, key=lambda one: -one[0])
+
+    def _widened(self, chunk: Chunk, around: int) -> Chunk:
+        """The chunk with those around it in its file, as one."""
+        if not around:
+            return chunk
+        its = self._chunks.neighbours(chunk)
+        at = next(at for at, one in enumerate(its) if one.start == chunk.start)
+        part = its[max(0, at - around) : at + around + 1]
+        return replace(
+            chunk,
+            start=part[0].start, end=part[-1].end,
+            start_line=part[0].start_line, end_line=part[-1].end_line,
+            text="".join(one.text for one in part),
+        )  # fmt: skip
+
+
+def _scores(hits: Sequence[Hit]) -> Mapping[str, float]:
+    return {hit.id: hit.score for hit in hits}
+
+
+def _checked(request: AskRequest) -> str:
+    """The question as it is read."""
+    question = request.question[:LONGEST_QUESTION].strip()
+    if not question:
+        raise UsageError("C101", "the question is empty", fix='cesello ask "where is the cache?"')
+    least_of = (("recall", request.recall, 1), ("keep", request.keep, 1), ("around", request.around, 0))
+    for name, value, least in least_of:
+        if value < least:
+            raise UsageError(
+                "C102",
+                f"{name} is too small",
+                got=str(value),
+                expected=f"at least {least}",
+                fix=f"leave {name} out, or raise it",
+            )
+    if isnan(request.threshold):
+        raise UsageError("C102", "threshold is no number", got="nan", fix="leave threshold out, or set one")
+    return question

@@ -1,0 +1,117 @@
+"""Keep an index equal to the truth it is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+
+from ..domain.errors import RetryableError, StoreError
+from ..domain.ports.chunk_store import ChunkStore
+from ..domain.ports.memory import VectorStore
+from ..domain.ports.run import Observer
+from ..domain.remembered import IndexMark
+from ..domain.retrieval import Embedding, VectorEntry
+
+EXACT_BELOW = 20_000
+"""Texts below which comparing with every vector is as fast as any index, and never wrong."""
+
+_BATCH = 10_000
+
+
+class KeepIndex:
+    """Fills an index, and says whether it can be asked.
+
+    Args:
+        make: makes the index, when it is first needed: a memory without one need not load its library.
+        name: what tells this index from others of the same memory: its kind and its place.
+        exact_below: a memory with fewer texts has no index; 0: every memory has one.
+    """
+
+    def __init__(
+        self,
+        chunks: ChunkStore,
+        make: Callable[[], VectorStore],
+        name: str,
+        exact_below: int,
+        observer: Observer,
+    ) -> None:
+        self._chunks = chunks
+        self._make = make
+        self._name = name
+        self._exact_below = exact_below
+        self._observer = observer
+        self._seen = -1  # revision of the truth that this process has opened the index at
+
+    @cached_property
+    def index(self) -> VectorStore:
+        """The index, whatever its state."""
+        return self._make()
+
+    def __call__(self, *, anew: bool = False) -> None:
+        """Brings the index up to date, or makes it ``anew``; the caller has the right to write.
+
+        An index that a killed process was writing is made anew, and so is one that cannot be read or does
+        not hold as much as it should.
+
+        Raises:
+            StoreError: when it cannot be made at all.
+        """
+        if not self.is_wanted():
+            return
+        state, mark = self._chunks.state(), self._chunks.index_mark(self._name)
+        changed = None
+        if mark and not mark.dirty and not anew:
+            changed = self._chunks.changed_since(mark.revision)
+        self._chunks.mark_index(self._name, IndexMark(mark.revision if mark else 0, dirty=True))
+        if changed is None or not self._caught_up(changed, state.texts):
+            self._filled(state.texts)
+        # While nobody else may write: what a store keeps in memory is on the disk only then.
+        self.index.close()
+        self._chunks.mark_index(self._name, IndexMark(state.revision, dirty=False))
+        self._seen = state.revision
+
+    def is_wanted(self) -> bool:
+        """Whether the memory is large enough for an index."""
+        return self._chunks.state().texts >= max(self._exact_below, 1)
+
+    def is_ready(self) -> bool:
+        """Whether the index can be asked: there is one, it is whole, and as new as the truth."""
+        if not self.is_wanted():
+            return False
+        state, mark = self._chunks.state(), self._chunks.index_mark(self._name)
+        if mark is None or mark.dirty or mark.revision != state.revision:
+            return False
+        try:
+            if self._seen != state.revision:
+                # Chroma counts what another process has written, and does not find it.
+                self.index.close()
+                self._seen = state.revision
+            return len(self.index) == state.texts
+        except (StoreError, RetryableError):
+            return False
+
+    def _caught_up(self, changed: Sequence[str], texts: int) -> bool:
+        """Whether taking over what has changed was enough."""
+        try:
+            there = set()
+            for batch in _batches(self._chunks.vectors(changed)):
+                self.index.upsert([VectorEntry(key, vector) for key, vector in batch])
+                there |= {key for key, _ in batch}
+            self.index.delete([key for key in changed if key not in there])
+            return len(self.index) == texts
+        except StoreError as problem:
+            self._observer.note(f"the index is made anew: {problem.what}")
+            return False
+
+    def _filled(self, texts: int) -> None:
+        self._observer.phase("building the index", texts)
+        self.index.clear()
+        for batch in _batches(self._chunks.vectors()):
+            self.index.upsert([VectorEntry(key, vector) for key, vector in batch])
+            self._observer.advance(len(batch))
+
+
+def _batches(pairs: Iterator[tuple[str, Embedding]]) -> Iterator[list[tuple[str, Embedding]]]:
+    while batch := list(islice(pairs, _BATCH)):
+        yield batch

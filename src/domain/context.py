@@ -1,0 +1,106 @@
+"""Passages as a model reads them, from wherever they come: nothing in them can end the quotation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .document import Chunk
+from .retrieval import Passage
+
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+"""What a terminal obeys, and marks that nobody sees or that turn the direction of text. Tabs and line ends
+are kept."""
+
+_MARKER = re.compile(
+    r"<(?=[|\uff5c][\w \u2581-]{1,40}[|\uff5c]>|/?s>|<?/?SYS>>|(?:bos|eos|(?:start|end)_of_turn)>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|ARGS|CALL_ID)\])"
+)
+"""The beginning of what some model's template writes between turns. A server may read it as that, even in the
+midst of a message."""
+
+_HEADING = re.compile(r"^[ \t]*\[(?=\d+\] \()", re.MULTILINE)
+"""The beginning of what stands above a passage: in a passage it would pass for the next one."""
+
+_LEAST = 80
+"""Characters of a line that are worth showing without the rest."""
+
+_CITED = re.compile(r"\[(\d{1,3}(?:, ?\d{1,3})*)\]")
+
+_CHARACTERS_A_TOKEN = 3
+"""Fewer than code has, so that a budget in tokens is kept whatever the tokenizer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is put before a model.
+
+    Attributes:
+        text: the passages, each ``[1] (0.89) path:10-24`` and the code, between two lines that only this
+            request has.
+        used: the passages that are in it, whole or cut.
+    """
+
+    text: str
+    used: tuple[Passage, ...]
+
+
+def write_context(passages: Sequence[Passage], fence: str, tokens: int | None = None) -> Context:
+    """The passages as quoted data, best first, as many as the budget has room for.
+
+    One that does not fit is passed over, since a shorter one after it may; the best is cut at a line.
+
+    Args:
+        fence: letters and digits that were drawn for this request, which no document can know.
+        tokens: the budget, None: all of them.
+    """
+    left = None if tokens is None else tokens * _CHARACTERS_A_TOKEN + len("\n\n")
+    parts: list[str] = []
+    used: list[Passage] = []
+    for passage in passages:
+        heading = _plain(f"[{len(used) + 1}] ({passage.score:.2f}) {passage.chunk.location}", fence)
+        body = quoted(passage.chunk, fence)
+        if left is not None:
+            room = left - len(heading) - len("\n\n\n")
+            body = body if len(body) <= room else _cut(body, room) if not used else ""
+            if not body:
+                continue
+            left -= len(heading) + len(body) + len("\n\n\n")
+        parts.append(f"{heading}\n{body}")
+        used.append(passage)
+    text = "\n\n".join(parts)
+    fenced = f"<context {fence}>\n{text}\n</context {fence}>" if text and fence else text
+    return Context(fenced, tuple(used))
+
+
+def quoted(chunk: Chunk, fence: str = "") -> str:
+    """A chunk's text without what a terminal or a model could take for anything but text."""
+    return _HEADING.sub(lambda found: f"{found[0]} ", _plain(chunk.text, fence)).rstrip()
+
+
+def cited(answer: str, passages: int) -> tuple[int, ...]:
+    """The numbers of passages that an answer names, as in ``[1]`` or ``[1, 3]``, in order and once each."""
+    numbers = (int(number) for group in _CITED.findall(answer) for number in group.split(","))
+    return tuple(dict.fromkeys(number for number in numbers if 1 <= number <= passages))
+
+
+def _plain(text: str, fence: str) -> str:
+    text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    while fence and fence in text:  # what is left may be one again
+        text = text.replace(fence, "")
+    return _MARKER.sub(lambda found: f"{found[0]} ", text)
+
+
+def _cut(body: str, room: int) -> str:
+    """As many whole lines as there is room for, with a mark where some are missing."""
+    if len(body) <= room:
+        return body
+    mark = "\n[...]"
+    left = room - len(mark)
+    end = body.rfind("\n", 0, max(0, left) + 1)
+    if end <= 0 and left >= _LEAST:  # one long line
+        end = left
+    return body[:end] + mark if end > 0 else ""

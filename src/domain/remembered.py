@@ -1,0 +1,151 @@
+"""What a memory holds: files with their chunks, and the keys by which texts are embedded once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import translate
+from hashlib import sha256
+from re import compile as compiled
+
+from .document import Chunk
+
+KEY_LENGTH = 32
+"""Hexadecimal digits of a key, 128 bits: two texts have one key by chance once in 10^19 of a billion."""
+
+
+def key_of(text: str) -> str:
+    """By what a text is known: the same text has one vector, in whichever files and lines it stands."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:KEY_LENGTH]
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """How a file was when it was read.
+
+    Attributes:
+        path: as in ``SourceFile``.
+        size: in bytes.
+        modified: time of the last change, in nanoseconds.
+        digest: sha256 of the bytes, hexadecimal.
+    """
+
+    path: str
+    size: int
+    modified: int
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedFile:
+    """A file as it is kept.
+
+    Attributes:
+        chunks: in order, covering the file.
+        keys: of the texts that are embedded, one a chunk.
+    """
+
+    mark: FileMark
+    chunks: Sequence[Chunk]
+    keys: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file or a folder that is left alone.
+
+    Attributes:
+        reason: a key of ``SKIPPED``.
+    """
+
+    path: str
+    reason: str
+
+
+SKIPPED: Mapping[str, str] = {
+    "ignored": "named by .gitignore, .ignore or .cesello-ignore",
+    "vendored": "a folder of other people's code, of builds or of caches",
+    "hidden": "a hidden file or folder",
+    "binary": "binary data",
+    "generated": "written by a program, minified, or a lock file",
+    "large": "larger than the limit",
+    "empty": "empty",
+    "link": "a link out of the folder, or one that leads in a circle",
+    "special": "a pipe, a socket or a device",
+    "unreadable": "may not be read",
+    "changed": "changed while it was read",
+}
+"""Why files are left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which chunks are asked; all of them where nothing is said.
+
+    Attributes:
+        paths: patterns as a shell's (``src/*.py``), or folders; one of them must fit.
+        languages, kinds: one of them must be the chunk's.
+    """
+
+    paths: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.paths or self.languages or self.kinds)
+
+    def fits_path(self, path: str) -> bool:
+        """Whether a file's chunks are asked. ``*`` takes in slashes, a folder all that is below it."""
+        if not self.paths:
+            return True
+        folders = (pattern.rstrip("/") for pattern in self.paths)
+        return any(
+            path == folder
+            or path.startswith(f"{folder}/")
+            or folder in ("", ".")
+            or compiled(translate(folder)).match(path)
+            for folder in folders
+        )
+
+
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexMark:
+    """What is known of an index.
+
+    Attributes:
+        revision: of the truth that it was made equal to.
+        dirty: whether it was being written when last heard of.
+    """
+
+    revision: int
+    dirty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryState:
+    """A memory in figures.
+
+    Attributes:
+        fingerprint: of the embedder that made the vectors; empty while there are none.
+        chunker: fingerprint of the chunker.
+        roots: what was asked to be remembered.
+        chunks: those of all files; ``texts`` those that differ, each with a vector.
+        revision: grows with every change.
+        languages: chunks of each.
+        size: of the truth, in bytes.
+        rebuilding: vectors that a rebuild left unfinished has made.
+    """
+
+    fingerprint: str
+    chunker: str
+    roots: tuple[str, ...]
+    files: int
+    chunks: int
+    texts: int
+    revision: int
+    languages: Mapping[str, int] = field(default_factory=dict)
+    size: int = 0
+    rebuilding: int = 0

@@ -1,0 +1,130 @@
+"""``cesello ask``: find the code that answers a question."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .memory_options import config_option, set_option
+from .output import echo_json, printable
+
+if TYPE_CHECKING:
+    from ...application.ask import Answer, AskRequest
+    from ..container import Container
+    from ..settings.memory_file import LoadedMemory
+
+
+@click.command()
+@click.argument("question")
+@click.option("-k", "--keep", type=int, help="Passages to give back.  [default: memory.keep, 3]")
+@click.option("--recall", type=int, help="Texts that the reranker judges.  [default: memory.recall, 20]")
+@click.option("--threshold", type=float, help="Leave out passages with a lower score.")
+@click.option("paths", "--path", multiple=True, metavar="PATTERN", help="Only these files or folders.")
+@click.option("languages", "--language", multiple=True, help="Only this language, as python.")
+@click.option("kinds", "--kind", multiple=True, help="Only this kind: function, class, module, text.")
+@click.option("--rerank/--no-rerank", default=True, help="Let the reranker judge what was found.")
+@click.option("--around", default=0, show_default=True, help="Chunks before and after, of the same file.")
+@click.option("--tokens", type=click.IntRange(min=1), help="The most that all passages may have.")
+@click.option("answers", "--answer", is_flag=True, help="Let a model answer from the passages.")
+@config_option
+@set_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def ask(
+    debug: bool,
+    question: str,
+    keep: int | None,
+    recall: int | None,
+    threshold: float | None,
+    paths: tuple[str, ...],
+    languages: tuple[str, ...],
+    kinds: tuple[str, ...],
+    rerank: bool,
+    around: int,
+    tokens: int | None,
+    answers: bool,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Find the code that answers QUESTION, in what `cesello remember` has read.
+
+    Prints the passages as a model reads them: a number to cite, a score, the place, and the text, between
+    two lines that no document can forge.
+    """
+    from ...domain.remembered import Selection
+    from ..memory_requests import ask_request, memory_container
+    from ..settings.memory_file import load_memory
+    from .watch import watched
+
+    loaded = load_memory(config, overrides)
+    request = ask_request(
+        loaded, question, Selection(paths, languages, kinds),
+        recall=recall, keep=keep, threshold=threshold, rerank=rerank, around=around,
+    )  # fmt: skip
+    budget = tokens or loaded.settings.context_tokens
+    container = memory_container(loaded)
+    with watched(container, debug, transformers=answers or loaded.uses_transformers):
+        if answers:
+            _answer(container, loaded, request, budget, as_json)
+        else:
+            _show(container.ask()(request), budget, as_json)
+
+
+def _show(found: Answer, budget: int, as_json: bool) -> None:
+    from ...domain.context import write_context
+
+    context = write_context(found.passages, token_hex(8), budget)
+    if as_json:
+        echo_json({**_found(found), "context": context.text})
+    else:
+        click.echo(printable(context.text) or _nothing(found))
+
+
+def _answer(
+    container: Container, loaded: LoadedMemory, request: AskRequest, budget: int, as_json: bool
+) -> None:
+    from ...domain.generation import Sampling
+
+    sampling = Sampling(loaded.settings.answer.max_new_tokens)
+    answered = container.answer_question()(request, budget, sampling)
+    if as_json:
+        its = {"answer": answered.text, "cited": answered.cited, "context": answered.context.text}
+        echo_json({**_found(answered.found), **its})
+        return
+    if not answered.context.used:
+        click.echo(_nothing(answered.found))
+        return
+    click.echo(printable(answered.text).strip() + "\n")
+    for number, passage in enumerate(answered.context.used, start=1):
+        click.echo(f"[{number}] ({passage.score:.2f}) {printable(passage.chunk.location)}")
+
+
+def _nothing(found: Answer) -> str:
+    if not found.asked:
+        return "nothing is remembered yet: run `cesello remember .` first"
+    return "nothing relevant was found"
+
+
+def _found(found: Answer) -> dict[str, Any]:
+    passages = [
+        {
+            "number": number,
+            "score": passage.score,
+            "path": passage.chunk.path,
+            "start_line": passage.chunk.start_line,
+            "end_line": passage.chunk.end_line,
+            "start": passage.chunk.start,
+            "end": passage.chunk.end,
+            "language": passage.chunk.language,
+            "kind": passage.chunk.kind,
+            "name": passage.chunk.name,
+            "text": passage.chunk.text,
+            "copies": [copy.location for copy in copies],
+        }
+        for number, (passage, copies) in enumerate(zip(found.passages, found.copies, strict=True), start=1)
+    ]
+    return {"passages": passages, "asked": found.asked, "exact": found.exact}

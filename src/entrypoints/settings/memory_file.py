@@ -1,0 +1,131 @@
+"""Finding and reading ``cesello.yaml``, which says how a project's memory is kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...domain.errors import InvalidRecipe, UsageError
+from .document import Document
+from .environment import expand_environment
+from .loader import read_document, read_overrides
+from .memory_settings import MemoryFile, MemorySettings
+from .overrides import apply_override
+from .problems import in_order, quoted
+from .validation import validate
+
+NAME = "cesello.yaml"
+_FOLDER = ".cesello"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedMemory:
+    """Valid settings and the folder that they are for.
+
+    Attributes:
+        root: that all paths of the memory are relative to, absolute.
+    """
+
+    settings: MemorySettings
+    root: Path
+
+    @property
+    def uses_transformers(self) -> bool:
+        """Whether to remember and to find takes that library, which onnxruntime does without."""
+        its = self.settings
+        return its.embedder.engine == "sentence_transformers" or its.reranker.engine == "cross_encoder"
+
+    @property
+    def folder(self) -> Path:
+        """Where the memory is kept."""
+        return self.root / self.settings.folder
+
+
+def load_memory(file: Path | None, overrides: Sequence[str] = (), at: Path | None = None) -> LoadedMemory:
+    """The settings of a project's memory.
+
+    Args:
+        file: None looks for ``cesello.yaml``, or for a memory, from the working folder upwards.
+        overrides: ``memory.key=value`` each.
+        at: in place of the working folder.
+
+    Raises:
+        InvalidRecipe: all that is wrong.
+    """
+    here = (at or Path.cwd()).absolute()
+    if file is None:
+        root = _project(here)
+        found = root / NAME
+        file = found if found.is_file() else None
+    else:
+        root = file.absolute().parent
+    edits, problems = read_overrides(overrides)
+    document = _document(file)
+    for edit in edits:
+        apply_override(edit, document)
+    expand_environment(document, os.environ)
+    problems += _strange_sections(document)
+    settings = validate(document, MemoryFile)
+    problems += document.problems
+    if settings is not None and not _is_inside(settings.memory.folder):
+        problems.append(_outside(document, settings.memory.folder))
+    if problems or settings is None:
+        raise InvalidRecipe(in_order(problems))
+    return LoadedMemory(settings.memory, root)
+
+
+def _is_inside(folder: str) -> bool:
+    whole = os.path.normpath(folder)
+    return not os.path.isabs(whole) and whole.split(os.sep)[0] not in ("..", os.curdir)
+
+
+def _outside(document: Document, folder: str) -> UsageError:
+    return UsageError(
+        "C011",
+        "a memory is kept under the folder of its settings",
+        where=document.value_place(("memory", "folder")),
+        got=quoted(folder),
+        expected="a relative path without ..",
+        fix="leave memory.folder out, or put cesello.yaml into a folder above it",
+    )
+
+
+def _document(file: Path | None) -> Document:
+    if file is None:
+        return Document(value={})
+    try:
+        return read_document(file)
+    except UsageError as problem:
+        raise InvalidRecipe([problem]) from problem
+
+
+def _strange_sections(document: Document) -> list[UsageError]:
+    """Its first level is not that of a recipe."""
+    strange = [key for key in document.value if key != "memory"]
+    for key in strange:
+        document.report(
+            (key,),
+            UsageError(
+                "C001",
+                f"unknown key {quoted(str(key))}",
+                where=document.key_place((key,)),
+                fix="a memory's file has one section, memory; a recipe is for `cesello train`",
+            ),
+        )
+        del document.value[key]
+    return []
+
+
+def _project(here: Path) -> Path:
+    """The nearest folder that has a memory or says how it is kept; else the working folder.
+
+    The search ends at the top of a git repository, and at the user's home.
+    """
+    for folder in (here, *here.parents):
+        if (folder / NAME).is_file() or (folder / _FOLDER).is_dir():
+            return folder
+        if (folder / ".git").exists() or folder == Path.home():
+            break
+    return here

@@ -1,0 +1,125 @@
+"""The settings of the memory: section ``memory`` of a recipe, and all there is in ``cesello.yaml``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from .section import Section, Text
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+class EmbedderSettings(Section):
+    """What turns texts into vectors."""
+
+    engine: Literal["sentence_transformers", "onnx", "openai"] = Field(
+        default="onnx",
+        description="onnx: onnxruntime, the fastest on a CPU; sentence_transformers: any model that it "
+        "loads, and GPUs; openai: a server with /v1/embeddings.",
+    )
+    model: Text = Field(
+        default=MINILM, description="Its name on the hub, a folder, or the server's name for it."
+    )
+    precision: Literal["float32", "int8"] = Field(
+        default="float32", description="Of onnx: int8 is faster, and a little worse."
+    )
+    query_prefix: str | None = Field(
+        default=None, description='Before every question, as "query: " for E5; null: what the model says.'
+    )
+    document_prefix: str | None = Field(
+        default=None, description='Before every text, as "passage: " for E5; null: what the model says.'
+    )
+    url: Text | None = Field(
+        default=None, description="Of openai: where the server is, as http://localhost:8000/v1."
+    )
+    api_key_env: Text | None = Field(
+        default=None, description="The environment variable with the server's key; the key is kept nowhere."
+    )
+
+
+class RerankerSettings(Section):
+    """What reads question and text together."""
+
+    engine: Literal["onnx", "cross_encoder", "none"] = Field(
+        default="onnx",
+        description="onnx: onnxruntime; cross_encoder: sentence-transformers; none: no reranking.",
+    )
+    model: Text = Field(
+        default="cross-encoder/ms-marco-MiniLM-L-12-v2", description="Its name on the hub, or a folder."
+    )
+    precision: Literal["float32", "int8"] = Field(
+        default="float32", description="Of onnx: int8 takes half the time, and judges a little worse."
+    )
+
+
+class AnswerSettings(Section):
+    """The model that answers from what was found."""
+
+    model: Text = Field(
+        default="HuggingFaceTB/SmolLM2-135M-Instruct",
+        description="Its name on the hub or the server, or a folder.",
+    )
+    url: Text | None = Field(
+        default=None, description="A server with OpenAI's chat completions; null: the model answers here."
+    )
+    api_key_env: Text | None = Field(
+        default=None, description="The environment variable with the server's key."
+    )
+    max_new_tokens: int = Field(default=256, ge=1, description="The most an answer may have.")
+
+
+class MemorySettings(Section):
+    """The memory for code and procedures."""
+
+    folder: Text = Field(
+        default=".cesello/memory", description="Where it is kept, seen from the folder of this file."
+    )
+    store: Literal["chroma", "chroma_server", "pgvector", "numpy"] = Field(
+        default="chroma",
+        description="The index of vectors. chroma: in the folder; chroma_server: `chroma run`; pgvector: "
+        "PostgreSQL; numpy: none, every vector is compared.",
+    )
+    server: Text | None = Field(
+        default=None,
+        description="Where chroma_server (http://localhost:8000) or PostgreSQL (postgresql://user@host/name) "
+        "is; ${NAME} takes a password out of the environment.",
+    )
+    collection: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9_-]{3,40}$",
+        description="The index's name on the server; null: one of the folder's own.",
+    )
+    token_env: Text | None = Field(
+        default=None, description="The environment variable with the token of chroma_server."
+    )
+    exact_below: int = Field(
+        default=20_000,
+        ge=0,
+        description="With fewer texts every vector is compared, which is as fast and never wrong, and there "
+        "is no index. 0: always an index.",
+    )
+    embedder: EmbedderSettings = EmbedderSettings()
+    reranker: RerankerSettings = RerankerSettings()
+    answer: AnswerSettings = AnswerSettings()
+    chunk_characters: int = Field(default=900, ge=100, description="The most a chunk may have.")
+    largest_file: int = Field(default=1_000_000, ge=1, description="Bytes; larger files are left alone.")
+    recall: int = Field(default=20, ge=1, description="Texts that search gives to the reranker.")
+    keep: int = Field(default=3, ge=1, description="Passages that are given back.")
+    threshold: float = Field(
+        default=0.0, allow_inf_nan=False, description="A passage's score must reach it; else it is left out."
+    )
+    words: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Weight of a question's words beside its meaning; null: by the kind of question.",
+    )
+    context_tokens: int = Field(default=1_000, ge=1, description="The most that passages have together.")
+
+
+class MemoryFile(Section):
+    """``cesello.yaml``."""
+
+    memory: MemorySettings = MemorySettings()

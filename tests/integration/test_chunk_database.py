@@ -1,0 +1,230 @@
+"""The SQLite file of a memory: who may read and write it, and what happens when it is damaged."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from stat import S_IMODE
+
+import pytest
+
+from cesello.adapters.memory.chunk_tables import FILE
+from cesello.adapters.memory.sqlite_chunk_store import SqliteChunkStore
+from cesello.domain.errors import CeselloError, RetryableError, StoreError
+from cesello.domain.remembered import EVERYTHING, Selection
+from tests.remembered import EMBEDDER, keep, remembered
+from tests.repository import ROOT
+
+FILES = [
+    remembered(f"src/{n}.py", *(f"apples {n} and {k}, " + "red " * k for k in range(5))) for n in range(20)
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Of a memory that is closed."""
+    store = SqliteChunkStore(tmp_path / "memory")
+    keep(store, *FILES)
+    store.close()
+    return tmp_path / "memory"
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that writes, and is killed in the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.writing_memory", folder],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout
+    try:
+        assert process.stdout.readline() == "writing\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def read_all(store: SqliteChunkStore) -> None:
+    """All that readers and writers do."""
+    store.state()
+    store.files()
+    store.nearest(EMBEDDER.embed_query("apples 3"), 20, EVERYTHING)
+    store.matching("apples red", 20, Selection(("src",)))
+    chunks = list(store.all_chunks())
+    list(store.vectors())
+    store.chunks([key for key, _ in chunks], EVERYTHING)
+    with store.writer():
+        store.problems()
+        store.put(FILES[:3], {})
+        store.forget(["src/4.py"])
+        store.changed_since(0)
+        with store.renewal("other") as renewal:
+            list(renewal.missing())
+        store.tidy(0)
+
+
+def test_it_is_its_owners_alone(folder: Path) -> None:
+    store = SqliteChunkStore(folder)
+    with store.writer():
+        store.put(FILES[:1], {})
+        modes = {
+            path.name: S_IMODE(path.stat().st_mode) for path in folder.iterdir() if path.name != ".gitignore"
+        }
+    store.close()
+    assert modes == dict.fromkeys([FILE, f"{FILE}-wal", f"{FILE}-shm", "writer.lock"], 0o600)
+    assert S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_after_writing_all_is_in_one_file(tmp_path: Path) -> None:
+    store = SqliteChunkStore(tmp_path)
+    keep(store, *FILES)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / FILE).write_bytes((tmp_path / FILE).read_bytes())
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, "writer.lock", ".gitignore", "copy"}
+    assert SqliteChunkStore(copy).state().files == 20
+    assert store.state().files == 20, "it opens again"
+
+
+def test_reading_makes_nothing(tmp_path: Path) -> None:
+    store = SqliteChunkStore(tmp_path / "memory")
+    store.state()
+    store.matching("apples", 3, EVERYTHING)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_process_is_told_that_another_writes(folder: Path) -> None:
+    store = SqliteChunkStore(folder)
+    with writing(folder) as other:
+        with pytest.raises(RetryableError) as refused, store.writer():
+            pass
+        assert refused.value.code == "T083"
+        other.kill()
+        other.wait()
+        with store.writer():
+            store.forget(["src/1.py"])
+    store.close()
+
+
+def test_readers_see_whole_files_while_another_process_writes(folder: Path) -> None:
+    store = SqliteChunkStore(folder)
+    with writing(folder) as other:
+        assert other.stdout
+        seen = []
+        for _ in range(20):
+            acknowledged = int(other.stdout.readline())
+            question = EMBEDDER.embed_query(f"the text of number{acknowledged}")
+            assert store.nearest(question, 5, EVERYTHING)[0].score == pytest.approx(1, abs=1e-6)
+            assert store.matching(f"number{acknowledged}", 5, EVERYTHING)
+            state = store.state()
+            assert state.files >= 20 + acknowledged
+            assert state.chunks == 5 * 20 + state.files - 20
+            seen.append(state.files)
+        assert seen == sorted(seen)
+        assert seen[-1] > seen[0]
+    store.close()
+
+
+def test_what_was_acknowledged_outlasts_the_writer(folder: Path) -> None:
+    with writing(folder) as other:
+        assert other.stdout
+        acknowledged = [int(other.stdout.readline()) for _ in range(10)][-1]
+    store = SqliteChunkStore(folder)
+    assert {f"{number}.py" for number in range(1, acknowledged + 1)} <= store.files().keys()
+    with store.writer():
+        assert store.problems() == ()
+    store.close()
+
+
+def test_a_folder_of_somebody_else_can_be_read_and_not_written(folder: Path) -> None:
+    """By who cannot write it: root gives up its powers for that."""
+    for path in [folder, *folder.iterdir()]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    for parent in folder.parents[:4] if os.getuid() == 0 else ():
+        parent.chmod(S_IMODE(parent.stat().st_mode) | 0o011)
+    stranger = ["60123"] if os.getuid() == 0 else []
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.integration.reading_memory", folder, *stranger],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("100 texts, 20 near, 20 said\nPermissionError\n", "")
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_files_that_are_no_memory_of_this_form_are_refused_and_left(folder: Path, others: bool) -> None:
+    with sqlite3.connect(folder / FILE) as connection:
+        connection.execute(
+            "DROP TABLE vectors" if others else "UPDATE meta SET value = '99' WHERE name = 'form'"
+        )
+    connection.close()
+    before = (folder / FILE).read_bytes()
+    store = SqliteChunkStore(folder)
+    with pytest.raises(StoreError) as refused:
+        store.state()
+    assert refused.value.code == "S011"
+    with pytest.raises(StoreError) as refused, store.writer():
+        pass
+    assert refused.value.code == "S011"
+    assert refused.value.got == ("other tables" if others else "form 99")
+    assert (folder / FILE).read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_left(folder: Path) -> None:
+    (folder / FILE).write_text("A diary. Nobody is to read it.\n" * 100)
+    store = SqliteChunkStore(folder)
+    with pytest.raises(StoreError) as refused:
+        store.state()
+    assert refused.value.code == "S012"
+    with pytest.raises(StoreError) as refused, store.writer():
+        pass
+    assert refused.value.code == "S012"
+    assert (folder / FILE).read_text().startswith("A diary")
+
+
+@pytest.mark.parametrize("kind", ["truncated", "zeroed", "random", "bits"])
+def test_a_damaged_file_is_refused_or_read_and_nothing_worse(folder: Path, tmp_path: Path, kind: str) -> None:
+    whole, draw, refused = (folder / FILE).read_bytes(), random.Random(kind), set[str]()
+    for number in range(25):
+        damaged, at, length = (
+            bytearray(whole),
+            draw.randrange(len(whole)),
+            draw.choice([16, 500, 4096, 20_000]),
+        )
+        match kind:
+            case "truncated":
+                del damaged[at:]
+            case "zeroed":
+                damaged[at : at + length] = bytes(len(damaged[at : at + length]))
+            case "random":
+                damaged[at : at + length] = draw.randbytes(len(damaged[at : at + length]))
+            case _:
+                damaged[at] ^= 1 << draw.randrange(8)
+        copy = tmp_path / str(number)
+        copy.mkdir()
+        (copy / FILE).write_bytes(damaged)
+        store = SqliteChunkStore(copy)
+        try:
+            read_all(store)
+        except CeselloError as refusal:
+            refused.add(refusal.code)
+        finally:
+            store.close()
+    assert refused
+    assert refused <= {"S011", "S012"}
+
+
+def test_the_right_to_write_is_waited_for_a_second(folder: Path) -> None:
+    with writing(folder):
+        began = time.perf_counter()
+        with pytest.raises(RetryableError), SqliteChunkStore(folder).writer():
+            pass
+        assert time.perf_counter() - began >= 1

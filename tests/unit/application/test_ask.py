@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from cesello.application.ask import LONGEST_QUESTION, Answer, Ask, AskRequest
+from cesello.application.keep_index import KeepIndex
+from cesello.domain.errors import StoreError, UsageError
+from cesello.domain.remembered import Selection
+from cesello.domain.retrieval import Embedding, Hit
+from tests.fakes.chunk_store import FakeChunkStore
+from tests.fakes.memory import FakeEmbedder, FakeReranker, FakeVectorStore
+from tests.fakes.run import RecordingObserver
+from tests.remembered import keep, remembered
+
+TEXTS = [f"def number{n}(): returns the number {n}\n" for n in range(30)]
+
+
+@pytest.fixture
+def store() -> FakeChunkStore:
+    made = FakeChunkStore()
+    made.set_makers(FakeEmbedder().fingerprint, "lines")
+    keep(
+        made,
+        remembered("src/numbers.py", *TEXTS, language="python", kind="function"),
+        remembered("docs/cake.md", "how to bake a cake\n", "with cream and cherries\n", "and a candle\n"),
+        remembered("docs/copy.md", "how to bake a cake\n"),
+    )
+    return made
+
+
+def asked(
+    store: FakeChunkStore,
+    question: str,
+    *,
+    rerank: bool = True,
+    embedder: FakeEmbedder | None = None,
+    keep_index: KeepIndex | None = None,
+    **options: object,
+) -> Answer:
+    keep_index = keep_index or KeepIndex(store, FakeVectorStore, "index", 1_000, RecordingObserver())
+    ask = Ask(embedder or FakeEmbedder(), FakeReranker() if rerank else None, store, keep_index)
+    return ask(replace(AskRequest(question), **options))  # type: ignore[arg-type]
+
+
+def texts(answer: Answer) -> list[str]:
+    return [passage.chunk.text for passage in answer.passages]
+
+
+def test_three_passages_come_best_first_with_the_rerankers_scores(store: FakeChunkStore) -> None:
+    answer = asked(store, "bake a cake with cherries")
+    assert texts(answer)[:2] == ["how to bake a cake\n", "with cream and cherries\n"]
+    scores = [passage.score for passage in answer.passages]
+    assert scores == sorted(scores, reverse=True)
+    assert 0 < scores[2] < scores[0] <= 1
+    assert (answer.asked, answer.exact) == (33, True)
+
+
+def test_copies_are_one_passage_with_their_places(store: FakeChunkStore) -> None:
+    answer = asked(store, "bake a cake", keep=1)
+    assert answer.passages[0].chunk.path == "docs/cake.md"
+    assert [[copy.path for copy in copies] for copies in answer.copies] == [["docs/copy.md"]]
+
+
+def test_without_a_reranker_the_search_decides(store: FakeChunkStore) -> None:
+    for options in ({"rerank": False}, {}):
+        answer = asked(store, "candle", **options)  # type: ignore[arg-type]
+        assert texts(answer)[0] == "and a candle\n"
+
+
+def test_words_and_meaning_are_weighed(store: FakeChunkStore) -> None:
+    for weight in (0.0, 0.5, 1.0):
+        assert texts(asked(store, "number7", rerank=False, words=weight, keep=1)) == [TEXTS[7]]
+    assert texts(asked(store, "candle", rerank=False, words=1.0, keep=1)) == ["and a candle\n"]
+
+
+def test_what_is_below_the_threshold_is_not_given(store: FakeChunkStore) -> None:
+    scores = [passage.score for passage in asked(store, "bake a cake with cherries", keep=50).passages]
+    second = asked(store, "bake a cake with cherries", threshold=scores[1])
+    assert [passage.score for passage in second.passages] == scores[:2]
+    nothing = asked(store, "bake a cake with cherries", threshold=0.99)
+    assert (nothing.passages, nothing.asked) == ([], 33)
+
+
+@pytest.mark.parametrize(
+    ("only", "paths"),
+    [
+        (Selection(("docs",)), {"docs/cake.md"}),
+        (Selection(("*.py",)), {"src/numbers.py"}),
+        (Selection(languages=("python",)), {"src/numbers.py"}),
+        (Selection(kinds=("class",)), set()),
+    ],
+)
+def test_filters_hold(store: FakeChunkStore, only: Selection, paths: set[str]) -> None:
+    answer = asked(store, "bake a number of cakes", only=only, keep=50)
+    assert {passage.chunk.path for passage in answer.passages} == paths
+    assert answer.exact
+
+
+def test_a_filter_leaves_out_copies_too(store: FakeChunkStore) -> None:
+    answer = asked(store, "bake a cake", only=Selection(("docs/copy.md",)))
+    assert [passage.chunk.path for passage in answer.passages] == ["docs/copy.md"]
+    assert answer.copies == [()]
+
+
+@pytest.mark.parametrize(
+    ("around", "lines", "text"),
+    [
+        (0, (2, 2), "with cream and cherries\n"),
+        (1, (1, 3), "how to bake a cake\nwith cream and cherries\nand a candle\n"),
+        (9, (1, 3), "how to bake a cake\nwith cream and cherries\nand a candle\n"),
+    ],
+)
+def test_neighbours_can_be_added(
+    store: FakeChunkStore, around: int, lines: tuple[int, int], text: str
+) -> None:
+    (passage,) = asked(store, "cherries", around=around, keep=1).passages
+    chunk = passage.chunk
+    assert (chunk.start_line, chunk.end_line, chunk.text) == (*lines, text)
+    assert chunk.end - chunk.start == len(text)
+
+
+def test_nothing_is_loaded_for_an_empty_memory() -> None:
+    class NoEmbedder(FakeEmbedder):
+        @property
+        def fingerprint(self) -> str:
+            raise AssertionError
+
+    answer = asked(FakeChunkStore(), "cakes", embedder=NoEmbedder())
+    assert answer == Answer((), (), 0, exact=True)
+
+
+@pytest.mark.parametrize("question", ["", "  \n\t "])
+def test_an_empty_question_is_refused(store: FakeChunkStore, question: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        asked(store, question)
+    assert refused.value.code == "C101"
+    assert refused.value.fix
+
+
+@pytest.mark.parametrize(
+    "question", ["?!", "...", "🍰", "\0", "' OR 1=1", "\ud800", "a" * 1_000_000, "cake " * 200_000]
+)
+def test_strange_questions_are_answered(store: FakeChunkStore, question: str) -> None:
+    assert len(asked(store, question).passages) == 3
+
+
+def test_no_more_of_a_question_is_read_than_an_embedder_reads(store: FakeChunkStore) -> None:
+    heard: list[str] = []
+
+    class Listening(FakeEmbedder):
+        def embed_query(self, query: str) -> Embedding:
+            heard.append(query)
+            return super().embed_query(query)
+
+    asked(store, "cake " * 200_000, embedder=Listening())
+    assert len(heard[0]) <= LONGEST_QUESTION
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("keep", 0), ("keep", -3), ("recall", 0), ("recall", -1), ("around", -1), ("threshold", float("nan"))],
+)
+def test_numbers_out_of_range_are_refused(store: FakeChunkStore, option: str, value: int) -> None:
+    with pytest.raises(UsageError) as refused:
+        asked(store, "cake", **{option: value})  # type: ignore[arg-type]
+    assert refused.value.code == "C102"
+    assert option in str(refused.value)
+
+
+def test_more_than_there_is_is_no_error(store: FakeChunkStore) -> None:
+    assert len(asked(store, "cake", keep=10_000, recall=10_000).passages) == 33
+    assert len(asked(store, "cake", keep=10_000).passages) == 20
+
+
+def test_another_embedder_is_refused_with_the_command_to_run(store: FakeChunkStore) -> None:
+    with pytest.raises(StoreError) as refused:
+        asked(store, "cake", embedder=FakeEmbedder(32))
+    assert refused.value.code == "S010"
+    assert "cesello memory rebuild" in str(refused.value)
+
+
+class LyingStore(FakeVectorStore):
+    """Has as many entries as it should."""
+
+    answers: tuple[Hit, ...] | Exception = ()
+
+    def nearest(
+        self, vector: Embedding, recall: int = 20, where: Mapping[str, str] | None = None
+    ) -> tuple[Hit, ...]:
+        if isinstance(self.answers, Exception):
+            raise self.answers
+        return self.answers
+
+
+def test_a_whole_index_is_asked(store: FakeChunkStore) -> None:
+    exact = asked(store, "cherries on a cake", keep=20)
+    keep_index = KeepIndex(store, FakeVectorStore, "index", 0, RecordingObserver())
+    assert asked(store, "cherries on a cake", keep_index=keep_index).exact, "it is not yet there"
+    keep_index()
+    by_index = asked(store, "cherries on a cake", keep_index=keep_index, keep=20)
+    assert not by_index.exact
+    assert by_index.passages == exact.passages
+
+
+@pytest.mark.parametrize("answers", [(), (Hit("one", 1.0),), StoreError("S004", "broken", fix="delete it")])
+def test_an_index_that_fails_or_finds_too_little_is_not_believed(
+    store: FakeChunkStore, answers: tuple[Hit, ...] | Exception
+) -> None:
+    index = LyingStore()
+    index.answers = answers
+    keep_index = KeepIndex(store, lambda: index, "index", 0, RecordingObserver())
+    keep_index()
+    answer = asked(store, "cherries", keep_index=keep_index)
+    assert answer.exact
+    assert answer == asked(store, "cherries")

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from cesello.application.keep_index import KeepIndex
+from cesello.domain.errors import RetryableError, StoreError
+from cesello.domain.remembered import IndexMark
+from cesello.domain.retrieval import VectorEntry
+from tests.fakes.chunk_store import FakeChunkStore
+from tests.fakes.memory import FakeVectorStore
+from tests.fakes.run import RecordingObserver
+from tests.remembered import keep, key, remembered
+
+
+class WatchedStore(FakeVectorStore):
+    """Counts; and breaks when told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = self.cleared = self.closed = 0
+        self.broken: Exception | None = None
+
+    def upsert(self, entries: Sequence[VectorEntry]) -> None:
+        if self.broken:
+            raise self.broken
+        self.written += len(entries)
+        super().upsert(entries)
+
+    def clear(self) -> None:
+        self.broken = None
+        self.cleared += 1
+        super().clear()
+
+    def __len__(self) -> int:
+        if self.broken:
+            raise self.broken
+        return super().__len__()
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def store() -> FakeChunkStore:
+    made = FakeChunkStore()
+    keep(made, *(remembered(f"{n}.py", f"the text of {n}\n") for n in range(10)))
+    return made
+
+
+@pytest.fixture
+def index() -> WatchedStore:
+    return WatchedStore()
+
+
+def made(store: FakeChunkStore, index: WatchedStore, below: int = 0, name: str = "index") -> KeepIndex:
+    return KeepIndex(store, lambda: index, name, below, RecordingObserver())
+
+
+def test_it_is_filled_once_and_then_follows(store: FakeChunkStore, index: WatchedStore) -> None:
+    keep_index = made(store, index)
+    assert not keep_index.is_ready()
+    keep_index()
+    assert keep_index.is_ready()
+    assert (index.cleared, index.written) == (1, 10)
+    keep(store, remembered("3.py", "another text\n"))
+    assert not keep_index.is_ready()
+    keep_index()
+    assert (index.cleared, index.written) == (1, 11)
+    assert sorted(index.ids()) == sorted(known for known, _ in store.vectors())
+    store.forget(["3.py", "4.py"])
+    keep_index()
+    assert (index.cleared, index.written, len(index)) == (1, 11, 8)
+
+
+def test_a_text_that_left_one_file_and_is_in_another_stays(
+    store: FakeChunkStore, index: WatchedStore
+) -> None:
+    keep_index = made(store, index)
+    keep_index()
+    keep(store, remembered("copy.py", "the text of 3\n"))
+    store.forget(["3.py"])
+    keep_index()
+    assert key("the text of 3\n") in set(index.ids())
+    assert keep_index.is_ready()
+
+
+def test_an_index_that_was_being_written_is_made_anew(store: FakeChunkStore, index: WatchedStore) -> None:
+    made(store, index)()
+    store.mark_index("index", IndexMark(store.state().revision, dirty=True))
+    assert not made(store, index).is_ready()
+    made(store, index)()
+    assert (index.cleared, index.written) == (2, 20)
+
+
+def test_a_kill_between_the_marks_leaves_it_dirty(store: FakeChunkStore, index: WatchedStore) -> None:
+    index.broken = MemoryError()
+    with pytest.raises(MemoryError):
+        made(store, BrokenAtClear())()
+    mark = store.index_mark("index")
+    assert mark
+    assert mark.dirty
+
+
+class BrokenAtClear(WatchedStore):
+    """As if the process ended there."""
+
+    def clear(self) -> None:
+        raise MemoryError
+
+
+def test_an_index_that_holds_too_little_or_too_much_is_made_anew(
+    store: FakeChunkStore, index: WatchedStore
+) -> None:
+    keep_index = made(store, index)
+    keep_index()
+    index.delete([key("the text of 3\n")])
+    assert not keep_index.is_ready()
+    keep_index()
+    assert (index.cleared, len(index)) == (2, 10)
+    FakeVectorStore.upsert(index, [VectorEntry("foreign", [1.0] * 64)])
+    assert not keep_index.is_ready()
+    keep_index()
+    assert (index.cleared, len(index)) == (3, 10)
+
+
+def test_an_index_that_cannot_be_read_is_made_anew_and_that_is_told(
+    store: FakeChunkStore, index: WatchedStore
+) -> None:
+    made(store, index)()
+    keep(store, remembered("3.py", "another text\n"))
+    index.broken = StoreError("S004", "a store cannot be used", fix="delete it")
+    observer = RecordingObserver()
+    keep_index = KeepIndex(store, lambda: index, "index", 0, observer)
+    assert not keep_index.is_ready()
+    keep_index()
+    assert keep_index.is_ready()
+    assert observer.notes == ["the index is made anew: a store cannot be used"]
+    assert observer.done == [10]
+
+
+def test_a_busy_index_is_not_asked(store: FakeChunkStore, index: WatchedStore) -> None:
+    keep_index = made(store, index)
+    keep_index()
+    index.broken = RetryableError("T098", "a store is busy", fix="wait")
+    assert not keep_index.is_ready()
+
+
+def test_a_small_memory_has_no_index(store: FakeChunkStore, index: WatchedStore) -> None:
+    keep_index = made(store, index, below=11)
+    keep_index()
+    assert not keep_index.is_wanted()
+    assert not keep_index.is_ready()
+    assert len(index) == 0
+    keep(store, remembered("more.py", "one text more\n"))
+    assert keep_index.is_wanted()
+    keep_index()
+    assert keep_index.is_ready()
+    store.forget(["more.py"])
+    assert not keep_index.is_wanted()
+    assert not keep_index.is_ready(), "it has what the truth has not"
+
+
+def test_an_empty_memory_has_no_index_either(index: WatchedStore) -> None:
+    assert not made(FakeChunkStore(), index).is_wanted()
+
+
+def test_what_another_process_wrote_is_opened_anew(store: FakeChunkStore, index: WatchedStore) -> None:
+    made(store, index)()
+    other = made(store, index)
+    before = index.closed
+    assert other.is_ready()
+    assert index.closed == before + 1
+    assert other.is_ready()
+    assert index.closed == before + 1
+
+
+def test_indexes_of_other_names_do_not_know_of_each_other(store: FakeChunkStore, index: WatchedStore) -> None:
+    made(store, index)()
+    assert not made(store, index, name="other").is_ready()
+
+
+def test_anew_means_anew(store: FakeChunkStore, index: WatchedStore) -> None:
+    made(store, index)()
+    made(store, index)(anew=True)
+    assert (index.cleared, index.written) == (2, 20)
+
+
+def test_when_the_log_of_changes_is_too_short_it_is_made_anew(
+    store: FakeChunkStore, index: WatchedStore
+) -> None:
+    made(store, index)()
+    store.log_from = store.revision + 1
+    keep(store, remembered("new.py", "new\n"))
+    made(store, index)()
+    assert index.cleared == 2
