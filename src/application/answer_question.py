@@ -10,7 +10,7 @@ from ..domain.context import Context, cited, write_context
 from ..domain.conversation import user
 from ..domain.generation import Sampling
 from ..domain.ports.text import TextGenerator
-from .ask import Answer, Ask, AskRequest
+from .ask import LONGEST_QUESTION, Answer, Ask, AskRequest
 
 INSTRUCTIONS = (
     "Answer the question from the numbered passages of the context alone, and cite each passage you use by "
@@ -58,6 +58,8 @@ class AnswerQuestion:
         context = write_context(found.passages, token_hex(8), tokens)
         if not context.used:
             return Answered(found, context, "", ())
-        prompt = user(f"{context.text}\n\nQuestion: {request.question.strip()}").with_system(INSTRUCTIONS)
+        prompt = user(
+            f"{context.text}\n\nQuestion: {request.question[:LONGEST_QUESTION].strip()}"
+        ).with_system(INSTRUCTIONS)
         (completion,) = self._generator().generate([prompt], sampling)
         return Answered(found, context, completion.text, cited(completion.text, len(context.used)))

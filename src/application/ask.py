@@ -97,8 +97,10 @@ class Ask:
         if not state.texts:
             return Answer((), (), 0, exact=True)
         check_embedder(self._embedder, state)
-        near, exact = self._near(self._embedder.embed_query(question), request, state.texts)
-        found = self._found(question, near, request)
+        vector = self._embedder.embed_query(question)
+        with self._chunks.reading():
+            near, exact = self._near(vector, request, state.texts)
+            found = self._found(question, near, request)
         ranked = self._judged(question, found, request)
         kept = [(score, chunks) for score, chunks in ranked if score >= request.threshold][: request.keep]
         passages = [Passage(self._widened(chunks[0], request.around), score) for score, chunks in kept]
@@ -108,14 +110,14 @@ class Ask:
         """The nearest texts, and whether the question was compared with every vector."""
         if not request.only and self._keep_index.is_ready():
             with suppress(StoreError, RetryableError):  # the truth answers where its index does not
-                hits = self._keep_index.index.nearest(vector, _POOL)
-                if len(hits) == min(_POOL, texts):
+                hits = self._keep_index.index.nearest(vector, pool_of(request))
+                if len(hits) == min(pool_of(request), texts):
                     return hits, False
-        return self._chunks.nearest(vector, _POOL, request.only), True
+        return self._chunks.nearest(vector, pool_of(request), request.only), True
 
     def _found(self, question: str, near: Sequence[Hit], request: AskRequest) -> list[Found]:
         """Texts by both searches, fused, best first: each with its chunks."""
-        said = self._chunks.matching(question, _POOL, request.only)
+        said = self._chunks.matching(question, pool_of(request), request.only)
         weight = words_weight(question) if request.words is None else request.words
         scores = score_fusion(_scores(near), _scores(said), weight)
         chunks = dict(self._chunks.chunks(list(scores), request.only))
@@ -125,7 +127,7 @@ class Ask:
             scores = folded(scores, {key: head for key, (head, _) in heads.items()})
             chunks |= dict(heads.values())
         ranked = with_file(scores, {key: chunks[key][0].path for key in scores})
-        return [(score, chunks[key]) for key, score in ranked.items()][: request.recall]
+        return [(score, chunks[key]) for key, score in ranked.items()][: max(request.recall, request.keep)]
 
     def _heads(
         self, chunks: Mapping[str, tuple[Chunk, ...]], request: AskRequest
@@ -151,7 +153,9 @@ class Ask:
         if not around:
             return chunk
         its = self._chunks.neighbours(chunk)
-        at = next(at for at, one in enumerate(its) if one.start == chunk.start)
+        at = next((at for at, one in enumerate(its) if one == chunk), None)
+        if at is None:  # the file has changed since it was found
+            return chunk
         part = its[max(0, at - around) : at + around + 1]
         return replace(
             chunk,
@@ -161,13 +165,18 @@ class Ask:
         )  # fmt: skip
 
 
+def pool_of(request: AskRequest) -> int:
+    """Texts that each of the two searches finds."""
+    return max(_POOL, request.recall, request.keep)
+
+
 def _scores(hits: Sequence[Hit]) -> Mapping[str, float]:
     return {hit.id: hit.score for hit in hits}
 
 
 def _checked(request: AskRequest) -> str:
-    """The question as it is read."""
-    question = request.question[:LONGEST_QUESTION].strip()
+    """The question as it is read: what a terminal gave that is no text becomes a question mark."""
+    question = request.question[:LONGEST_QUESTION].encode("utf-8", "replace").decode().strip()
     if not question:
         raise UsageError("C101", "the question is empty", fix='cesello ask "where is the cache?"')
     least_of = (("recall", request.recall, 1), ("keep", request.keep, 1), ("around", request.around, 0))

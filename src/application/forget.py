@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..domain.errors import DataError
 from ..domain.ports.chunk_store import ChunkStore
-from ..domain.remembered import Selection
+from ..domain.remembered import Selection, is_under
 from .keep_index import KeepIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was forgotten.
+
+    Attributes:
+        files: how many.
+        under: what is still remembered and had some of them: the next ``remember`` brings those back.
+    """
+
+    files: int
+    under: tuple[str, ...] = ()
 
 
 class Forget:
@@ -17,35 +31,34 @@ class Forget:
         self._chunks = chunks
         self._keep_index = keep_index
 
-    def __call__(self, paths: Sequence[str], *, everything: bool = False) -> int:
-        """How many files were forgotten. The files themselves are left as they are.
+    def __call__(self, paths: Sequence[str], *, everything: bool = False) -> Forgotten:
+        """Forgets files, and what was asked to be remembered; the files themselves are left as they are.
 
         Args:
             paths: files, folders or patterns, as the memory names them.
 
         Raises:
-            DataError: D041 when a path is of no remembered file. RetryableError: T083.
+            DataError: D041 when a path is of nothing that is remembered. RetryableError: T083.
         """
-        if paths and not self._chunks.files():  # before a writer makes a memory here
-            raise _unknown(paths[0])
+        if paths and not (self._chunks.files() or self._chunks.state().roots):
+            raise _unknown(paths[0])  # before a writer makes a memory here
         with self._chunks.writer():
-            files = list(self._chunks.files())
-            chosen: set[str] = set(files) if everything else set()
+            files, roots = list(self._chunks.files()), self._chunks.state().roots
+            chosen = set((*files, *roots) if everything else ())
             for path in paths:
-                fitting = {file for file in files if Selection((path,)).fits_path(file)}
+                fitting = set(filter(Selection((path,)).fits_path, (*files, *roots)))
                 if not fitting:
                     raise _unknown(path)
                 chosen |= fitting
-            roots = [root for root in self._chunks.state().roots if not _is_named(root, paths, everything)]
-            self._chunks.set_roots(roots)
-            count = self._chunks.forget(sorted(chosen))
+            gone = sorted(chosen.intersection(files))
+            staying = [root for root in roots if root not in chosen]
+            self._chunks.set_roots(staying)
+            count = self._chunks.forget(gone)
             self._chunks.tidy(spare=0)
             self._keep_index()
-            return count
-
-
-def _is_named(root: str, paths: Sequence[str], everything: bool) -> bool:
-    return everything or (bool(paths) and Selection(tuple(paths)).fits_path(root))
+            return Forgotten(
+                count, tuple(root for root in staying if any(is_under(path, root) for path in gone))
+            )
 
 
 def _unknown(path: str) -> DataError:

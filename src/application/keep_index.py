@@ -58,6 +58,10 @@ class KeepIndex:
             StoreError: when it cannot be made at all.
         """
         if not self.is_wanted():
+            if self._chunks.index_mark(self._name) is not None:
+                self.index.clear()  # vectors of what was forgotten stay nowhere
+                self.index.close()
+                self._chunks.drop_index(self._name)
             return
         state, mark = self._chunks.state(), self._chunks.index_mark(self._name)
         changed = None

@@ -39,10 +39,25 @@ class RebuildMemory:
         with self._chunks.writer():
             state, fingerprint = self._chunks.state(), self._embedder.fingerprint
             count = 0
-            if embed or (state.fingerprint and state.fingerprint != fingerprint):
+            # One that was begun is ended, or begun again for this embedder.
+            if embed or state.rebuilding or (state.fingerprint and state.fingerprint != fingerprint):
                 count = self._embedded(fingerprint, state.texts, state.rebuilding)
+            count += self._mended()
+            self._chunks.rewrite_words()
             self._keep_index(anew=True)
             return count
+
+    def _mended(self) -> int:
+        """Embeds texts that have no vector, as after damage."""
+        lacking = self._chunks.without_vector({key for key, _ in self._chunks.all_chunks()})
+        texts = {key: embedding_text(chunk) for key, chunk in self._chunks.all_chunks() if key in lacking}
+        keys = sorted(texts, key=lambda key: len(texts[key]))
+        for start in range(0, len(keys), _TOGETHER):
+            self._stop.check()
+            part = keys[start : start + _TOGETHER]
+            vectors = self._embedder.embed([texts[key] for key in part])
+            self._chunks.put([], dict(zip(part, vectors, strict=True)))
+        return len(keys)
 
     def _embedded(self, fingerprint: str, texts: int, done: int) -> int:
         count = 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from itertools import accumulate
 
 from ..domain.chunk_text import embedding_text
 from ..domain.document import SourceFile
@@ -13,7 +14,7 @@ from ..domain.errors import StoreError, UsageError
 from ..domain.ports.chunk_store import ChunkStore, SourceTree
 from ..domain.ports.memory import Chunker, Embedder
 from ..domain.ports.run import Observer, Stop
-from ..domain.remembered import FileMark, MemoryState, RememberedFile, SkippedFile, key_of
+from ..domain.remembered import FileMark, MemoryState, RememberedFile, SkippedFile, is_under, key_of
 from ..domain.retrieval import Embedding
 from .keep_index import KeepIndex
 
@@ -25,12 +26,21 @@ _EMBEDDED_TOGETHER = 64
 
 _FILES_TOGETHER = 1_000
 
+_PASSING = {"changed", "unreadable"}
+"""Reasons that may be gone in a moment: what is remembered of such a file stays as it was."""
+
 
 @dataclass(frozen=True, slots=True)
 class RememberRequest:
-    """What to remember: files and folders, or where there are none, what was remembered before."""
+    """What to remember.
+
+    Attributes:
+        paths: files and folders, or where there are none, what was remembered before.
+        anew: whether files of which size and time are as they were are read too, and compared.
+    """
 
     paths: tuple[str, ...] = ()
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,7 @@ class _Tally:
     chunks: int = 0
     embedded: int = 0
     known: int = 0
-    skipped: list[SkippedFile] = field(default_factory=list)
+    skipped: dict[str, SkippedFile] = field(default_factory=dict)
 
 
 class _Kilobytes:
@@ -117,42 +127,54 @@ class Remember:
             raise _nothing_named()
         with self._chunks.writer():
             state = self._chunks.state()
-            roots = _roots([*state.roots, *named])
+            roots = list(dict.fromkeys([*state.roots, *named]))
             check_embedder(self._embedder, state)
             self._chunks.set_roots(roots)
             self._chunks.set_makers(self._embedder.fingerprint, state.chunker)
             # Files that another chunker has cut are cut again, whichever are named.
-            cut_alike = made_by(self._chunker) == state.chunker
-            return self._brought_up_to_date(_roots(named) if named and cut_alike else roots, state)
+            if named and made_by(self._chunker) == state.chunker:
+                roots = list(filter(_below(named), roots))
+            return self._brought_up_to_date(roots, state, request.anew)
 
-    def _brought_up_to_date(self, roots: Sequence[str], state: MemoryState) -> Remembering:
+    def _brought_up_to_date(self, roots: Sequence[str], state: MemoryState, anew: bool) -> Remembering:
         tally, maker = _Tally(), made_by(self._chunker)
         cut_alike = maker == state.chunker
-        before = {path: mark for path, mark in self._chunks.files().items() if _is_under_any(path, roots)}
-        found = {mark.path: mark for mark in self._walk(roots, tally)}
-        new = [mark for mark in found.values() if not cut_alike or _differ(before.get(mark.path), mark)]
+        is_ours = _below(roots)
+        before = {path: mark for path, mark in self._chunks.files().items() if is_ours(path)}
+        found = self._walk(roots, tally)
+        is_hidden = _below([one.path for one in tally.skipped.values() if one.reason in _PASSING])
+        gone = [path for path in before if path not in found and not is_hidden(path)]
+        again = anew or not cut_alike
+        new = [mark for mark in found.values() if again or _differ(before.get(mark.path), mark)]
         tally.unchanged = len(found) - len(new)
         left_alone = self._kept(new, before if cut_alike else {}, tally)
-        forgotten = self._chunks.forget([p for p in before if p not in found or p in left_alone])
+        forgotten = self._chunks.forget([*gone, *left_alone])
         self._chunks.set_makers(self._embedder.fingerprint, maker)
         self._chunks.tidy()
         self._keep_index()
         return Remembering(
             changed=tally.changed, unchanged=tally.unchanged, forgotten=forgotten, chunks=tally.chunks,
             embedded=tally.embedded, known=tally.known, overlong=self._embedder.overlong,
-            skipped=sorted(tally.skipped, key=lambda one: one.path),
+            skipped=sorted(tally.skipped.values(), key=lambda one: one.path),
         )  # fmt: skip
 
-    def _walk(self, roots: Sequence[str], tally: _Tally) -> Iterator[FileMark]:
+    def _walk(self, roots: Sequence[str], tally: _Tally) -> dict[str, FileMark]:
+        """The files under all roots, by path. What any walk finds was not left alone."""
         self._observer.phase("looking for files")
+        found: dict[str, FileMark] = {}
+        named = set(roots)
         for root in roots:
             for one in self._tree.walk(root):
                 self._stop.check()
-                if isinstance(one, SkippedFile):
-                    tally.skipped.append(one)
-                else:
-                    self._observer.advance()
-                    yield one
+                if isinstance(one, FileMark):
+                    if one.path not in found:
+                        self._observer.advance()
+                    found[one.path] = one
+                elif one.path == root or one.path not in named:  # else its own walk says what becomes of it
+                    tally.skipped[one.path] = one
+        for path in found:
+            tally.skipped.pop(path, None)
+        return found
 
     def _kept(self, new: Sequence[FileMark], before: Mapping[str, FileMark], tally: _Tally) -> set[str]:
         """Reads and keeps files; the paths of those that turned out to be not worth it."""
@@ -165,8 +187,8 @@ class Remember:
             self._stop.check()
             source = self._tree.read(mark)
             if isinstance(source, SkippedFile):
-                tally.skipped.append(source)
-                if source.reason != "changed":  # else it stays as it was, and is read the next time
+                tally.skipped[mark.path] = source
+                if source.reason not in _PASSING:
                     left_alone.add(mark.path)
                 bar.advance(mark.size)
                 continue
@@ -243,23 +265,16 @@ def _beyond(one: str, other: str) -> str:
     return " ".join(word for word in one.split() if word not in there) or "nothing more"
 
 
-def _roots(paths: Sequence[str]) -> list[str]:
-    """Without those that are under others."""
-    return [
-        path
-        for path in dict.fromkeys(paths)
-        if not any(path != other and _is_under(path, other) for other in paths)
-    ]
+def _below(folders: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a path is under any of them, told as fast of thousands of them as of one."""
+    above = [folder for folder in folders if is_under(".", folder)]
+    named = set(folders).difference(above)
 
+    def is_below(path: str) -> bool:
+        parents = accumulate(path.split("/"), "{}/{}".format)
+        return not named.isdisjoint(parents) or any(is_under(path, folder) for folder in above)
 
-def _is_under_any(path: str, roots: Sequence[str]) -> bool:
-    return any(_is_under(path, root) for root in roots)
-
-
-def _is_under(path: str, root: str) -> bool:
-    if root == ".":
-        return path != ".." and not path.startswith(("../", "/"))
-    return path == root or path.startswith(f"{root}/")
+    return is_below
 
 
 def _differ(before: FileMark | None, now: FileMark) -> bool:

@@ -62,10 +62,12 @@ class VerifyMemory:
     def _wrong_spans(self, count: int) -> Iterator[str]:
         sizes = {path: mark.size for path, mark in self._chunks.files().items()}
         path, end = "", 0
+        seen: set[str] = set()
         self._observer.phase("reading chunks", count)
         for key, chunk in self._chunks.all_chunks():
             self._stop.check()
             self._observer.advance()
+            seen.add(chunk.path)
             if chunk.path != path:
                 if path and end != sizes[path]:
                     yield f"{path}: its chunks end at byte {end} of {sizes[path]}"
@@ -77,6 +79,8 @@ class VerifyMemory:
             end = chunk.end
         if path and end != sizes[path]:
             yield f"{path}: its chunks end at byte {end} of {sizes[path]}"
+        for path in sizes.keys() - seen:
+            yield f"{path}: it has no chunks"
 
     def _wrong_vectors(self, count: int) -> Iterator[str]:
         self._observer.phase("reading vectors", count)

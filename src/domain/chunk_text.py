@@ -59,7 +59,10 @@ def definition_of(chunk: Chunk, file: Sequence[Chunk]) -> tuple[Chunk, ...]:
         chunk: one of the file's.
         file: the chunks of the file, in order.
     """
-    first = last = next(at for at, one in enumerate(file) if one.start == chunk.start)
+    at = next((at for at, one in enumerate(file) if one.start == chunk.start), None)
+    if at is None:  # the file has changed
+        return (chunk,)
+    first = last = at
     while first and _goes_on(file[first - 1], file[first]):
         first -= 1
     while last + 1 < len(file) and _goes_on(file[last], file[last + 1]):

@@ -10,7 +10,8 @@ from .document import Chunk
 from .retrieval import Passage
 
 _CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+    r"\ufff9-\ufffb\U000e0000-\U000e01ef]"
 )
 """What a terminal obeys, and marks that nobody sees or that turn the direction of text. Tabs and line ends
 are kept."""
@@ -22,7 +23,7 @@ _MARKER = re.compile(
 """The beginning of what some model's template writes between turns. A server may read it as that, even in the
 midst of a message."""
 
-_HEADING = re.compile(r"^[ \t]*\[(?=\d+\] \()", re.MULTILINE)
+_HEADING = re.compile(r"^(?:[^\S\n]|[\u115f\u1160\u200c\u200d\u2800\u3164])*\[(?=\d+\] \()", re.MULTILINE)
 """The beginning of what stands above a passage: in a passage it would pass for the next one."""
 
 _LEAST = 80
@@ -31,7 +32,8 @@ _LEAST = 80
 _CITED = re.compile(r"\[(\d{1,3}(?:, ?\d{1,3})*)\]")
 
 _CHARACTERS_A_TOKEN = 3
-"""Fewer than code has, so that a budget in tokens is kept whatever the tokenizer."""
+"""Fewer than code has, so that a budget in tokens is kept by most tokenizers; a character that is not ASCII
+counts as a whole token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,11 @@ def write_context(passages: Sequence[Passage], fence: str, tokens: int | None = 
         heading = _plain(f"[{len(used) + 1}] ({passage.score:.2f}) {passage.chunk.location}", fence)
         body = quoted(passage.chunk, fence)
         if left is not None:
-            room = left - len(heading) - len("\n\n\n")
-            body = body if len(body) <= room else _cut(body, room) if not used else ""
+            room = left - _length(heading) - len("\n\n\n")
+            body = body if _length(body) <= room else _cut(body, room) if not used else ""
             if not body:
                 continue
-            left -= len(heading) + len(body) + len("\n\n\n")
+            left -= _length(heading) + _length(body) + len("\n\n\n")
         parts.append(f"{heading}\n{body}")
         used.append(passage)
     text = "\n\n".join(parts)
@@ -96,11 +98,18 @@ def _plain(text: str, fence: str) -> str:
 
 def _cut(body: str, room: int) -> str:
     """As many whole lines as there is room for, with a mark where some are missing."""
-    if len(body) <= room:
-        return body
     mark = "\n[...]"
     left = room - len(mark)
-    end = body.rfind("\n", 0, max(0, left) + 1)
-    if end <= 0 and left >= _LEAST:  # one long line
-        end = left
-    return body[:end] + mark if end > 0 else ""
+    kept = ""
+    for line in body.splitlines(keepends=True):
+        if _length(kept + line.rstrip("\n")) > left:
+            break
+        kept += line
+    if not kept and left >= _LEAST:  # one long line
+        kept = body[: left // _CHARACTERS_A_TOKEN]
+    return kept.rstrip("\n") + mark if kept else ""
+
+
+def _length(text: str) -> int:
+    """In characters of which three are a token."""
+    return len(text) if text.isascii() else len(text) + 2 * sum(not c.isascii() for c in text)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 from hashlib import sha256
+from itertools import takewhile
 from re import compile as compiled
 
 from .document import Chunk
@@ -70,9 +71,9 @@ SKIPPED: Mapping[str, str] = {
     "generated": "written by a program, minified, or a lock file",
     "large": "larger than the limit",
     "empty": "empty",
-    "link": "a link out of the folder, or one that leads in a circle",
+    "link": "a link; what it leads to is read where it is",
     "special": "a pipe, a socket or a device",
-    "unreadable": "may not be read",
+    "unreadable": "may not be read, or is not there",
     "changed": "changed while it was read",
 }
 """Why files are left alone."""
@@ -96,19 +97,33 @@ class Selection:
 
     def fits_path(self, path: str) -> bool:
         """Whether a file's chunks are asked. ``*`` takes in slashes, a folder all that is below it."""
-        if not self.paths:
-            return True
-        folders = (pattern.rstrip("/") for pattern in self.paths)
-        return any(
-            path == folder
-            or path.startswith(f"{folder}/")
-            or folder in ("", ".")
-            or compiled(translate(folder)).match(path)
-            for folder in folders
+        folders = map(_without_dots, self.paths)
+        return not self.paths or any(
+            is_under(path, folder) or compiled(translate(folder)).match(path) for folder in folders
         )
 
 
 EVERYTHING = Selection()
+
+
+def is_under(path: str, folder: str) -> bool:
+    """Whether a path is a folder or below it; both as the memory names them, relative to its own folder."""
+    if folder == "." or set(folder.split("/")) == {".."}:  # the memory's folder, or one that it is below
+        return _ascents(path) <= _ascents(folder)
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _ascents(path: str) -> int:
+    """How often a path goes up before it goes down."""
+    return sum(1 for _ in takewhile("..".__eq__, path.split("/")))
+
+
+def _without_dots(pattern: str) -> str:
+    """A pattern as paths are named: ``./src/`` is ``src``."""
+    bare = pattern.rstrip("/")
+    while bare.startswith("./"):
+        bare = bare[2:].lstrip("/")
+    return bare or "."
 
 
 @dataclass(frozen=True, slots=True)

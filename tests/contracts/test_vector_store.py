@@ -40,8 +40,8 @@ EAST, NORTH, WEST = (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)
 
 
 @pytest.fixture(scope="module")
-def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as dsn:
+def postgres_dsn() -> Iterator[str]:
+    with postgres() as dsn:
         yield dsn
 
 

@@ -121,7 +121,7 @@ def test_every_figure_is_explained_on_the_page(folder: Path) -> None:
 def test_every_alarm_and_every_key_of_the_recipe_is_on_the_page() -> None:
     from cesello.entrypoints.settings.grpo_settings import GrpoSettings
 
-    assert in_first_column("Alarms") == {"dead_groups", "cut_off", "kl", "entropy", "held_out"}
+    assert in_first_column("Alarms") == {"dead_groups", "cut_off", "kl", "weight", "entropy", "held_out"}
     assert in_first_column("The recipe") == set(GrpoSettings.model_fields)
 
 

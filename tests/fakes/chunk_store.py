@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from cesello.domain.document import Chunk, SourceFile
@@ -54,6 +54,15 @@ class FakeChunkStore:
             yield
         finally:
             self.busy = False
+
+    def reading(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def drop_index(self, index: str) -> None:
+        self.marks.pop(index, None)
+
+    def rewrite_words(self) -> None:
+        """Words are counted when they are asked for."""
 
     def state(self) -> MemoryState:
         chunks = [chunk for _, chunk in self.all_chunks()]

@@ -7,6 +7,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -228,3 +229,56 @@ def test_the_right_to_write_is_waited_for_a_second(folder: Path) -> None:
         with pytest.raises(RetryableError), SqliteChunkStore(folder).writer():
             pass
         assert time.perf_counter() - began >= 1
+
+
+def test_what_is_read_together_is_of_one_moment(folder: Path) -> None:
+    reader, writer = SqliteChunkStore(folder), SqliteChunkStore(folder)
+    with reader.reading():
+        before = reader.state()
+        keep(writer, remembered("src/new.py", "a text that is new\n"))
+        assert reader.state() == before
+        assert not reader.matching("new", 20, EVERYTHING)
+    assert reader.state().files == before.files + 1
+    assert reader.matching("new", 20, EVERYTHING)
+
+
+def test_threads_ask_while_another_writes(folder: Path) -> None:
+    store, problems, ended = SqliteChunkStore(folder), list[BaseException](), threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            try:
+                read_all(store)
+            except BaseException as problem:
+                problems.append(problem)
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    for number in range(20):
+        keep(store, remembered(f"src/{number % 5}.py", *(f"apples {number} and {k}" for k in range(5))))
+    ended.set()
+    for asker in askers:
+        asker.join()
+    assert problems == []
+
+
+def test_words_can_be_made_again(folder: Path) -> None:
+    store = SqliteChunkStore(folder)
+    before = store.matching("apples 3", 20, EVERYTHING)
+    with store.writer():
+        with store._db.changing() as run:
+            run("DELETE FROM words")
+        assert not store.matching("apples 3", 20, EVERYTHING)
+        assert store.problems()
+        store.rewrite_words()
+        assert store.problems() == ()
+    assert store.matching("apples 3", 20, EVERYTHING) == before
+
+
+def test_a_file_whose_first_writer_was_killed_is_an_empty_memory(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / FILE).execute("PRAGMA journal_mode=WAL").close()
+    store = SqliteChunkStore(tmp_path)
+    assert store.state().files == 0
+    keep(store, remembered("a.py", "a text\n"))
+    assert store.state().files == 1

@@ -22,8 +22,8 @@ EAST, NORTH = (1.0, 0.0), (0.0, 1.0)
 
 
 @pytest.fixture(scope="module")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as running:
+def dsn() -> Iterator[str]:
+    with postgres() as running:
         yield running
 
 

@@ -18,12 +18,15 @@ T = TypeVar("T")
 MOST_AT_ONCE = 5_461
 """What Chroma takes: its database allows 32,766 variables in a statement, and a row has six."""
 
-INDEX = {"space": "cosine", "ef_construction": 200, "ef_search": 400, "max_neighbors": 32}
+INDEX = {
+    "space": "cosine", "ef_construction": 200, "ef_search": 400, "max_neighbors": 32,
+    "batch_size": 2, "sync_threshold": 2,
+}  # fmt: skip
 """Of the 20 nearest among 10,000 random vectors, the hardest there are, this finds 0.99 and Chroma's defaults
 0.51; it takes twice the time, which is little beside embedding.
 
-Chroma writes its graph to disk each 1,000 changes. More seldom is no faster (7.2 s of CPU for 10,000 vectors
-either way), and what was not written is built again each time the folder is opened."""
+The graph is on the disk after every batch, the least that Chroma takes being 2. What was not written there,
+1,000 changes otherwise, every reader would build again and write, and the folder's seal would fit no more."""
 
 
 class Collection(Protocol):

@@ -104,7 +104,8 @@ class ChromaStore:
             with self._explained(), self._locked():
                 client.close()
                 if self._folder is not None and self._wrote:
-                    self._folder.seal()  # Chroma writes what it still has in memory
+                    with suppress(OSError):  # a folder that is gone
+                        self._folder.seal()  # Chroma writes what it still has in memory
             self._wrote = False
 
     def _emptied(self, folder: ChromaFolder) -> bool:

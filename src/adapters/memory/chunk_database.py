@@ -53,6 +53,8 @@ class ChunkDatabase:
             StoreError: S012.
         """
         with self.turn, self._explained():
+            if not self.found():  # another thread's writer closed it, and somebody took the file away
+                raise sqlite3.OperationalError("the file is gone")
             assert self._connection is not None
             return self._connection.execute(query, values).fetchall()
 
@@ -70,6 +72,21 @@ class ChunkDatabase:
         """A statement for each row."""
         assert self._connection is not None
         self._connection.executemany(query, rows)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """All that is read within this is of one moment."""
+        with self.turn, self._explained():
+            if not self.found() or self._connection is None or self._connection.in_transaction:
+                yield
+                return
+            connection = self._connection
+            connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     @contextmanager
     def changing(self) -> Iterator[Run]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import suppress
-from errno import EACCES, ENOSPC
+from errno import EACCES, EIO, ENOSPC
 from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
 
-from ...domain.errors import StoreError
+from ...domain.errors import RetryableError, StoreError
 
 FILE = "memory.sqlite3"
 FORM = "1"
@@ -65,6 +65,9 @@ def connected(folder: Path, *, writing: bool) -> sqlite3.Connection | None:
             uri=True, timeout=30, isolation_level=None, check_same_thread=False,
         )  # fmt: skip
         _set_up(connection, writing=writing)
+        if not writing and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            connection.close()  # its first writer was killed before it had made anything
+            return None
         _check_form(connection, file)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as cause:
         raise explained(file, cause) from cause
@@ -90,8 +93,6 @@ def _set_up(connection: sqlite3.Connection, *, writing: bool) -> None:
 
 def _check_form(connection: sqlite3.Connection, file: Path) -> None:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
-    if not tables:
-        return
     form = (
         connection.execute("SELECT value FROM meta WHERE name = 'form'").fetchone()
         if {"meta", "chunks", "vectors", "words"} <= tables
@@ -113,6 +114,12 @@ def explained(file: Path, cause: Exception) -> Exception:
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return OSError(ENOSPC, "no space left on the device", str(file.parent))
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return RetryableError(
+            "T098", "the memory is busy", where=str(file), got=str(cause), fix="try again in a moment"
+        )
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM):
+        return OSError(EIO, str(cause), str(file))
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return PermissionError(EACCES, str(cause), str(file))
     return damaged(file, cause)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from ...domain.document import SourceFile
 from ...domain.errors import DataError
 from ...domain.remembered import FileMark, SkippedFile
-from .ignore_rules import IGNORE_FILES, Rules, is_ignored, rules_above, rules_in
+from .ignore_rules import IGNORE_FILES, Rules, is_ignored, rules_in, rules_of_named
 
 _VENDORED = {
     "node_modules", "bower_components", "jspm_packages", "Pods", "vendor", "third_party",
@@ -23,7 +23,10 @@ _LOCKS = {
     "pdm.lock", "Pipfile.lock", "Cargo.lock", "Gemfile.lock", "composer.lock", "go.sum", "Podfile.lock",
 }  # fmt: skip
 _GENERATED_NAME = re.compile(r"(\.min\.(js|css|mjs)|\.(js|css)\.map|_pb2(_grpc)?\.pyi?|\.pb\.go|\.lock)$")
-_GENERATED_TEXT = re.compile(rb"@generated\b|code generated .{0,80}do not edit", re.IGNORECASE)
+_GENERATED_TEXT = re.compile(  # of a comment, as others speak of such files
+    rb"^(?:\xef\xbb\xbf)?[ \t]*(?:#|//|/?\*|--|;|<!--|%).*(?:@generated\b|code generated .{0,80}do not edit)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _HEAD = 2_000
 """Bytes at the beginning of a file that say whether a program wrote it."""
 _LONG_LINES = 1_000
@@ -60,8 +63,7 @@ class FolderTree:
         if not os.path.isdir(whole):
             yield from self._file(whole, named=True)
             return
-        seen = {_identity(os.stat(whole))}
-        pending = [(whole, rules_in(whole, rules_above(whole)))]
+        pending = [(whole, rules_of_named(whole, self._folder))]
         while pending:
             folder, rules = pending.pop()
             folders: list[tuple[str, Rules]] = []
@@ -71,10 +73,10 @@ class FolderTree:
                 yield SkippedFile(self.relative(folder), "unreadable")
                 continue
             for entry in entries:
-                reason = self._kept_out(entry, rules, whole, seen)
+                reason = _kept_out(entry, rules)
                 if reason:
                     yield SkippedFile(self.relative(entry.path), reason)
-                elif entry.is_dir():
+                elif entry.is_dir(follow_symlinks=False):
                     folders.append((entry.path, rules_in(entry.path, rules)))
                 else:
                     yield from self._file(entry.path)
@@ -83,6 +85,7 @@ class FolderTree:
     def changes(self, roots: Sequence[str], ended: Callable[[], bool]) -> Iterator[None]:
         from watchfiles import watch
 
+        begun = False
         places = [os.path.normpath(os.path.join(self._folder, root)) for root in roots]
         for changed in watch(
             *(place for place in places if os.path.exists(place)),
@@ -90,8 +93,10 @@ class FolderTree:
         ):  # fmt: skip
             if ended():
                 return
-            # The memory itself lies there too, and is written after every change.
-            if any(_is_seen(place, path) for _, path in changed for place in places):
+            # What changed before the watch was up is told of once it is. The memory itself lies there
+            # too, and is written after every change.
+            if not begun or any(self._is_seen(place, path) for _, path in changed for place in places):
+                begun = True
                 yield
 
     def read(self, mark: FileMark) -> SourceFile | SkippedFile:
@@ -119,39 +124,12 @@ class FolderTree:
                     return None
         return content if len(content) == mark.size else None
 
-    def _kept_out(self, entry: os.DirEntry[str], rules: Rules, root: str, seen: set[tuple[int, int]]) -> str:
-        """Why an entry is left alone; empty where it is not."""
-        try:
-            folder = entry.is_dir()
-            if is_ignored(entry.path, rules, folder=folder):
-                return "ignored"
-            if _is_hidden(entry.name):
-                return "hidden"
-            if entry.is_symlink() and not _is_inside(entry.path, root):
-                return "link"
-            if folder:
-                return self._folder_kept_out(entry, seen)
-        except OSError:
-            return "link" if entry.is_symlink() else "unreadable"
-        return ""
-
-    def _folder_kept_out(self, entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> str:
-        # A tag by which programs mark their caches: https://bford.info/cachedir/
-        marks = ("CACHEDIR.TAG", "pyvenv.cfg")
-        if entry.name in _VENDORED or any(os.path.exists(os.path.join(entry.path, one)) for one in marks):
-            return "vendored"
-        known = _identity(entry.stat())
-        if known in seen:
-            return "link"
-        seen.add(known)
-        return ""
-
     def _file(self, whole: str, *, named: bool = False) -> Iterator[FileMark | SkippedFile]:
         path = self.relative(whole)
         try:
             state = os.stat(whole)
         except OSError:
-            yield SkippedFile(path, "link" if os.path.islink(whole) else "unreadable")
+            yield SkippedFile(path, "unreadable")
             return
         reason = self._file_kept_out(PurePosixPath(path).name, state, named)
         yield SkippedFile(path, reason) if reason else FileMark(path, state.st_size, state.st_mtime_ns)
@@ -170,21 +148,41 @@ class FolderTree:
     def relative(self, path: str) -> str:
         return os.path.relpath(os.path.join(self._folder, path), self._folder).replace(os.sep, "/")
 
-
-def _is_seen(root: str, path: str) -> bool:
-    """Whether a walk of the root would come by a file, or read it to know what is ignored."""
-    if root == path:
-        return True
-    if not path.startswith(os.path.join(root, "")):
-        return False
-    at, rules = root, rules_in(root, rules_above(root))
-    *folders, name = os.path.relpath(path, root).split(os.sep)
-    for folder in folders:
-        at = os.path.join(at, folder)
-        if folder in _VENDORED or _is_hidden(folder) or is_ignored(at, rules, folder=True):
+    def _is_seen(self, root: str, path: str) -> bool:
+        """Whether a walk of the root would come by a file, or read it to know what is ignored."""
+        if root == path:
+            return True
+        if not path.startswith(os.path.join(root, "")):
             return False
-        rules = rules_in(at, rules)
-    return name in IGNORE_FILES or not (_is_hidden(name) or is_ignored(path, rules, folder=False))
+        at, rules = root, rules_of_named(root, self._folder)
+        *folders, name = os.path.relpath(path, root).split(os.sep)
+        for folder in folders:
+            at = os.path.join(at, folder)
+            if folder in _VENDORED or _is_hidden(folder) or is_ignored(at, rules, folder=True):
+                return False
+            rules = rules_in(at, rules)
+        return name in IGNORE_FILES or not (_is_hidden(name) or is_ignored(path, rules, folder=False))
+
+
+def _kept_out(entry: os.DirEntry[str], rules: Rules) -> str:
+    """Why an entry is left alone; empty where it is not."""
+    try:
+        folder = entry.is_dir(follow_symlinks=False)
+        if is_ignored(entry.path, rules, folder=folder):
+            return "ignored"
+        if _is_hidden(entry.name):
+            return "hidden"
+        if entry.is_symlink():
+            return "link"
+        return "vendored" if folder and _is_vendored(entry) else ""
+    except OSError:
+        return "unreadable"
+
+
+def _is_vendored(folder: os.DirEntry[str]) -> bool:
+    # A tag by which programs mark their caches: https://bford.info/cachedir/
+    marks = ("CACHEDIR.TAG", "pyvenv.cfg")
+    return folder.name in _VENDORED or any(os.path.exists(os.path.join(folder.path, one)) for one in marks)
 
 
 def _is_hidden(name: str) -> bool:
@@ -195,12 +193,3 @@ def _is_generated(content: bytes) -> bool:
     if _GENERATED_TEXT.search(content[:_HEAD]):
         return True
     return len(content) > 5 * _LONG_LINES and len(content) / (content.count(b"\n") + 1) > _LONG_LINES
-
-
-def _is_inside(path: str, root: str) -> bool:
-    real, top = os.path.realpath(path), os.path.realpath(root)
-    return real == top or real.startswith(top + os.sep)
-
-
-def _identity(state: os.stat_result) -> tuple[int, int]:
-    return state.st_dev, state.st_ino

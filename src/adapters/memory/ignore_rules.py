@@ -23,8 +23,11 @@ class FolderRules:
     spec: GitIgnoreSpec
 
 
-def rules_above(folder: str) -> Rules:
-    """Those that hold in a folder by the folders above it, up to the top of its git repository."""
+def rules_above(folder: str, project: str) -> Rules:
+    """Those that hold in a folder by the folders above it.
+
+    Up to the top of its git repository; where there is none up to ``project``, if that is above it.
+    """
     above: list[str] = []
     at = os.path.dirname(folder)
     top = folder if os.path.exists(os.path.join(folder, ".git")) else ""
@@ -32,10 +35,11 @@ def rules_above(folder: str) -> Rules:
         above.append(at)
         top = at if os.path.exists(os.path.join(at, ".git")) else ""
         at = os.path.dirname(at)
+    rules: Rules = ()
     if not top:
-        return ()
-    own = _spec([os.path.join(top, ".git", "info", "exclude")])
-    rules: Rules = (FolderRules(top, own),) if own else ()
+        above = [one for one in above if os.path.join(one, "").startswith(os.path.join(project, ""))]
+    elif own := _spec([os.path.join(top, ".git", "info", "exclude")]):
+        rules = (FolderRules(top, own),)
     for outer in reversed(above):
         rules = rules_in(outer, rules)
     return rules
@@ -45,6 +49,20 @@ def rules_in(folder: str, above: Rules) -> Rules:
     """Those that hold in a folder, its own included."""
     own = _spec([os.path.join(folder, name) for name in IGNORE_FILES])
     return (*above, FolderRules(folder, own)) if own else above
+
+
+def rules_of_named(folder: str, project: str) -> Rules:
+    """Those that hold in a folder that a person has named, without what keeps the folder itself out."""
+    above = rules_above(folder, project)
+    outer = tuple(one for one in above if one.folder != folder)  # .git/info/exclude may be the folder's own
+    if is_ignored(folder, outer, folder=True):
+        above = tuple(_without(one, os.path.relpath(folder, one.folder) + "/") for one in above)
+    return rules_in(folder, above)
+
+
+def _without(rules: FolderRules, folder: str) -> FolderRules:
+    patterns = [one for one in rules.spec.patterns if not (one.include and one.match_file(folder))]
+    return FolderRules(rules.folder, GitIgnoreSpec(patterns))
 
 
 def is_ignored(path: str, rules: Rules, *, folder: bool) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,10 +63,14 @@ class SqliteChunkStore:
         self._db.close()
         self._table = self._counted = None
 
+    def reading(self) -> AbstractContextManager[None]:
+        """See the port."""
+        return self._db.reading()
+
     def state(self) -> MemoryState:
-        if not self._db.found():
-            return _NOTHING
         with self._db.turn:
+            if not self._db.found():
+                return _NOTHING
             version = self._db.version()
             if self._counted is None or self._counted[0] != version:
                 self._counted = (version, self._count())
@@ -152,7 +156,9 @@ class SqliteChunkStore:
             surplus = max(0, idle - int(spare * used))
             oldest = f"SELECT id FROM vectors WHERE {unused} ORDER BY id LIMIT ?"
             run(f"DELETE FROM vectors WHERE id IN ({oldest})", (generation, surplus))
-            # No index will ask for what they all have seen.
+            # No index will ask for what they all have seen; one that nobody has asked for long is made anew.
+            if self._db.one("SELECT count(*) FROM changes")[0] > 4 * used + 1_000:
+                run("DELETE FROM indexes WHERE revision < ?", (self._revision(),))
             (seen,) = self._db.one("SELECT coalesce(min(revision), ?) FROM indexes", self._revision())
             run("DELETE FROM changes WHERE revision <= ?", (seen,))
             self._db.set_meta("changes_from", max(seen, self._db.number("changes_from")))
@@ -244,6 +250,28 @@ class SqliteChunkStore:
     def mark_index(self, index: str, mark: IndexMark) -> None:
         with self._db.changing() as run:
             run("INSERT OR REPLACE INTO indexes VALUES (?, ?, ?)", (index, mark.revision, int(mark.dirty)))
+
+    def drop_index(self, index: str) -> None:
+        with self._db.changing() as run:
+            run("DELETE FROM indexes WHERE name = ?", (index,))
+
+    def rewrite_words(self) -> None:
+        with self._db.changing() as run:
+            run("DELETE FROM words")
+            ids = {
+                (file, position): row
+                for row, file, position in self._db.all("SELECT id, file, position FROM chunks")
+            }
+            for file, path in self._db.all("SELECT id, path FROM files"):
+                rows = self._db.all(
+                    f"SELECT position, {COLUMNS} FROM chunks WHERE file = ? ORDER BY position", file
+                )
+                for position, *row in rows:
+                    words = words_of(chunk_from(path, row))
+                    run(
+                        "INSERT INTO words(rowid, name, path, text) VALUES (?, ?, ?, ?)",
+                        (ids[file, position], *words),
+                    )
 
     def changed_since(self, revision: int) -> Sequence[str] | None:
         if not self._db.found() or revision < self._db.number("changes_from"):

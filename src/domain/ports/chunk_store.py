@@ -35,6 +35,10 @@ class ChunkStore(Protocol):
         """
         ...
 
+    def reading(self) -> AbstractContextManager[None]:
+        """Within this, all that is read is of one moment, whatever a writer does meanwhile."""
+        ...
+
     def state(self) -> MemoryState:
         """Figures; those of an empty memory where there is none."""
         ...
@@ -107,6 +111,14 @@ class ChunkStore(Protocol):
         """Says something of an index."""
         ...
 
+    def drop_index(self, index: str) -> None:
+        """There is no index of that name any more."""
+        ...
+
+    def rewrite_words(self) -> None:
+        """Makes the words of all chunks again."""
+        ...
+
     def changed_since(self, revision: int) -> Sequence[str] | None:
         """Keys whose texts came or went after a revision; None where that is not known any more."""
         ...
@@ -156,7 +168,7 @@ class SourceTree(Protocol):
         ...
 
     def changes(self, roots: Sequence[str], ended: Callable[[], bool]) -> Iterator[None]:
-        """Something under the roots has changed, and nothing has since for a moment; until ``ended``."""
+        """Once when it begins, and whenever something under the roots has changed; until ``ended``."""
         ...
 
     def read(self, mark: FileMark) -> SourceFile | SkippedFile:

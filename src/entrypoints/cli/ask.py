@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from .output import echo_json, printable
 
 if TYPE_CHECKING:
     from ...application.ask import Answer, AskRequest
+    from ...domain.retrieval import Passage
     from ..container import Container
     from ..settings.memory_file import LoadedMemory
 
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 @click.option("--threshold", type=float, help="Leave out passages with a lower score.")
 @click.option("paths", "--path", multiple=True, metavar="PATTERN", help="Only these files or folders.")
 @click.option("languages", "--language", multiple=True, help="Only this language, as python.")
-@click.option("kinds", "--kind", multiple=True, help="Only this kind: function, class, module, text.")
+@click.option(
+    "kinds", "--kind", multiple=True, help="Only this kind: function, class, module, section, text."
+)
 @click.option("--rerank/--no-rerank", default=True, help="Let the reranker judge what was found.")
 @click.option("--around", default=0, show_default=True, help="Chunks before and after, of the same file.")
 @click.option("--tokens", type=click.IntRange(min=1), help="The most that all passages may have.")
@@ -62,7 +66,7 @@ def ask(
 
     loaded = load_memory(config, overrides)
     request = ask_request(
-        loaded, question, Selection(paths, languages, kinds),
+        loaded, question, Selection(*map(_sound, (paths, languages, kinds))),
         recall=recall, keep=keep, threshold=threshold, rerank=rerank, around=around,
     )  # fmt: skip
     budget = tokens or loaded.settings.context_tokens
@@ -74,14 +78,19 @@ def ask(
             _show(container.ask()(request), budget, as_json)
 
 
+def _sound(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Without what is no text."""
+    return tuple(text.encode("utf-8", "replace").decode().removeprefix("./") for text in texts)
+
+
 def _show(found: Answer, budget: int, as_json: bool) -> None:
     from ...domain.context import write_context
 
     context = write_context(found.passages, token_hex(8), budget)
     if as_json:
-        echo_json({**_found(found), "context": context.text})
+        echo_json({**_found(found, context.used), "context": context.text})
     else:
-        click.echo(printable(context.text) or _nothing(found))
+        click.echo(printable(context.text) or _nothing(found, budget))
 
 
 def _answer(
@@ -93,26 +102,30 @@ def _answer(
     answered = container.answer_question()(request, budget, sampling)
     if as_json:
         its = {"answer": answered.text, "cited": answered.cited, "context": answered.context.text}
-        echo_json({**_found(answered.found), **its})
+        echo_json({**_found(answered.found, answered.context.used), **its})
         return
     if not answered.context.used:
-        click.echo(_nothing(answered.found))
+        click.echo(_nothing(answered.found, budget))
         return
     click.echo(printable(answered.text).strip() + "\n")
     for number, passage in enumerate(answered.context.used, start=1):
         click.echo(f"[{number}] ({passage.score:.2f}) {printable(passage.chunk.location)}")
 
 
-def _nothing(found: Answer) -> str:
+def _nothing(found: Answer, budget: int) -> str:
     if not found.asked:
         return "nothing is remembered yet: run `cesello remember .` first"
+    if found.passages:
+        return f"what was found does not fit into {budget} tokens"
     return "nothing relevant was found"
 
 
-def _found(found: Answer) -> dict[str, Any]:
+def _found(found: Answer, used: Sequence[Passage]) -> dict[str, Any]:
+    """Passages with the numbers that they have in the context; null, where there was no room for one."""
+    numbers = {id(passage): number for number, passage in enumerate(used, start=1)}
     passages = [
         {
-            "number": number,
+            "number": numbers.get(id(passage)),
             "score": passage.score,
             "path": passage.chunk.path,
             "start_line": passage.chunk.start_line,
@@ -125,6 +138,6 @@ def _found(found: Answer) -> dict[str, Any]:
             "text": passage.chunk.text,
             "copies": [copy.location for copy in copies],
         }
-        for number, (passage, copies) in enumerate(zip(found.passages, found.copies, strict=True), start=1)
+        for passage, copies in zip(found.passages, found.copies, strict=True)
     ]
     return {"passages": passages, "asked": found.asked, "exact": found.exact}

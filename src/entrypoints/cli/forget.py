@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .memory_options import config_option, set_option
-from .output import echo_json
+from .output import echo_json, printable
 
 
 @click.command()
@@ -36,8 +36,12 @@ def forget(
     container = memory_container(loaded)
     named = [container.source_tree().relative(str(Path(path).absolute())) for path in paths]
     with watched(container, debug, transformers=loaded.uses_transformers):
-        count = container.forget()(named, everything=everything)
+        gone = container.forget()(named, everything=everything)
     if as_json:
-        echo_json({"forgotten": count})
-    else:
-        click.echo(f"{count} file{'' if count == 1 else 's'} forgotten")
+        echo_json({"forgotten": gone.files, "under": list(gone.under)})
+        return
+    click.echo(f"{gone.files} file{'' if gone.files == 1 else 's'} forgotten")
+    if gone.under:
+        roots = printable(", ".join(gone.under))
+        still = "is" if len(gone.under) == 1 else "are"
+        click.echo(f"{roots} {still} still remembered: name them in .cesello-ignore to keep them out")

@@ -128,10 +128,18 @@ def rebuild(debug: bool, embed: bool, config: Path | None, overrides: tuple[str,
 @memory.command()
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option("--vectors", is_flag=True, help="With the vector of every chunk.")
+@click.option("--force", is_flag=True, help="Replace OUTPUT where it is there.")
 @config_option
 @set_option
 @click.pass_obj
-def export(debug: bool, output: Path, vectors: bool, config: Path | None, overrides: tuple[str, ...]) -> None:
+def export(
+    debug: bool,
+    output: Path,
+    vectors: bool,
+    force: bool,
+    config: Path | None,
+    overrides: tuple[str, ...],
+) -> None:
     """Write every chunk to OUTPUT, a JSON object a line: path, span, lines, kind, name, text."""
     import json
     import os
@@ -141,13 +149,23 @@ def export(debug: bool, output: Path, vectors: bool, config: Path | None, overri
 
     loaded = load_memory(config, overrides)
     store = memory_container(loaded).chunk_store()
-    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    if output.exists() and not force:
+        raise click.UsageError(f"{printable(str(output))} is there already; --force replaces it")
+    partial = output.with_name(f".{output.name}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     count = 0
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-        for key, chunk in store.all_chunks():
-            line = {"key": key, **asdict(chunk)}
-            if vectors:
-                line["vector"] = next((list(vector) for _, vector in store.vectors([key])), None)
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            count += 1
+    try:
+        with (
+            os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file,
+            store.reading(),
+        ):
+            for key, chunk in store.all_chunks():
+                line = {"key": key, **asdict(chunk)}
+                if vectors:
+                    line["vector"] = next((list(vector) for _, vector in store.vectors([key])), None)
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                count += 1
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
     click.echo(f"{count} chunks in {printable(str(output))}")

@@ -15,6 +15,10 @@ _CONTROL = re.compile(
 )
 
 
+_OBEYED = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What JSON leaves as it is, and a terminal obeys."""
+
+
 def printable(text: str) -> str:
     """The text without terminal control sequences and control characters, tabs and line ends kept."""
     return _CONTROL.sub("", text)
@@ -27,7 +31,8 @@ def echo_json(value: Any) -> None:
         if dataclasses.is_dataclass(value) and not isinstance(value, type)
         else value
     )
-    click.echo(json.dumps(plain, ensure_ascii=False, indent=2, default=str))
+    text = json.dumps(plain, ensure_ascii=False, indent=2, default=str)
+    click.echo(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def echo_table(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @config_option
 @set_option
+@click.option("--check-content", is_flag=True, help="Read all files, also where size and time are as before.")
 @click.option("--watch", is_flag=True, help="Go on with what changes, until Ctrl-C.")
 @click.option("--skipped", is_flag=True, help="List what was left alone, and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -28,6 +29,7 @@ def remember(
     paths: tuple[str, ...],
     config: Path | None,
     overrides: tuple[str, ...],
+    check_content: bool,
     watch: bool,
     skipped: bool,
     as_json: bool,
@@ -45,7 +47,7 @@ def remember(
 
     loaded = load_memory(config, overrides)
     container = memory_container(loaded)
-    request = RememberRequest(tuple(str(Path(path).absolute()) for path in paths))
+    request = RememberRequest(tuple(str(Path(path).absolute()) for path in paths), anew=check_content)
     with watched(container, debug, transformers=loaded.uses_transformers):
         done = container.remember()(request)
         _say(done, loaded.folder, skipped, as_json)
@@ -70,6 +72,9 @@ def _say(done: Remembering, folder: Path, skipped: bool, as_json: bool) -> None:
         f"{done.embedded} embedded and {done.known} known), {done.unchanged} unchanged, "
         f"{done.forgotten} forgotten"
     )
+    if done.overlong:
+        are = "is" if done.overlong == 1 else "are"
+        click.echo(f"{_count(done.overlong, 'text')} {are} longer than the embedder reads")
     if done.skipped:
         reasons = "; ".join(f"{count} {SKIPPED[reason]}" for reason, count in done.reasons().items())
         click.echo(f"left alone: {reasons}" + ("" if skipped else " (--skipped lists them)"))

@@ -1,7 +1,7 @@
 """``${NAME}`` in text is replaced from the environment; ``$${`` stands for the two characters themselves.
 
-What is said of rewards, the sandbox and GRPO's engine can travel to another machine, which a stranger's
-recipe names: there, only variables that were meant for cesello are replaced, ``${CESELLO_...}``.
+What is said of rewards, the sandbox, GRPO's engine and the memory can travel to another machine, which a
+stranger's file names: there, only variables that were meant for cesello are replaced, ``${CESELLO_...}``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .document import Document, Keys, walk
 from .problems import cut, quoted
 from .yaml_text import has_surrogate
 
-_TRAVELS = ("rewards", "sandbox", "grpo")
+_TRAVELS = ("rewards", "sandbox", "grpo", "memory")
 _MEANT = "CESELLO_"
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|\$\{")
 

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .reward_settings import SECRET
-from .section import OWN_CODE, Section, Text
+from .section import OWN_CODE, SECRET, Section, Text
 
 
 class VllmSettings(Section):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from ...domain.errors import InvalidRecipe, UsageError
+from ...domain.errors import InvalidRecipe, Place, UsageError
 from .document import Document
 from .environment import expand_environment
 from .loader import read_document, read_overrides
@@ -59,8 +60,10 @@ def load_memory(file: Path | None, overrides: Sequence[str] = (), at: Path | Non
         root = _project(here)
         found = root / NAME
         file = found if found.is_file() else None
+        found_here = True
     else:
         root = file.absolute().parent
+        found_here = False
     edits, problems = read_overrides(overrides)
     document = _document(file)
     for edit in edits:
@@ -69,11 +72,42 @@ def load_memory(file: Path | None, overrides: Sequence[str] = (), at: Path | Non
     problems += _strange_sections(document)
     settings = validate(document, MemoryFile)
     problems += document.problems
+    if settings is not None and found_here:
+        problems += _sent_away(document, settings.memory)
     if settings is not None and not _is_inside(settings.memory.folder):
         problems.append(_outside(document, settings.memory.folder))
     if problems or settings is None:
         raise InvalidRecipe(in_order(problems))
     return LoadedMemory(settings.memory, root)
+
+
+def _sent_away(document: Document, settings: MemorySettings) -> Iterator[UsageError]:
+    """Servers elsewhere that a file names which nobody has named: it may have come with a repository."""
+    places = (
+        (("memory", "server"), settings.server),
+        (("memory", "embedder", "url"), settings.embedder.url),
+        (("memory", "answer", "url"), settings.answer.url),
+    )
+    for keys, address in places:
+        origin = document.value_place(keys)
+        if address is not None and isinstance(origin, Place) and not is_here(address):
+            yield UsageError(
+                "C104",
+                "settings that were found here would send your code to another machine",
+                where=origin,
+                fix=f"if you want that, name the file: --config {NAME}",
+            )
+
+
+def is_here(address: str) -> bool:
+    """Whether a server is on this machine."""
+    if "://" not in address:  # libpq's own form: name=value
+        return "host" not in address
+    try:
+        host = urlsplit(address).hostname
+    except ValueError:
+        return False
+    return host in (None, "localhost", "127.0.0.1", "::1")
 
 
 def _is_inside(folder: str) -> bool:

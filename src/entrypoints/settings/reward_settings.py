@@ -9,12 +9,11 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from .section import OWN_CODE, Section, Text
+from .section import OWN_CODE, SECRET, Section, Text
 
 REWARDS = "cesello.rewards"
 """The group of entry points in which installed packages offer rewards."""
 
-SECRET = r"^CESELLO_[A-Z0-9_]+$"
 """Variables whose content is sent somewhere: a recipe can name those alone that were meant for that."""
 
 BLEND = "blend"

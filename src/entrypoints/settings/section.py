@@ -19,3 +19,6 @@ DType: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 OWN_CODE = rf"^{_NAME}(\.{_NAME})*:{_NAME}$"
 """module:name, the module being a file or a package under root."""
+
+SECRET = r"^CESELLO_[A-Z0-9_]+$"
+"""A variable that was meant to be sent to a server that settings name: they may be a stranger's."""

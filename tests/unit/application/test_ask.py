@@ -172,7 +172,7 @@ def test_numbers_out_of_range_are_refused(store: FakeChunkStore, option: str, va
 
 def test_more_than_there_is_is_no_error(store: FakeChunkStore) -> None:
     assert len(asked(store, "cake", keep=10_000, recall=10_000).passages) == 33
-    assert len(asked(store, "cake", keep=10_000).passages) == 20
+    assert len(asked(store, "cake", keep=10_000).passages) == 33, "what is to be given back is searched for"
 
 
 def test_another_embedder_is_refused_with_the_command_to_run(store: FakeChunkStore) -> None:

@@ -195,3 +195,15 @@ def test_when_the_log_of_changes_is_too_short_it_is_made_anew(
     keep(store, remembered("new.py", "new\n"))
     made(store, index)()
     assert index.cleared == 2
+
+
+def test_a_memory_that_shrinks_leaves_nothing_in_its_index(
+    store: FakeChunkStore, index: WatchedStore
+) -> None:
+    keep_index = made(store, index)
+    keep_index()
+    assert len(index) == 10
+    store.forget(list(store.files()))
+    keep_index()
+    assert len(index) == 0
+    assert store.marks == {}

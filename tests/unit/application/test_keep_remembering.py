@@ -2,12 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from cesello.application.keep_remembering import KeepRemembering
 from cesello.application.remember import Remembering, RememberRequest
 from tests.fakes.chunk_store import FakeChunkStore, FakeTree
 from tests.fakes.memory import FakeVectorStore
 from tests.fakes.run import FakeStop, RecordingObserver
 from tests.remembered import remember_with
+
+
+def no_waiting(seconds: float) -> None:
+    pytest.fail(f"nothing was to be waited for, {seconds} s least of all")
 
 
 class Watching:
@@ -24,9 +30,11 @@ class Watching:
     def lose_b(self) -> None:
         del self.tree.texts["b.py"]
 
-    def after(self, *waves: Callable[[], None]) -> list[Remembering]:
+    def after(
+        self, *waves: Callable[[], None], wait: Callable[[float], None] = no_waiting
+    ) -> list[Remembering]:
         self.tree.waves = waves
-        return list(KeepRemembering(self.remember, self.tree, self.store, self.observer, self.stop)())
+        return list(KeepRemembering(self.remember, self.tree, self.store, self.observer, self.stop, wait)())
 
 
 def test_each_change_is_remembered_and_told() -> None:
@@ -50,17 +58,24 @@ def test_a_stop_ends_it() -> None:
 
 
 def test_another_writer_is_waited_for() -> None:
+    """No other change need come."""
     memory = Watching()
+    waited: list[float] = []
 
     def write_beside() -> None:
         memory.tree.write("c.py", "more\n")
         memory.store.busy = True
 
-    def end_beside() -> None:
-        memory.store.busy = False
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        memory.store.busy = len(waited) < 3
 
-    done = memory.after(write_beside, end_beside)
-    assert [one.changed for one in done] == [1]
-    assert memory.observer.notes == [
-        "another process is writing this memory: trying again with the next change"
-    ]
+    assert [one.changed for one in memory.after(write_beside, wait=wait)] == [1]
+    assert waited == [1.0, 1.0, 1.0]
+    assert memory.observer.notes == ["another process is writing this memory: trying again"]
+
+
+def test_a_stop_ends_the_waiting() -> None:
+    memory = Watching()
+    memory.store.busy = True
+    assert memory.after(lambda: None, wait=lambda _: memory.stop.ask()) == []

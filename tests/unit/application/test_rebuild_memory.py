@@ -111,3 +111,13 @@ def test_another_writer_is_told_of(memory: Rebuilding) -> None:
     memory.store.busy = True
     with pytest.raises(RetryableError):
         memory.rebuild(NEW)
+
+
+def test_texts_that_lost_their_vectors_are_embedded_again(memory: Rebuilding) -> None:
+    lost = sorted(memory.store.kept)[:7]
+    for key in lost:
+        del memory.store.kept[key]
+    embedder = FakeEmbedder(64)
+    assert memory.rebuild(embedder) == 7
+    assert len(embedder.embedded) == 7
+    assert not memory.store.without_vector(lost)

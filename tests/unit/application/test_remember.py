@@ -1,19 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from cesello.application.remember import Remember, Remembering, RememberRequest
+from cesello.application.remember import Remember, Remembering, RememberRequest, made_by
 from cesello.domain.errors import CeselloError, DataError, Interrupted, RetryableError, StoreError, UsageError
-from cesello.domain.remembered import SkippedFile
+from cesello.domain.remembered import FileMark, SkippedFile, is_under
 from cesello.domain.retrieval import Embedding
 from tests.fakes.chunk_store import FakeChunkStore, FakeTree
 from tests.fakes.memory import FakeChunker, FakeEmbedder, FakeVectorStore
 from tests.fakes.run import FakeStop, RecordingObserver
-from tests.remembered import all_texts, remember_with
+from tests.remembered import all_texts, keep, remember_with, remembered
 
 PARAGRAPHS = [f"paragraph {n}, which speaks of the thing number{n} at some length\n" for n in range(12)]
+PLACES = {"a/x.py", "x.py", "../y.py", "../../z.py", "../../lib/z.py"}
 ALL = RememberRequest((".",))
 
 
@@ -124,15 +125,102 @@ def test_only_what_is_named_is_looked_at_and_forgotten(memory: Memory) -> None:
     del memory.tree.texts["src/b.py"]
     assert figures(memory.remember("docs")) == (1, 0, 0, 1)
     assert "src/b.py" in memory.store.files()
-    assert memory.store.state().roots == (".",), "docs is under what was remembered before"
 
 
-def test_roots_add_up_and_one_swallows_those_under_it() -> None:
+def test_roots_add_up() -> None:
     memory = Memory()
-    for paths, roots in [(("docs",), ("docs",)), (("src/a.py",), ("docs", "src/a.py")), ((".",), (".",))]:
-        memory.remember(*paths)
+    for path, roots in [
+        ("docs", ("docs",)),
+        ("src/a.py", ("docs", "src/a.py")),
+        (".", (".", "docs", "src/a.py")),
+        ("docs", (".", "docs", "src/a.py")),
+    ]:
+        memory.remember(path)
         assert memory.store.state().roots == roots
     assert memory.store.state().files == 3
+
+
+def test_what_two_roots_have_in_common_is_taken_once(memory: Memory) -> None:
+    memory.tree.write("docs/d.md", "more words\n")
+    memory.tree.skipped = {"docs/z.bin": "binary"}
+    memory.remember("docs")
+    memory.tree.write("docs/e.md", "other words\n")
+    done = memory.remember()
+    assert figures(done) == (1, 4, 0, 1)
+    assert list(done.skipped) == [SkippedFile("docs/z.bin", "binary")]
+    assert memory.observer.done[-2:] == [5, 0]
+
+
+@pytest.mark.parametrize(("root", "files"), [("..", ["../y.py", "x.py"]), (".", ["x.py"])])
+def test_what_lies_above_the_memory_is_forgotten_too(root: str, files: list[str]) -> None:
+    class Upward(FakeTree):
+        def named(self, path: str) -> str:
+            return path
+
+        def walk(self, root: str) -> Iterator[FileMark | SkippedFile]:
+            found = [one for one in super().walk(".") if root == ".." or not one.path.startswith("..")]
+            return iter(found)
+
+    memory = Memory()
+    memory.tree = Upward()
+    for path in ("x.py", "../y.py", "stays.py"):
+        memory.tree.write(path, f"words of {path}\n")
+    memory.remember(root)
+    for path in files:
+        del memory.tree.texts[path]
+    assert figures(memory.remember()) == (0, 1, len(files), 0)
+    memory.remember()
+    assert memory.tree.read_paths == []
+
+
+@pytest.mark.parametrize(
+    ("root", "kept"),
+    [
+        ("..", {"../../z.py", "../../lib/z.py"}),
+        (".", {"../y.py", "../../z.py", "../../lib/z.py"}),
+        ("../../lib", {"a/x.py", "x.py", "../y.py", "../../z.py"}),
+        ("a", {"x.py", "../y.py", "../../z.py", "../../lib/z.py"}),
+    ],
+)
+def test_only_what_is_under_a_root_is_forgotten(root: str, kept: set[str]) -> None:
+    """All files are gone; those that are not under what is named are not looked for."""
+    memory = Memory()
+    keep(memory.store, *(remembered(path, f"{path}\n") for path in sorted(PLACES)))
+    memory.tree.texts = {f"{root}/new.py".removeprefix("./"): b"new\n"}
+    memory.store.set_makers("words dimension=64", made_by(FakeChunker(80)))
+    memory.remember(root)
+    assert memory.store.files().keys() == kept | memory.tree.texts.keys()
+
+
+@pytest.mark.parametrize("hidden", ["src", "src/a.py", "."])
+def test_what_cannot_be_read_for_a_moment_stays(memory: Memory, hidden: str) -> None:
+    texts = dict(memory.tree.texts)
+    for path in [path for path in texts if is_under(path, hidden)]:
+        del memory.tree.texts[path]
+    memory.tree.skipped = {hidden: "unreadable"}
+    done = memory.remember()
+    assert (done.forgotten, done.reasons()) == (0, {"unreadable": 1})
+    assert memory.store.state().files == 3
+    memory.tree.skipped, memory.tree.texts = {}, texts
+    assert figures(memory.remember()) == (0, 3, 0, 0)
+
+
+def test_a_file_that_cannot_be_read_any_more_stays(memory: Memory) -> None:
+    memory.tree.write("src/b.py", "closed\n")
+    memory.tree.unreadable = {"src/b.py": "unreadable"}
+    assert figures(memory.remember()) == (0, 2, 0, 0)
+    assert "something else\n" in set(all_texts(memory.store))
+
+
+def test_contents_are_compared_where_that_is_asked_for(memory: Memory) -> None:
+    memory.tree.texts["src/b.py"] = b"something elsE\n"  # of the same size and time
+    assert memory.remember().changed == 0
+    revision = memory.store.state().revision
+    done = memory.use_case()(RememberRequest(anew=True))
+    assert figures(done) == (1, 2, 0, 1)
+    assert "something elsE\n" in set(all_texts(memory.store))
+    assert memory.store.state().revision == revision + 1
+    assert memory.use_case()(RememberRequest(anew=True)).unchanged == 3
 
 
 def test_a_name_that_begins_like_a_root_is_not_under_it() -> None:

@@ -71,11 +71,11 @@ def test_a_named_file_is_beside_its_memory(tmp_path: Path) -> None:
 
 
 def test_the_environment_can_hold_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE", "postgresql://me:secret@host/code")
-    file = written(tmp_path, "memory:\n  store: pgvector\n  server: ${DATABASE}\n")
+    monkeypatch.setenv("CESELLO_DATABASE", "postgresql://me:secret@host/code")
+    file = written(tmp_path, "memory:\n  store: pgvector\n  server: ${CESELLO_DATABASE}\n")
     assert load_memory(file).settings.server == "postgresql://me:secret@host/code"
-    monkeypatch.delenv("DATABASE")
-    assert "DATABASE" in refused(file, at=tmp_path)
+    monkeypatch.delenv("CESELLO_DATABASE")
+    assert "CESELLO_DATABASE" in refused(file, at=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -122,3 +122,36 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_memory_stays_under_its_folder(tmp_path: Path, folder: str) -> None:
     with pytest.raises(InvalidRecipe, match="C011"):
         load_memory(None, [f"memory.folder={folder}"], at=tmp_path)
+
+
+ELSEWHERE = [
+    ("store: pgvector", "server: postgresql://me@db.example.com/x"),
+    ("store: pgvector", "server: host=db.example.com dbname=x"),
+    ("recall: 20", "embedder: {engine: openai, url: https://example.com/v1}"),
+    ("recall: 20", "answer: {url: https://example.com/v1}"),
+]
+HERE = [
+    ("store: pgvector", "server: postgresql:///x"),
+    ("store: chroma_server", "server: http://localhost:8000"),
+    ("recall: 20", "answer: {url: http://127.0.0.1:1/v1}"),
+]
+
+
+@pytest.mark.parametrize("lines", ELSEWHERE)
+def test_code_is_sent_elsewhere_only_where_the_file_is_named(tmp_path: Path, lines: tuple[str, str]) -> None:
+    file = written(tmp_path, "memory:\n" + "".join(f"  {line}\n" for line in lines))
+    with pytest.raises(InvalidRecipe, match="C104"):
+        load_memory(None, at=tmp_path)
+    assert load_memory(file, at=tmp_path).root == tmp_path
+
+
+@pytest.mark.parametrize("lines", HERE)
+def test_a_server_on_this_machine_needs_no_name(tmp_path: Path, lines: tuple[str, str]) -> None:
+    written(tmp_path, "memory:\n" + "".join(f"  {line}\n" for line in lines))
+    load_memory(None, at=tmp_path)
+
+
+def test_a_key_that_was_not_meant_for_cesello_is_refused(tmp_path: Path) -> None:
+    written(tmp_path, "memory:\n  answer: {url: http://localhost:1/v1, api_key_env: AWS_SECRET_ACCESS_KEY}\n")
+    with pytest.raises(InvalidRecipe, match="api_key_env"):
+        load_memory(None, at=tmp_path)
