@@ -260,7 +260,7 @@ def test_a_folder_whose_writer_was_killed_can_be_filled_again(folder: Path) -> N
         store = ChromaStore(folder)
         with perhaps_refused():
             # The memory makes the index of a killed writer anew, whatever it holds.
-            assert set(store.ids()) <= {f"k{n}" for n in range(1_350)}
+            assert all(known[0] in "ek" for known in store.ids())
         store.clear()
         store.upsert(ENTRIES)
         store.close()
