@@ -99,14 +99,3 @@ def checked_recall(recall: int) -> int:
 def as_cosine(number: float) -> float:
     """A cosine that rounding may have pushed out of [-1, 1]."""
     return min(1.0, max(-1.0, number))
-
-
-def format_context(passages: Sequence[Passage]) -> str:
-    """Passages as a model reads them: a number to cite, the score, the place, and the code.
-
-    ``[1] (0.89) src/app.py:10-24`` stands above each text, and a blank line between two.
-    """
-    return "\n\n".join(
-        f"[{number}] ({passage.score:.2f}) {passage.chunk.location}\n{passage.chunk.text.rstrip()}"
-        for number, passage in enumerate(passages, start=1)
-    )

@@ -8,7 +8,6 @@ from contextlib import suppress
 from errno import EACCES, EIO, ENOSPC
 from pathlib import Path
 from urllib.parse import quote
-from uuid import uuid4
 
 from ...domain.errors import RetryableError, StoreError
 
@@ -88,7 +87,6 @@ def _set_up(connection: sqlite3.Connection, *, writing: bool) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}COMMIT;")
-            connection.execute("INSERT INTO meta VALUES ('id', ?)", (uuid4().hex,))
 
 
 def _check_form(connection: sqlite3.Connection, file: Path) -> None:

@@ -31,6 +31,7 @@ for each exact search."""
 
 _READ = 20_000
 _WEIGHTS = "bm25(words, 4.0, 1.0, 1.0)"
+_WORDS = "INSERT INTO words(rowid, name, path, text) VALUES (?, ?, ?, ?)"
 _NOTHING = MemoryState("", "", (), 0, 0, 0, 0)
 
 
@@ -94,10 +95,6 @@ class SqliteChunkStore:
             size=pages * size,
             rebuilding=renewed,
         )
-
-    def id(self) -> str:
-        """What tells this memory from others."""
-        return self._db.meta("id")
 
     def files(self) -> Mapping[str, FileMark]:
         if not self._db.found():
@@ -258,20 +255,9 @@ class SqliteChunkStore:
     def rewrite_words(self) -> None:
         with self._db.changing() as run:
             run("DELETE FROM words")
-            ids = {
-                (file, position): row
-                for row, file, position in self._db.all("SELECT id, file, position FROM chunks")
-            }
-            for file, path in self._db.all("SELECT id, path FROM files"):
-                rows = self._db.all(
-                    f"SELECT position, {COLUMNS} FROM chunks WHERE file = ? ORDER BY position", file
-                )
-                for position, *row in rows:
-                    words = words_of(chunk_from(path, row))
-                    run(
-                        "INSERT INTO words(rowid, name, path, text) VALUES (?, ?, ?, ?)",
-                        (ids[file, position], *words),
-                    )
+            for file, path in self._db.all("SELECT id, path FROM files"):  # a file's chunks at a time
+                for known, *row in self._db.all(f"SELECT id, {COLUMNS} FROM chunks WHERE file = ?", file):
+                    run(_WORDS, (known, *words_of(chunk_from(path, row))))
 
     def changed_since(self, revision: int) -> Sequence[str] | None:
         if not self._db.found() or revision < self._db.number("changes_from"):
@@ -350,7 +336,7 @@ class SqliteChunkStore:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (known, position, key, *row_of(chunk)),
             ).lastrowid
-            run("INSERT INTO words(rowid, name, path, text) VALUES (?, ?, ?, ?)", (row, *words_of(chunk)))
+            run(_WORDS, (row, *words_of(chunk)))
         return set(file.keys)
 
     def _log(self, keys: set[str]) -> None:

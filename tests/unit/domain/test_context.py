@@ -215,3 +215,15 @@ def test_code_is_not_changed() -> None:
 )
 def test_what_an_answer_cites(answer: str, numbers: tuple[int, ...]) -> None:
     assert cited(answer, 3) == numbers
+
+
+def test_context_numbers_the_passages_with_score_and_place() -> None:
+    first = Chunk("src/a.py", 0, 9, 10, 24, "def f():\n    return 1\n\n", "python", "function", "f")
+    second = Chunk("b.md", 0, 5, 1, 1, "hello", "md", "text")
+    assert write_context([Passage(first, 0.8949), Passage(second, 0.5)], "").text == (
+        "[1] (0.89) src/a.py:10-24\ndef f():\n    return 1\n\n[2] (0.50) b.md:1-1\nhello"
+    )
+
+
+def test_no_passages_are_no_context() -> None:
+    assert write_context([], "").text == ""

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cesello.domain.document import Chunk
 from cesello.domain.errors import StoreError
-from cesello.domain.retrieval import Passage, as_cosine, checked_recall, format_context, unit_vector
+from cesello.domain.retrieval import as_cosine, checked_recall, unit_vector
 
 numbers = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300)
 
@@ -49,15 +48,3 @@ def test_a_recall_below_one_is_refused(recall: int) -> None:
 
 def test_rounding_does_not_leave_the_range_of_cosines() -> None:
     assert [as_cosine(x) for x in (-1.0000001, 0.5, 1.0000001)] == [-1.0, 0.5, 1.0]
-
-
-def test_context_numbers_the_passages_with_score_and_place() -> None:
-    first = Chunk("src/a.py", 0, 9, 10, 24, "def f():\n    return 1\n\n", "python", "function", "f")
-    second = Chunk("b.md", 0, 5, 1, 1, "hello", "md", "text")
-    assert format_context([Passage(first, 0.8949), Passage(second, 0.5)]) == (
-        "[1] (0.89) src/a.py:10-24\ndef f():\n    return 1\n\n[2] (0.50) b.md:1-1\nhello"
-    )
-
-
-def test_no_passages_are_no_context() -> None:
-    assert format_context([]) == ""
