@@ -90,3 +90,19 @@ def write_files(folder: Path, texts: Mapping[str, str]) -> None:
 def all_texts(store: ChunkStore) -> Iterable[str]:
     """The text of every chunk."""
     return [chunk.text for _, chunk in store.all_chunks()]
+
+
+def chunk(**changes: object) -> Chunk:
+    """A method, but for what is said otherwise."""
+    fields: dict[str, object] = {
+        "path": "src/app.py",
+        "start": 10,
+        "end": 25,
+        "start_line": 3,
+        "end_line": 4,
+        "text": "def b(self): ...\n",
+        "language": "python",
+        "kind": "function",
+        "name": "A.b",
+    }
+    return Chunk(**(fields | changes))  # type: ignore[arg-type]

@@ -4,21 +4,7 @@ import pytest
 
 from cesello.domain.chunk_text import definition_of, embedding_text, name_in_words, reranking_text
 from cesello.domain.document import Chunk
-
-
-def chunk(**changes: object) -> Chunk:
-    fields: dict[str, object] = {
-        "path": "src/app.py",
-        "start": 10,
-        "end": 25,
-        "start_line": 3,
-        "end_line": 4,
-        "text": "def b(self): ...\n",
-        "language": "python",
-        "kind": "function",
-        "name": "A.b",
-    }
-    return Chunk(**(fields | changes))  # type: ignore[arg-type]
+from tests.remembered import chunk
 
 
 def test_a_function_is_embedded_under_its_name_and_description() -> None:

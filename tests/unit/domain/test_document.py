@@ -4,22 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cesello.domain.document import Chunk, SourceFile, first_paragraph
-
-
-def chunk(**changes: object) -> Chunk:
-    fields: dict[str, object] = {
-        "path": "src/app.py",
-        "start": 10,
-        "end": 25,
-        "start_line": 3,
-        "end_line": 4,
-        "text": "def b(self): ...\n",
-        "language": "python",
-        "kind": "function",
-        "name": "A.b",
-    }
-    return Chunk(**(fields | changes))  # type: ignore[arg-type]
+from cesello.domain.document import SourceFile, first_paragraph
+from tests.remembered import chunk
 
 
 @given(st.binary())
