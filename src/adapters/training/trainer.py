@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import lightning
@@ -18,6 +19,11 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader, Dataset
 
 from ...domain.schedule import StepBatch
+
+LONGEST_WAIT = timedelta(hours=1)
+"""What the processes wait for one of them: its completions may take long, and so may the tools that they
+call, where NCCL's own limit of ten minutes would end the training. torchrun notices at once if one has died.
+"""
 
 
 class Abandoned(Exception):
@@ -58,7 +64,7 @@ def fit(
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=local,
         num_nodes=nodes,
-        strategy=Processes() if local * nodes > 1 else "auto",
+        strategy=Processes(timeout=LONGEST_WAIT) if local * nodes > 1 else "auto",
         max_epochs=1,
         logger=False,
         enable_checkpointing=False,
