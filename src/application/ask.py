@@ -10,11 +10,21 @@ from math import isnan
 from ..domain.chunk_text import definition_of, embedding_text, reranking_text
 from ..domain.document import Chunk
 from ..domain.errors import RetryableError, StoreError, UsageError
-from ..domain.fusion import folded, judged, looks_like_code, score_fusion, with_file, words_weight
+from ..domain.fusion import (
+    folded,
+    is_foreign,
+    judged,
+    looks_like_code,
+    rank_fusion,
+    score_fusion,
+    with_file,
+    words_weight,
+)
 from ..domain.ports.chunk_store import ChunkStore
-from ..domain.ports.memory import Embedder, Reranker
+from ..domain.ports.memory import Embedder, Reranker, Surroundings
 from ..domain.remembered import EVERYTHING, Selection, key_of
 from ..domain.retrieval import Embedding, Hit, Passage
+from ..domain.surroundings import SURROUNDINGS, file_of
 from .keep_index import KeepIndex
 from .remember import check_embedder
 
@@ -39,7 +49,11 @@ class AskRequest:
         only: which chunks are asked.
         rerank: whether the reranker judges; else the score is that of the fused search.
         words: weight of the words beside the meaning, in [0, 1]; None: by the kind of question.
+        ranks: whether the two searches are fused by rank (RRF), and not by score.
         around: chunks before and after a passage, of the same file, that are added to it.
+        beside: of ``SURROUNDINGS``, what is added to a passage with lines of its own.
+        relevant: the cosine that answers reach, by the embedder: a question for which nothing does has none,
+            unless it is kept to some chunks with ``only``. None: something is always found.
     """
 
     question: str
@@ -49,7 +63,10 @@ class AskRequest:
     only: Selection = EVERYTHING
     rerank: bool = True
     words: float | None = None
+    ranks: bool = False
     around: int = 0
+    beside: tuple[str, ...] = ()
+    relevant: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +78,14 @@ class Answer:
         copies: of each passage, other places with the same text.
         asked: how many texts the memory has.
         exact: whether the question was compared with every vector; else by the index.
+        foreign: whether what was found was left out, because nothing has to do with the question.
     """
 
     passages: Sequence[Passage]
     copies: Sequence[Sequence[Chunk]]
     asked: int
     exact: bool
+    foreign: bool = False
 
 
 class Ask:
@@ -78,17 +97,19 @@ class Ask:
         reranker: Reranker | None,
         chunks: ChunkStore,
         keep_index: KeepIndex,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self._embedder = embedder
         self._reranker = reranker
         self._chunks = chunks
         self._keep_index = keep_index
+        self._surroundings = surroundings
 
     def __call__(self, request: AskRequest) -> Answer:
         """The passages that answer best.
 
         Raises:
-            UsageError: C101 an empty question, C102 a number out of its range.
+            UsageError: C101 an empty question, C102 a number out of its range, C105 an unknown surrounding.
             StoreError: S010, and those of the stores.
             CeselloError: those of embedder and reranker.
         """
@@ -100,10 +121,15 @@ class Ask:
         vector = self._embedder.embed_query(question)
         with self._chunks.reading():
             near, exact = self._near(vector, request, state.texts)
-            found = self._found(question, near, request)
-        ranked = self._judged(question, found, request)
+            said = self._chunks.matching(question, pool_of(request), request.only)
+            found = self._found(question, near, said, request)
+        ranked, probability = self._judged(question, found, request)
+        if request.relevant is not None and not request.only:
+            nearest = max((hit.score for hit in near), default=0.0)
+            if is_foreign(question, nearest, bool(said), probability, request.relevant):
+                return Answer((), (), state.texts, exact, foreign=True)
         kept = [(score, chunks) for score, chunks in ranked if score >= request.threshold][: request.keep]
-        passages = [Passage(self._widened(chunks[0], request.around), score) for score, chunks in kept]
+        passages = [self._passage(chunks[0], score, request) for score, chunks in kept]
         return Answer(passages, [chunks[1:] for _, chunks in kept], state.texts, exact)
 
     def _near(self, vector: Embedding, request: AskRequest, texts: int) -> tuple[Sequence[Hit], bool]:
@@ -115,11 +141,12 @@ class Ask:
                     return hits, False
         return self._chunks.nearest(vector, pool_of(request), request.only), True
 
-    def _found(self, question: str, near: Sequence[Hit], request: AskRequest) -> list[Found]:
+    def _found(
+        self, question: str, near: Sequence[Hit], said: Sequence[Hit], request: AskRequest
+    ) -> list[Found]:
         """Texts by both searches, fused, best first: each with its chunks."""
-        said = self._chunks.matching(question, pool_of(request), request.only)
         weight = words_weight(question) if request.words is None else request.words
-        scores = score_fusion(_scores(near), _scores(said), weight)
+        scores = (rank_fusion if request.ranks else score_fusion)(_scores(near), _scores(said), weight)
         chunks = dict(self._chunks.chunks(list(scores), request.only))
         scores = {key: score for key, score in scores.items() if key in chunks}
         if not looks_like_code(question):
@@ -141,28 +168,40 @@ class Ask:
                 heads[key] = head, self._chunks.chunks([head], request.only).get(head, (first,))
         return heads
 
-    def _judged(self, question: str, found: list[Found], request: AskRequest) -> list[Found]:
+    def _judged(
+        self, question: str, found: list[Found], request: AskRequest
+    ) -> tuple[list[Found], float | None]:
+        """What was found, best first, and the reranker's highest probability if it has read it."""
         if self._reranker is None or not request.rerank:
-            return found
+            return found, None
         said = self._reranker.score(question, [reranking_text(chunks[0]) for _, chunks in found])
         both = [(judged(score, one), chunks) for one, (score, chunks) in zip(said, found, strict=True)]
-        return sorted(both, key=lambda one: -one[0])
+        return sorted(both, key=lambda one: -one[0]), max(said, default=0.0)
 
-    def _widened(self, chunk: Chunk, around: int) -> Chunk:
-        """The chunk with those around it in its file, as one."""
-        if not around:
-            return chunk
+    def _passage(self, chunk: Chunk, score: float, request: AskRequest) -> Passage:
+        if not (request.around or request.beside):
+            return Passage(chunk, score)
         its = self._chunks.neighbours(chunk)
         at = next((at for at, one in enumerate(its) if one == chunk), None)
         if at is None:  # the file has changed since it was found
-            return chunk
-        part = its[max(0, at - around) : at + around + 1]
-        return replace(
-            chunk,
-            start=part[0].start, end=part[-1].end,
-            start_line=part[0].start_line, end_line=part[-1].end_line,
-            text="".join(one.text for one in part),
-        )  # fmt: skip
+            return Passage(chunk, score)
+        whole = _widened(its, at, request.around) if request.around else chunk
+        beside: tuple[Chunk, ...] = ()
+        if request.beside and self._surroundings:
+            found = self._surroundings.around(file_of(its), chunk, request.beside)
+            beside = tuple(one for one in found if one.end <= whole.start or one.start >= whole.end)
+        return Passage(whole, score, beside)
+
+
+def _widened(file: Sequence[Chunk], at: int, around: int) -> Chunk:
+    """A chunk with those around it in its file, as one."""
+    part = file[max(0, at - around) : at + around + 1]
+    return replace(
+        file[at],
+        start=part[0].start, end=part[-1].end,
+        start_line=part[0].start_line, end_line=part[-1].end_line,
+        text="".join(one.text for one in part),
+    )  # fmt: skip
 
 
 def pool_of(request: AskRequest) -> int:
@@ -189,6 +228,15 @@ def _checked(request: AskRequest) -> str:
                 expected=f"at least {least}",
                 fix=f"leave {name} out, or raise it",
             )
+    strange = next((one for one in request.beside if one not in SURROUNDINGS), None)
+    if strange is not None:
+        raise UsageError(
+            "C105",
+            "nothing of that name can be added to a passage",
+            got=strange,
+            expected=" or ".join(SURROUNDINGS),
+            fix=f"cesello ask --with {','.join(SURROUNDINGS)} ...",
+        )
     if isnan(request.threshold):
         raise UsageError("C102", "threshold is no number", got="nan", fix="leave threshold out, or set one")
     return question

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
+from secrets import token_hex
 
 from ..domain.errors import RetryableError, StoreError
 from ..domain.ports.chunk_store import ChunkStore
@@ -41,7 +43,7 @@ class KeepIndex:
         self._name = name
         self._exact_below = exact_below
         self._observer = observer
-        self._seen = -1  # revision of the truth that this process has opened the index at
+        self._seen = ""  # stamp of the index when this process opened it
 
     @cached_property
     def index(self) -> VectorStore:
@@ -51,8 +53,8 @@ class KeepIndex:
     def __call__(self, *, anew: bool = False) -> None:
         """Brings the index up to date, or makes it ``anew``; the caller has the right to write.
 
-        An index that a killed process was writing is made anew, and so is one that cannot be read or does
-        not hold as much as it should.
+        An index that a killed process was writing is made anew, and so is one that cannot be read, does not
+        hold as much as it should, or was made equal to something else since.
 
         Raises:
             StoreError: when it cannot be made at all.
@@ -67,37 +69,47 @@ class KeepIndex:
         changed = None
         if mark and not mark.dirty and not anew:
             changed = self._chunks.changed_since(mark.revision)
-        self._chunks.mark_index(self._name, IndexMark(mark.revision if mark else 0, dirty=True))
-        if changed is None or not self._caught_up(changed, state.texts):
+        before = mark or IndexMark(0, dirty=True)
+        self._chunks.mark_index(self._name, replace(before, dirty=True))
+        if changed is None or not self._caught_up(before.stamp, changed, state.texts):
             self._filled(state.texts)
+        stamp = token_hex(16)
+        self.index.set_stamp(stamp)
         # While nobody else may write: what a store keeps in memory is on the disk only then.
         self.index.close()
-        self._chunks.mark_index(self._name, IndexMark(state.revision, dirty=False))
-        self._seen = state.revision
+        self._chunks.mark_index(self._name, IndexMark(state.revision, dirty=False, stamp=stamp))
+        self._seen = stamp
 
     def is_wanted(self) -> bool:
         """Whether the memory is large enough for an index."""
         return self._chunks.state().texts >= max(self._exact_below, 1)
 
     def is_ready(self) -> bool:
-        """Whether the index can be asked: there is one, it is whole, and as new as the truth."""
+        """Whether the index can be asked: there is one, it is whole, of this truth, and as new."""
         if not self.is_wanted():
             return False
         state, mark = self._chunks.state(), self._chunks.index_mark(self._name)
         if mark is None or mark.dirty or mark.revision != state.revision:
             return False
         try:
-            if self._seen != state.revision:
-                # Chroma counts what another process has written, and does not find it.
-                self.index.close()
-                self._seen = state.revision
-            return len(self.index) == state.texts
+            return self._is_stamped(mark.stamp) and len(self.index) == state.texts
         except (StoreError, RetryableError):
             return False
 
-    def _caught_up(self, changed: Sequence[str], texts: int) -> bool:
+    def _is_stamped(self, stamp: str) -> bool:
+        """Whether nobody has written the index since the truth knew of it; one of old has no stamp."""
+        if stamp and self._seen != stamp:
+            # Chroma counts what another process has written, and does not find it.
+            self.index.close()
+            self._seen = stamp
+        return bool(stamp) and self.index.stamp() == stamp
+
+    def _caught_up(self, stamp: str, changed: Sequence[str], texts: int) -> bool:
         """Whether taking over what has changed was enough."""
         try:
+            if not self._is_stamped(stamp):
+                self._observer.note("the index is made anew: it is not the one that this memory has written")
+                return False
             there = set()
             for batch in _batches(self._chunks.vectors(changed)):
                 self.index.upsert([VectorEntry(key, vector) for key, vector in batch])

@@ -273,7 +273,7 @@ def _chunks(
         body = text[piece.start : piece.end]
         end = start + len(body if single_bytes else body.encode(codec))
         last_line = line + (
-            _line_ends(text, piece.start, piece.end - 1) if returns else body.count("\n", 0, -1)
+            line_ends(text, piece.start, piece.end - 1) if returns else body.count("\n", 0, -1)
         )
         labels = piece.labels
         alone = labels[0] if len(labels) == 1 else None
@@ -292,7 +292,7 @@ def _chunks(
             readable(piece.start, piece.end) if readable else None,
         )
         start = end
-        line = last_line + (_line_ends(text, piece.end - 1, piece.end) if returns else body[-1] == "\n")
+        line = last_line + (line_ends(text, piece.end - 1, piece.end) if returns else body[-1] == "\n")
 
 
 def _join_on_line(first: _Piece, second: _Piece) -> None:
@@ -308,7 +308,7 @@ def _kind(labels: Sequence[Definition]) -> str:
     return "module" if len(kinds) > 1 else "".join(kinds)
 
 
-def _line_ends(text: str, start: int, end: int) -> int:
+def line_ends(text: str, start: int, end: int) -> int:
     r"""How many lines end between two characters, at ``\n``, ``\r\n`` (counted at its ``\n``) or ``\r``."""
     returns = text.count("\r", start, end) - text.count("\r\n", start, end + 1)
     return text.count("\n", start, end) + returns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .document import Chunk
@@ -17,11 +17,20 @@ _CONTROL = re.compile(
 are kept."""
 
 _MARKER = re.compile(
-    r"<(?=[|\uff5c][\w \u2581-]{1,40}[|\uff5c]>|/?s>|<?/?SYS>>|(?:bos|eos|(?:start|end)_of_turn)>)"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|ARGS|CALL_ID)\])"
+    r"""<(?=[|\uff5c][\w\ \u2581-]{1,40}[|\uff5c]>               # <|im_start|>
+          | /?s> | <?/?SYS>> | (?:bos|eos|sop|eop)>             # Llama 2, Gemma, GLM
+          | (?:start|end)_of_(?:turn|image)>
+          | /?(?:\w{1,20}:)?(?:think(?:ing)?|thought|tools)>    # DeepSeek, Qwen
+          | /?(?:\w{1,20}:)?(?:tool|function)_(?:call|response|result|output)s?>
+          | (?:function|parameter)=[^<>\n]{1,100}> | /?arg_(?:key|value)>   # Qwen3-Coder, GLM
+          | fim_(?:prefix|suffix|middle|pad)> | (?:file_sep|repo_name|commit_(?:before|msg|after))>)
+      | \[(?=/?(?:INST|SYSTEM_PROMPT|THINK|AVAILABLE_TOOLS|TOOL_(?:CALLS|RESULTS|CONTENT)|ARGS|CALL_ID)\]
+            | [gs]?MASK\])                                      # Mistral, GLM
+    """,
+    re.VERBOSE,
 )
-"""The beginning of what some model's template writes between turns. A server may read it as that, even in the
-midst of a message."""
+"""The beginning of what some model's template writes between turns, or a model around its thoughts and calls.
+A server may read it as that, even in the midst of a message."""
 
 _HEADING = re.compile(r"^(?:[^\S\n]|[\u115f\u1160\u200c\u200d\u2800\u3164])*\[(?=\d+\] \()", re.MULTILINE)
 """The beginning of what stands above a passage: in a passage it would pass for the next one."""
@@ -42,7 +51,7 @@ class Context:
 
     Attributes:
         text: the passages, each ``[1] (0.89) path:10-24`` and the code, between two lines that only this
-            request has.
+            request has; what stands beside one, as ``[1] (imports) path:1-4``, right below it.
         used: the passages that are in it, whole or cut.
     """
 
@@ -53,14 +62,15 @@ class Context:
 def write_context(passages: Sequence[Passage], fence: str, tokens: int | None = None) -> Context:
     """The passages as quoted data, best first, as many as the budget has room for.
 
-    One that does not fit is passed over, since a shorter one after it may; the best is cut at a line.
+    One that does not fit is passed over, since a shorter one after it may; the best is cut at a line. What
+    stands beside them has the room that they leave, and is shown once.
 
     Args:
         fence: letters and digits that were drawn for this request, which no document can know.
         tokens: the budget, None: all of them.
     """
     left = None if tokens is None else tokens * _CHARACTERS_A_TOKEN + len("\n\n")
-    parts: list[str] = []
+    parts: list[list[str]] = []
     used: list[Passage] = []
     for passage in passages:
         heading = _plain(f"[{len(used) + 1}] ({passage.score:.2f}) {passage.chunk.location}", fence)
@@ -71,11 +81,33 @@ def write_context(passages: Sequence[Passage], fence: str, tokens: int | None = 
             if not body:
                 continue
             left -= _length(heading) + _length(body) + len("\n\n\n")
-        parts.append(f"{heading}\n{body}")
+        parts.append([f"{heading}\n{body}"])
         used.append(passage)
-    text = "\n\n".join(parts)
+    for number, chunk in _beside(used):
+        heading = _plain(f"[{number}] ({chunk.kind}) {chunk.location}", fence)
+        part = f"{heading}\n{quoted(chunk, fence)}"
+        if left is not None:
+            if _length(part) + len("\n\n") > left:
+                continue
+            left -= _length(part) + len("\n\n")
+        parts[number - 1].append(part)
+    text = "\n\n".join(part for its in parts for part in its)
     fenced = f"<context {fence}>\n{text}\n</context {fence}>" if text and fence else text
     return Context(fenced, tuple(used))
+
+
+def _beside(used: Sequence[Passage]) -> Iterator[tuple[int, Chunk]]:
+    """What stands beside passages, with the number of the first that it does, if none of them shows it."""
+    shown = [passage.chunk for passage in used]
+    for number, passage in enumerate(used, start=1):
+        for chunk in passage.beside:
+            if not any(one.path == chunk.path and _overlap(one, chunk) for one in shown):
+                shown.append(chunk)
+                yield number, chunk
+
+
+def _overlap(one: Chunk, other: Chunk) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def quoted(chunk: Chunk, fence: str = "") -> str:

@@ -22,6 +22,7 @@ _LONG = 16
 """Words of a query that describes rather than asks: most of them are in every text."""
 
 _TEMPERATURE = 4.0
+_DOUBT = 0.1
 
 _LONGEST = 64
 """Characters of a word that are looked at."""
@@ -81,6 +82,20 @@ def score_fusion(cosines: Mapping[str, float], words: Mapping[str, float], weigh
     return _best_first(
         {known: weight * said.get(known, 0.0) + (1 - weight) * near.get(known, 0.0) for known in near | said}
     )
+
+
+def rank_fusion(cosines: Mapping[str, float], words: Mapping[str, float], weight: float) -> dict[str, float]:
+    """Scores by rank, as ``score_fusion`` gives them by score: 1 for what is first in both, best first.
+
+    Args:
+        cosines, words: of the two searches, by id, best first.
+        weight: of the words, in [0, 1].
+
+    Returns:
+        In [0, 1], by id.
+    """
+    fused = reciprocal_rank_fusion([list(cosines), list(words)], [1 - weight, weight])
+    return {known: score * (1 + RRF_CONSTANT) for known, score in fused.items()}
 
 
 def folded(scores: Mapping[str, float], heads: Mapping[str, str]) -> dict[str, float]:
@@ -148,6 +163,26 @@ def looks_like_code(query: str) -> bool:
 
 def _identifiers(words: Sequence[str]) -> int:
     return sum(bool(_IDENTIFIER.search(word[:_LONGEST])) for word in words)
+
+
+def is_foreign(query: str, cosine: float, has_words: bool, probability: float | None, least: float) -> bool:
+    """Whether nothing that was found has to do with the query, which then is about something else.
+
+    Scores compare what was found with each other, and something is always first. A cosine is absolute, so far
+    as one embedder goes: what an answer reaches, nonsense does not. Who asks for a name that stands there, or
+    a reranker that sees an answer, overrules it.
+
+    Args:
+        cosine: of the nearest text.
+        has_words: whether any text has a word of the query.
+        probability: the highest that a reranker gave; None where none has read anything.
+        least: the cosine that answers reach, by the embedder: see ``benchmarks/relevance.py``.
+    """
+    if cosine >= least:
+        return False
+    if looks_like_code(query):
+        return not has_words
+    return probability is None or probability < _DOUBT
 
 
 def judged(fused: float, probability: float, weight: float = RERANKER_WEIGHT) -> float:

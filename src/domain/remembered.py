@@ -133,10 +133,13 @@ class IndexMark:
     Attributes:
         revision: of the truth that it was made equal to.
         dirty: whether it was being written when last heard of.
+        stamp: what was written on it then, drawn anew each time. An index with another one is of another
+            truth, or of another state of this one, as when one of the two is put back from a copy.
     """
 
     revision: int
     dirty: bool
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

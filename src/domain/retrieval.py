@@ -44,10 +44,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk as an answer to a question, with how well it answers: a cosine or a reranker's probability."""
+    """A chunk as an answer to a question.
+
+    Attributes:
+        score: how well it answers: a cosine or a reranker's probability.
+        beside: other lines of its file that help to read it; their kinds say what they are.
+    """
 
     chunk: Chunk
     score: float
+    beside: tuple[Chunk, ...] = ()
 
 
 def unit_vector(vector: Embedding, dimension: int | None = None) -> tuple[float, ...]:

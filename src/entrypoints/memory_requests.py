@@ -6,6 +6,7 @@ from ..application.ask import AskRequest
 from ..domain.remembered import Selection
 from .container import Container, make_container
 from .settings.memory_file import LoadedMemory
+from .settings.memory_settings import RELEVANT
 
 
 def memory_container(loaded: LoadedMemory) -> Container:
@@ -23,6 +24,7 @@ def ask_request(
     threshold: float | None = None,
     rerank: bool = True,
     around: int = 0,
+    beside: tuple[str, ...] | None = None,
 ) -> AskRequest:
     """A question as the settings have it, where nothing else is said."""
     settings = loaded.settings
@@ -34,5 +36,8 @@ def ask_request(
         only=only,
         rerank=rerank,
         words=settings.words,
+        ranks=settings.fusion == "rrf",
         around=around,
+        relevant=RELEVANT.get(settings.embedder.model) if settings.relevant is None else settings.relevant,
+        beside=settings.neighbours if beside is None else beside,
     )

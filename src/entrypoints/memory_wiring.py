@@ -14,7 +14,7 @@ from ..domain.errors import UsageError
 from ..domain.model_spec import LoraSpec, ModelSpec
 from ..domain.ports.chunk_store import ChunkStore, SourceTree
 from ..domain.ports.hub import ModelFiles
-from ..domain.ports.memory import Chunker, Embedder, Reranker, VectorStore
+from ..domain.ports.memory import Chunker, Embedder, Reranker, Surroundings, VectorStore
 from ..domain.ports.model import ModelProvider
 from ..domain.ports.run import Observer
 from ..domain.ports.text import TextGenerator
@@ -44,6 +44,13 @@ def treesitter_chunker(characters: int) -> Chunker:
     from ..adapters.memory.treesitter_chunker import TreeSitterChunker
 
     return TreeSitterChunker(characters)
+
+
+def treesitter_surroundings() -> Surroundings:
+    """Classes and imports by syntax."""
+    from ..adapters.memory.treesitter_surroundings import TreeSitterSurroundings
+
+    return TreeSitterSurroundings()
 
 
 def embedder(settings: Mapping[str, Any], files: ModelFiles, home: Path) -> Embedder:

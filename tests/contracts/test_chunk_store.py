@@ -270,12 +270,16 @@ def test_what_every_index_has_seen_is_told_no_more(full: ChunkStore) -> None:
         full.mark_index("slow", IndexMark(seen, dirty=False))
     keep(full, remembered("stones.txt", "white stones\n"))
     with full.writer():
-        full.mark_index("quick", IndexMark(full.state().revision, dirty=True))
+        full.mark_index("quick", IndexMark(full.state().revision, dirty=True, stamp="old"))
+        full.mark_index("quick", IndexMark(full.state().revision, dirty=True, stamp="of quick"))
         full.tidy()
     assert full.changed_since(seen - 1) is None
     assert full.changed_since(seen)
     assert full.index_mark("slow") == IndexMark(seen, dirty=False)
-    assert full.index_mark("quick") == IndexMark(full.state().revision, dirty=True)
+    assert full.index_mark("quick") == IndexMark(full.state().revision, dirty=True, stamp="of quick")
+    with full.writer():
+        full.drop_index("quick")
+    assert full.index_mark("quick") is None
 
 
 def test_a_renewal_takes_over_in_one_step(full: ChunkStore) -> None:

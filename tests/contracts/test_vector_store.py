@@ -180,6 +180,47 @@ def test_ids_are_those_of_the_entries_each_once(store: VectorStore) -> None:
     assert list(store.ids()) == []
 
 
+def test_a_stamp_is_the_last_one_until_the_store_is_cleared(store: VectorStore) -> None:
+    assert store.stamp() == ""
+    store.upsert([entry("a", *EAST)])
+    assert store.stamp() == ""
+    for stamp in ("one", "two 'quoted' 🙂"):
+        store.set_stamp(stamp)
+        assert store.stamp() == stamp
+    store.upsert([entry("b", *NORTH), entry("a", *WEST)])
+    store.delete(["a"])
+    assert store.stamp() == "two 'quoted' 🙂"
+    assert ids(store.nearest(EAST)) == ["b"]
+    store.clear()
+    assert store.stamp() == ""
+    store.upsert([entry("a", *EAST)])
+    assert store.stamp() == ""
+
+
+@pytest.mark.parametrize("kind", ["chroma in a folder", "chroma server", "pgvector"])
+def test_a_stamp_outlasts_its_process(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    def opened() -> VectorStore:
+        match kind:
+            case "chroma in a folder":
+                return ChromaStore(tmp_path / "store")
+            case "chroma server":
+                return ChromaServerStore(request.getfixturevalue("chroma_url"), "stamped")
+            case _:
+                return PgvectorStore(request.getfixturevalue("postgres_dsn"), "stamped")
+
+    first, second = opened(), opened()
+    first.upsert([entry("a", *EAST)])
+    first.set_stamp("first")
+    first.close()
+    assert second.stamp() == "first"
+    first.set_stamp("again")
+    first.close()
+    second.close()
+    assert second.stamp() == "again"
+    assert ids(second.nearest(EAST)) == ["a"]
+    second.close()
+
+
 def test_a_store_can_be_closed_twice_and_before_its_first_use(store: VectorStore) -> None:
     store.close()
     store.upsert([entry("a", *EAST)])

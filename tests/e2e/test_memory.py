@@ -98,7 +98,7 @@ def test_an_answer_in_json_with_filters(project: Path) -> None:
     assert passage == {
         "number": 1, "score": passage["score"], "path": "src/login.go", "start_line": 1, "end_line": 4,
         "start": 0, "end": len(content), "language": "go", "kind": "function", "name": "SignIn",
-        "text": content, "copies": [],
+        "text": content, "copies": [], "beside": [],
     }  # fmt: skip
     assert "[1] (" in answer["context"]
 
@@ -106,6 +106,16 @@ def test_an_answer_in_json_with_filters(project: Path) -> None:
 def test_where_nothing_is_relevant_that_is_said(project: Path) -> None:
     done = cesello_here("ask", "how do I delete the cache?", "--threshold", "0.9999", cwd=project)
     assert (done.returncode, done.stdout) == (0, "nothing relevant was found\n")
+
+
+@pytest.mark.parametrize("question", ["zzz", "what is the capital of France?"])
+def test_a_question_about_something_else_is_told_apart(project: Path, question: str) -> None:
+    done = cesello_here("ask", question, cwd=project)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("nothing relevant was found (--set memory.relevant=-1 ")
+    assert said(project, "ask", question)["passages"] == []
+    assert said(project, "ask", question, "--set", "memory.relevant=-1")["passages"]
+    assert said(project, "ask", "how do I delete the cache?")["passages"]
 
 
 def test_only_what_changed_is_embedded_again(project: Path) -> None:

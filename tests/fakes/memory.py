@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from cesello.domain.chunking import cut
 from cesello.domain.document import Chunk, SourceFile
 from cesello.domain.retrieval import Embedding, Hit, VectorEntry, as_cosine, checked_recall, unit_vector
+from cesello.domain.surroundings import excerpt
 
 
 def words(text: str) -> list[str]:
@@ -29,6 +30,29 @@ class FakeChunker:
     def chunk(self, source: SourceFile) -> tuple[Chunk, ...]:
         text, codec = source.decoded()
         return cut(source, text, codec, blocks=(), maximum=self._maximum, language="text")
+
+
+class FakeSurroundings:
+    """Reads Python by its indentation: the last ``class`` above, and lines that begin with ``import``."""
+
+    def around(self, source: SourceFile, chunk: Chunk, wanted: Collection[str]) -> tuple[Chunk, ...]:
+        text, codec = source.decoded()
+        if chunk.language != "python":
+            return ()
+        first = len(source.content[: chunk.start].decode(codec))
+        body = text[first:].lstrip("\n")
+        heads = [found for found in re.finditer(r"^class (\w+)", text, re.M) if found.start() < first]
+        spans: list[tuple[int, int, str, str]] = []
+        if "class" in wanted and heads and body.startswith(" "):
+            head = re.compile(r'class .*:\n(?:    """[^"]*"""\n)?').match(text, heads[-1].start())
+            if head:
+                spans.append((*head.span(), "class", heads[-1][1]))
+        if "imports" in wanted:
+            spans += [
+                (*found.span(), "imports", "") for found in re.finditer(r"(?:^import .*\n)+", text, re.M)
+            ]
+        found = [excerpt(source, start, end, "python", kind, name) for start, end, kind, name in spans]
+        return tuple(one for one in found if one.end <= chunk.start or one.start >= chunk.end)
 
 
 class FakeEmbedder:
@@ -78,6 +102,7 @@ class FakeVectorStore:
     def __init__(self) -> None:
         self._entries: dict[str, tuple[tuple[float, ...], dict[str, str]]] = {}
         self._dimension: int | None = None
+        self._stamp = ""
 
     def upsert(self, entries: Sequence[VectorEntry]) -> None:
         if entries:
@@ -109,9 +134,16 @@ class FakeVectorStore:
     def ids(self) -> Iterator[str]:
         return iter(tuple(self._entries))
 
+    def set_stamp(self, stamp: str) -> None:
+        self._stamp = stamp
+
+    def stamp(self) -> str:
+        return self._stamp
+
     def clear(self) -> None:
         self._entries.clear()
         self._dimension = None
+        self._stamp = ""
 
     def close(self) -> None:
         pass

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -367,13 +367,13 @@ def test_a_deep_folder_is_walked(tmp_path: Path) -> None:
 class Listening:
     """Counts what is told of changes, in a thread of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._ended = folder, threading.Event()
+    def __init__(self, folder: Path, roots: Sequence[str] = (".",)) -> None:
+        self._folder, self._roots, self._ended = folder, roots, threading.Event()
         self.told = threading.Event()
         self._thread = threading.Thread(target=self._listen)
 
     def _listen(self) -> None:
-        for _ in FolderTree(self._folder).changes(["."], self._ended.is_set):
+        for _ in FolderTree(self._folder).changes(self._roots, self._ended.is_set):
             self.told.set()
 
     def __enter__(self) -> Listening:
@@ -412,6 +412,22 @@ def test_only_changes_of_what_is_remembered_are_told(tmp_path: Path) -> None:
     with Listening(tmp_path) as listening:
         assert [path for path in unseen if listening.hears(path, 1)] == []
         assert [path for path in seen if listening.hears(path, 60)] == seen
+
+
+def test_a_file_that_is_named_may_be_replaced_deleted_and_written_again(tmp_path: Path) -> None:
+    write_files(tmp_path, {"a.py": "x", "b.py": "x", "src/c.py": "x"})
+    with Listening(tmp_path, ["a.py", "src"]) as listening:
+        assert not listening.hears("b.py", 1)
+        for change in (
+            lambda: (tmp_path / "b.py").replace(tmp_path / "a.py"),  # as many editors save
+            lambda: (tmp_path / "a.py").write_text("y"),
+            lambda: (tmp_path / "a.py").unlink(),
+            lambda: (tmp_path / "a.py").write_text("z"),
+            lambda: (tmp_path / "src" / "c.py").unlink(),
+        ):
+            listening.told.clear()
+            change()
+            assert listening.told.wait(60)
 
 
 STRANGER = """

@@ -29,6 +29,10 @@ The graph is on the disk after every batch, the least that Chroma takes being 2.
 1,000 changes otherwise, every reader would build again and write, and the folder's seal would fit no more."""
 
 
+STAMP = "cesello_stamp"
+"""The name of a store's stamp among the metadata of its collection."""
+
+
 class Collection(Protocol):
     """The part of chromadb's ``Collection`` that is used, with its names."""
 

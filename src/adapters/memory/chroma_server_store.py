@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from ...domain.errors import CeselloError
 from ...domain.retrieval import Embedding, Hit, VectorEntry, checked_recall, unit_vector
-from .chroma_collection import INDEX, batches, check_space, find, ids_from, last_of_each, replace
+from .chroma_collection import INDEX, STAMP, batches, check_space, find, ids_from, last_of_each, replace
 from .chroma_server import ChromaServer, RestCollection, no_address
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,498}[A-Za-z0-9]")
@@ -53,6 +53,7 @@ class ChromaServerStore:
     def _forget(self) -> None:
         self._collection: RestCollection | None = None
         self._dimension: int | None = None
+        self._stamp = ""
 
     def upsert(self, entries: Sequence[VectorEntry]) -> None:
         if not entries:
@@ -93,6 +94,15 @@ class ChromaServerStore:
             yield from part
             start += len(part)
 
+    def set_stamp(self, stamp: str) -> None:
+        with self._looked():
+            (self._collection or self._made()).modify(metadata={STAMP: stamp})
+            self._stamp = stamp
+
+    def stamp(self) -> str:
+        with self._looked():
+            return self._stamp
+
     def clear(self) -> None:
         path = f"{self._collections}/{quote(self._name, safe='')}"
         self._server.ask("DELETE", path, absent_is_none=True)
@@ -127,5 +137,6 @@ class ChromaServerStore:
         where = f'collection "{self._name}" of {self._server.url}'
         check_space(found["configuration_json"], where, "name another collection, or delete this one")
         self._dimension = found["dimension"]
+        self._stamp = str((found.get("metadata") or {}).get(STAMP, ""))
         self._collection = RestCollection(self._server, f"{self._collections}/{found['id']}")
         return self._collection

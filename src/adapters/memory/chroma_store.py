@@ -15,7 +15,7 @@ from chromadb.errors import ChromaError
 
 from ...domain.errors import CeselloError, RetryableError, StoreError
 from ...domain.retrieval import Embedding, Hit, VectorEntry, checked_recall, unit_vector
-from .chroma_collection import INDEX, batches, check_space, find, ids_from, last_of_each, replace
+from .chroma_collection import INDEX, STAMP, batches, check_space, find, ids_from, last_of_each, replace
 from .chroma_folder import START_AGAIN, ChromaFolder
 
 _BUSY = ("database is locked", "disk is full", "No space left")
@@ -78,6 +78,14 @@ class ChromaStore:
                 return
             yield from part
             start += len(part)
+
+    def set_stamp(self, stamp: str) -> None:
+        collection = self._open()
+        with self._changing():
+            collection.modify(metadata={STAMP: stamp})
+
+    def stamp(self) -> str:
+        return str((self._open().metadata or {}).get(STAMP, ""))
 
     def clear(self) -> None:
         try:

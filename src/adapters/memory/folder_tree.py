@@ -83,19 +83,14 @@ class FolderTree:
             pending += reversed(folders)
 
     def changes(self, roots: Sequence[str], ended: Callable[[], bool]) -> Iterator[None]:
-        from watchfiles import watch
-
         begun = False
         places = [os.path.normpath(os.path.join(self._folder, root)) for root in roots]
-        for changed in watch(
-            *(place for place in places if os.path.exists(place)),
-            debounce=400, step=100, rust_timeout=200, yield_on_timeout=True, raise_interrupt=False,
-        ):  # fmt: skip
+        for changed in _watched(places):
             if ended():
                 return
             # What changed before the watch was up is told of once it is. The memory itself lies there
             # too, and is written after every change.
-            if not begun or any(self._is_seen(place, path) for _, path in changed for place in places):
+            if not begun or any(self._is_seen(place, path) for path in changed for place in places):
                 begun = True
                 yield
 
@@ -162,6 +157,31 @@ class FolderTree:
                 return False
             rules = rules_in(at, rules)
         return name in IGNORE_FILES or not (_is_hidden(name) or is_ignored(path, rules, folder=False))
+
+
+def _watched(places: Sequence[str]) -> Iterator[set[str]]:
+    """Paths that have changed, now and then none.
+
+    Of a file that is named its folder is watched: an editor that puts another file in its place, or somebody
+    who deletes it and writes it again, would end the watch of the file itself.
+    """
+    from watchfiles import watch
+
+    folders = {place for place in places if os.path.isdir(place)}
+    above = {
+        folder for place in places if place not in folders and os.path.isdir(folder := os.path.dirname(place))
+    }
+    watches = [
+        watch(
+            *paths,
+            recursive=recursive,
+            debounce=400, step=100, rust_timeout=200, yield_on_timeout=True, raise_interrupt=False,
+        )
+        for paths, recursive in ((folders, True), (above, False))
+        if paths
+    ]  # fmt: skip
+    for changes in zip(*watches, strict=False):
+        yield {path for changed in changes for _, path in changed}
 
 
 def _kept_out(entry: os.DirEntry[str], rules: Rules) -> str:

@@ -26,6 +26,13 @@ class NumpyStore:
         self._metadata: dict[int, dict[str, str]] = {}
         # Rows of length 1, shape (capacity, dimension); the entries have the first rows, in their order.
         self._matrix: NDArray[np.float32] | None = None
+        self._stamp = ""
+
+    def set_stamp(self, stamp: str) -> None:
+        self._stamp = stamp
+
+    def stamp(self) -> str:
+        return self._stamp
 
     def close(self) -> None:
         """Nothing is open."""

@@ -124,6 +124,18 @@ class PgvectorStore:
                 return
             after = part[-1][0]
 
+    def set_stamp(self, stamp: str) -> None:
+        with self._open() as connection:
+            if self._dimension is not None:
+                text = sql.SQL("COMMENT ON TABLE {} IS {}").format(self._table, sql.Literal(stamp))
+                connection.execute(text)
+
+    def stamp(self) -> str:
+        with self._open() as connection:
+            query = "SELECT coalesce(obj_description(to_regclass(%s), 'pg_class'), '')"
+            row = connection.execute(query, [self._table.as_string(connection)]).fetchone()
+            return str(row[0]) if row else ""
+
     def clear(self) -> None:
         with self._open() as connection:
             self._run(connection, "DROP TABLE IF EXISTS {table}")

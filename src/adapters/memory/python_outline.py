@@ -16,6 +16,16 @@ _FUNCTION = re.compile(
     rb"((?:\1[ \t]+[^\n]*\n|" + _BLANK + rb")++)(?!" + _GOES_ON + rb")",
     re.DOTALL,
 )
+_CLAUSE = rb"(?:(?:elif|else|except|finally)\b|[)\]}])"
+_HEADER = rb"\n([ \t]*+)(?=[fitw])(?:if|for|while|with|try)\b[^\n]*:"
+_COMPOUND_HEADER = re.compile(_HEADER + rb"(?=[ \t]*\r?\n)")
+_COMPOUND = re.compile(
+    _HEADER + rb"[ \t]*\r?\n"
+    rb"(?:\1[ \t]+[^\n]*\n|" + _BLANK + rb"|(?:\1#[^\n]*\n)*\1" + _CLAUSE + rb"[^\n]*\n)++"
+    rb"(?!(?:[ \t\f]*#[^\n]*\n|" + _BLANK + rb")*\1(?:[ \t]+[^\s#]|" + _CLAUSE + rb"))"
+)
+"""A statement with all its clauses, from the line end before it to that of its last line."""
+
 _LITTLE = 20
 """Bytes of a body that are parsed as fast as they are left out."""
 
@@ -24,12 +34,17 @@ _WINDOW = 4
 
 
 def python_outline(code: bytes, maximum: int) -> bytes:
-    """As long as the code, with something simple in place of the bodies of functions that fit.
+    """As long as the code, with something simple in place of what fits and is therefore never opened.
 
-    A function that fits is never opened, so all that counts of it is its docstring and where it ends. Where
-    lines that are indented deeper than their ``def`` are not its body after all, because a string or brackets
-    go on, what remains is no Python: an outline with syntax errors is not to be used.
+    Of a function all that counts is its docstring and where it ends; of ``if``, ``for``, ``while``, ``with``
+    and ``try`` with their clauses, where they begin and end. Where lines that are indented deeper are not the
+    body after all, because a string or brackets go on, what remains is no Python: an outline with syntax
+    errors is not to be used.
     """
+    return _without_compounds(_without_bodies(code, maximum), maximum)
+
+
+def _without_bodies(code: bytes, maximum: int) -> bytes:
     parts: list[bytes] = []
     done = 0
     at = code.find(b"def ")
@@ -44,6 +59,31 @@ def python_outline(code: bytes, maximum: int) -> bytes:
             done = found.end()
         at = code.find(b"def ", max(done, at + 1))
     return b"".join([*parts, code[done:]])
+
+
+def _without_compounds(code: bytes, maximum: int) -> bytes:
+    parts: list[bytes] = []
+    done = 0
+    for header in _COMPOUND_HEADER.finditer(code):
+        start = header.start()
+        if start < done:
+            continue
+        window = code.find(b"\n", start + maximum) + 1 or len(code)  # whole lines, the last beyond what fits
+        found = _COMPOUND.match(code, start, window)
+        if found is None or found.end() == window < len(code):  # it may go on
+            continue
+        first = header.end(1)
+        end = first + len(code[first : found.end()].rstrip())
+        if _LITTLE <= end - first <= maximum and _is_plain(code[first:end]):
+            parts += (code[done:first], b"0,'%b'" % (b"x" * (end - first - 4)))
+            done = end
+    return b"".join([*parts, code[done:]])
+
+
+def _is_plain(statement: bytes) -> bool:
+    """Whether it ends in code, and no string goes on after it or before."""
+    ends_in_comment = b"#" in statement[statement.rfind(b"\n") :]
+    return not (ends_in_comment or statement.count(b'"""') % 2 or statement.count(b"'''") % 2)
 
 
 def _outlined(found: re.Match[bytes]) -> bytes:

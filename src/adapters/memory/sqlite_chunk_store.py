@@ -4,34 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ...domain.document import Chunk
 from ...domain.errors import StoreError
 from ...domain.ports.chunk_store import Renewal
 from ...domain.remembered import FileMark, IndexMark, MemoryState, RememberedFile, Selection
 from ...domain.retrieval import Embedding, Hit, checked_recall
-from ...domain.search_words import match_any
 from .chunk_database import ChunkDatabase
-from .chunk_rows import COLUMNS, chunk_from, read_path, row_of, rows_of, words_of, written_path
-from .exact_search import VectorTable, as_blob
+from .chunk_rows import COLUMNS, chunk_from, read_path, row_of, words_of, written_path
+from .exact_search import as_blob
 from .sqlite_renewal import SqliteRenewal
+from .sqlite_search import BATCH, SqliteSearch, batches, marks
 from .writer_lease import writer_lease
 
-T = TypeVar("T")
-
-_BATCH = 500
-"""Rows of a query that names its keys, or of a batch that is read; SQLite takes 32,766 names."""
-
-_IN_MEMORY = 100_000
-"""Up to so many vectors are kept in memory between questions: 154 MB of 384 numbers each. More are read anew
-for each exact search."""
-
-_READ = 20_000
-_WEIGHTS = "bm25(words, 4.0, 1.0, 1.0)"
 _WORDS = "INSERT INTO words(rowid, name, path, text) VALUES (?, ?, ?, ?)"
+_STAMP = "stamp of "
+"""Before the name of an index, in ``meta``: the table of indexes is older."""
+
 _NOTHING = MemoryState("", "", (), 0, 0, 0, 0)
 
 
@@ -45,7 +36,7 @@ class SqliteChunkStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._db = ChunkDatabase(folder)
-        self._table: tuple[int, VectorTable] | None = None
+        self._search = SqliteSearch(self._db)
         self._counted: tuple[tuple[int, int], MemoryState] | None = None
 
     @contextmanager
@@ -53,7 +44,8 @@ class SqliteChunkStore:
         """See the port."""
         with writer_lease(self._folder):
             self._db.open_to_write()
-            self._table = self._counted = None
+            self._counted = None
+            self._search.forget()
             try:
                 yield
             finally:
@@ -62,7 +54,8 @@ class SqliteChunkStore:
     def close(self) -> None:
         """Closes the file; the next use opens it again."""
         self._db.close()
-        self._table = self._counted = None
+        self._counted = None
+        self._search.forget()
 
     def reading(self) -> AbstractContextManager[None]:
         """See the port."""
@@ -115,9 +108,9 @@ class SqliteChunkStore:
     def without_vector(self, keys: Iterable[str]) -> set[str]:
         lacking = set(keys)
         query = "SELECT key FROM vectors WHERE generation = ? AND key IN ({})"
-        for batch in _batches(sorted(lacking), _BATCH):
+        for batch in batches(sorted(lacking), BATCH):
             lacking -= {
-                key for (key,) in self._db.all(query.format(_marks(batch)), self._generation(), *batch)
+                key for (key,) in self._db.all(query.format(marks(batch)), self._generation(), *batch)
             }
         return lacking
 
@@ -162,39 +155,24 @@ class SqliteChunkStore:
 
     def nearest(self, vector: Embedding, recall: int, only: Selection) -> tuple[Hit, ...]:
         checked_recall(recall)
-        if not self._db.found():
-            return ()
-        with self._db.turn:
-            among = self._keys_of(only) if only else None
-            hits: list[Hit] = []
-            for table in self._tables():
-                hits += table.nearest(vector, recall, among)
-        return tuple(sorted(hits, key=lambda hit: -hit.score)[:recall])
+        return self._search.nearest(vector, recall, only) if self._db.found() else ()
 
     def matching(self, query: str, recall: int, only: Selection) -> tuple[Hit, ...]:
         checked_recall(recall)
-        expression = match_any(query)
-        if not expression or not self._db.found():
-            return ()
-        with self._db.turn:
-            where, values = self._chosen(only)
-            # Copies of a text have one key, and are one hit.
-            found = self._db.all(
-                f"WITH said AS MATERIALIZED (SELECT key, -{_WEIGHTS} AS score FROM words"
-                f" JOIN chunks ON chunks.id = words.rowid WHERE words MATCH ? AND {where})"
-                " SELECT key, max(score) FROM said GROUP BY key ORDER BY 2 DESC, key LIMIT ?",
-                expression, *values, recall,
-            )  # fmt: skip
-        return tuple(Hit(key, score) for key, score in found)
+        return self._search.matching(query, recall, only) if self._db.found() else ()
+
+    def vectors(self, keys: Sequence[str] | None = None) -> Iterator[tuple[str, Embedding]]:
+        if self._db.found():
+            yield from self._search.vectors(keys)
 
     def chunks(self, keys: Sequence[str], only: Selection) -> Mapping[str, tuple[Chunk, ...]]:
         if not self._db.found():
             return {}
         found: dict[str, list[Chunk]] = {}
-        for batch in _batches(dict.fromkeys(keys), _BATCH):
+        for batch in batches(dict.fromkeys(keys), BATCH):
             rows = self._db.all(
                 f"SELECT key, path, {COLUMNS} FROM chunks JOIN files ON files.id = file"
-                f" WHERE key IN ({_marks(batch)}) ORDER BY path, position",
+                f" WHERE key IN ({marks(batch)}) ORDER BY path, position",
                 *batch,
             )
             for key, path, *row in rows:
@@ -213,22 +191,6 @@ class SqliteChunkStore:
         )
         return tuple(chunk_from(path, row) for path, *row in rows)
 
-    def vectors(self, keys: Sequence[str] | None = None) -> Iterator[tuple[str, Embedding]]:
-        if not self._db.found():
-            return
-        if keys is None:
-            for table in self._batches_of_vectors():
-                yield from zip(table.keys, (row.tolist() for row in table.rows), strict=True)
-            return
-        for batch in _batches(keys, _BATCH):
-            rows = self._db.all(
-                "SELECT key, vector FROM vectors WHERE generation = ? AND"
-                f" key IN ({_marks(batch)}) AND EXISTS (SELECT 1 FROM chunks WHERE chunks.key = vectors.key)",
-                self._generation(), *batch,
-            )  # fmt: skip
-            for key, blob in rows:
-                yield key, rows_of([blob], len(blob) // 4)[0].tolist()
-
     def all_chunks(self) -> Iterator[tuple[str, Chunk]]:
         if not self._db.found():
             return
@@ -242,15 +204,17 @@ class SqliteChunkStore:
         if not self._db.found():
             return None
         rows = self._db.all("SELECT revision, dirty FROM indexes WHERE name = ?", index)
-        return IndexMark(rows[0][0], bool(rows[0][1])) if rows else None
+        return IndexMark(rows[0][0], bool(rows[0][1]), self._db.meta(f"{_STAMP}{index}")) if rows else None
 
     def mark_index(self, index: str, mark: IndexMark) -> None:
         with self._db.changing() as run:
             run("INSERT OR REPLACE INTO indexes VALUES (?, ?, ?)", (index, mark.revision, int(mark.dirty)))
+            self._db.set_meta(f"{_STAMP}{index}", mark.stamp)
 
     def drop_index(self, index: str) -> None:
         with self._db.changing() as run:
             run("DELETE FROM indexes WHERE name = ?", (index,))
+            run("DELETE FROM meta WHERE name = ?", (f"{_STAMP}{index}",))
 
     def rewrite_words(self) -> None:
         with self._db.changing() as run:
@@ -346,54 +310,6 @@ class SqliteChunkStore:
         self._db.set_meta("revision", revision)
         self._db.many("INSERT INTO changes VALUES (?, ?)", [(revision, key) for key in sorted(keys)])
 
-    def _tables(self) -> Iterator[VectorTable]:
-        """All vectors: from memory, where they are few."""
-        revision = self._revision()
-        if self._table and self._table[0] == revision:
-            yield self._table[1]
-            return
-        self._table = None
-        (count,) = self._db.one("SELECT count(*) FROM vectors WHERE generation = ?", self._generation())
-        if count > _IN_MEMORY:
-            yield from self._batches_of_vectors()
-            return
-        parts = list(self._batches_of_vectors(count + 1))
-        if parts:
-            self._table = (revision, parts[0])
-            yield parts[0]
-
-    def _batches_of_vectors(self, size: int = _READ) -> Iterator[VectorTable]:
-        last, dimension = 0, self._db.number("dimension")
-        while rows := self._db.all(
-            "SELECT id, key, vector FROM vectors WHERE id > ? AND generation = ?"
-            " AND EXISTS (SELECT 1 FROM chunks WHERE chunks.key = vectors.key) ORDER BY id LIMIT ?",
-            last, self._generation(), size,
-        ):  # fmt: skip
-            last = rows[-1][0]
-            yield VectorTable([key for _, key, _ in rows], rows_of([b for *_, b in rows], dimension))
-
-    def _keys_of(self, only: Selection) -> set[str]:
-        where, values = self._chosen(only)
-        return {key for (key,) in self._db.all(f"SELECT DISTINCT key FROM chunks WHERE {where}", *values)}
-
-    def _chosen(self, only: Selection) -> tuple[str, list[Any]]:
-        """A selection as a condition of ``chunks``."""
-        parts: list[str] = ["1"]
-        values: list[Any] = []
-        for column, wanted in (("language", only.languages), ("kind", only.kinds)):
-            if wanted:
-                parts.append(f"chunks.{column} IN ({_marks(wanted)})")
-                values += wanted
-        if only.paths:
-            files = [
-                file
-                for file, path in self._db.all("SELECT id, path FROM files")
-                if only.fits_path(read_path(path))
-            ]
-            # Numbers out of the table, not values: there may be more of them than SQLite takes.
-            parts.append(f"chunks.file IN ({','.join(map(str, files))})")
-        return " AND ".join(parts), values
-
 
 def _fits(chunk: Chunk, only: Selection) -> bool:
     return (
@@ -401,13 +317,3 @@ def _fits(chunk: Chunk, only: Selection) -> bool:
         and (not only.languages or chunk.language in only.languages)
         and (not only.kinds or chunk.kind in only.kinds)
     )
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ",".join("?" * len(values))
-
-
-def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    rest = iter(items)
-    while batch := list(islice(rest, size)):
-        yield batch

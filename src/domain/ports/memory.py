@@ -17,7 +17,7 @@ S004 the store can be cleared and filled again; after the others a person decide
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..document import Chunk, SourceFile
@@ -37,6 +37,21 @@ class Chunker(Protocol):
 
         Every content has chunks: text of any language and encoding, wrong syntax, binary data. The same
         file gives the same chunks.
+        """
+        ...
+
+
+class Surroundings(Protocol):
+    """What a reader of a chunk has to know of its file besides."""
+
+    def around(self, source: SourceFile, chunk: Chunk, wanted: Collection[str]) -> tuple[Chunk, ...]:
+        """Whole lines of the file, outside the chunk, with their own spans; none where none are known.
+
+        Args:
+            source: the chunk's file.
+            wanted: of ``SURROUNDINGS``; each is the kind of what is given back for it. ``class``: the
+                innermost class that the chunk begins in, from what stands right above it to its docstring.
+                ``imports``: all that the file imports, near its top.
         """
         ...
 
@@ -145,8 +160,22 @@ class VectorStore(Protocol):
         """
         ...
 
+    def set_stamp(self, stamp: str) -> None:
+        """Writes a line on a store that has entries, in place of the last one.
+
+        By it is known what the store was made equal to: the truth beside it has the same line.
+        """
+        ...
+
+    def stamp(self) -> str:
+        """What was written on it last; empty where nothing was, or all was forgotten since.
+
+        What another process writes is seen after ``close`` at the latest.
+        """
+        ...
+
     def clear(self) -> None:
-        """Forgets everything, the dimension too. A store that cannot be read any more begins again."""
+        """Forgets everything, dimension and stamp too. A store that cannot be read any more begins again."""
         ...
 
     def close(self) -> None:

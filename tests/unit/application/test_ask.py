@@ -11,7 +11,7 @@ from cesello.domain.errors import StoreError, UsageError
 from cesello.domain.remembered import Selection
 from cesello.domain.retrieval import Embedding, Hit
 from tests.fakes.chunk_store import FakeChunkStore
-from tests.fakes.memory import FakeEmbedder, FakeReranker, FakeVectorStore
+from tests.fakes.memory import FakeEmbedder, FakeReranker, FakeSurroundings, FakeVectorStore
 from tests.fakes.run import RecordingObserver
 from tests.remembered import keep, remembered
 
@@ -41,7 +41,9 @@ def asked(
     **options: object,
 ) -> Answer:
     keep_index = keep_index or KeepIndex(store, FakeVectorStore, "index", 1_000, RecordingObserver())
-    ask = Ask(embedder or FakeEmbedder(), FakeReranker() if rerank else None, store, keep_index)
+    ask = Ask(
+        embedder or FakeEmbedder(), FakeReranker() if rerank else None, store, keep_index, FakeSurroundings()
+    )
     return ask(replace(AskRequest(question), **options))  # type: ignore[arg-type]
 
 
@@ -74,6 +76,27 @@ def test_words_and_meaning_are_weighed(store: FakeChunkStore) -> None:
     for weight in (0.0, 0.5, 1.0):
         assert texts(asked(store, "number7", rerank=False, words=weight, keep=1)) == [TEXTS[7]]
     assert texts(asked(store, "candle", rerank=False, words=1.0, keep=1)) == ["and a candle\n"]
+
+
+def test_searches_can_be_fused_by_rank(store: FakeChunkStore) -> None:
+    def scores(ranks: bool) -> dict[str, float]:
+        found = asked(store, "how to bake a cherry", rerank=False, words=0.25, keep=40, ranks=ranks)
+        return {passage.chunk.text: passage.score for passage in found.passages}
+
+    by_score, by_rank = scores(ranks=False), scores(ranks=True)
+    assert by_score.keys() == by_rank.keys()
+    assert by_score != by_rank
+    assert max(by_rank.values()) == by_rank["how to bake a cake\n"]
+
+
+def test_a_question_about_something_else_has_no_answer(store: FakeChunkStore) -> None:
+    for rerank in (True, False):
+        foreign = asked(store, "weather in Paris tomorrow", relevant=0.8, rerank=rerank)
+        assert (foreign.passages, foreign.foreign, foreign.asked) == ((), True, 33)
+        assert asked(store, "how to bake a cake", relevant=0.8, rerank=rerank).passages
+        assert asked(store, "weather in Paris tomorrow", rerank=rerank).passages
+    kept = asked(store, "weather in Paris tomorrow", relevant=0.8, only=Selection(("docs",)))
+    assert kept.passages, "who says where to look wants what is there"
 
 
 def test_what_is_below_the_threshold_is_not_given(store: FakeChunkStore) -> None:
@@ -120,6 +143,42 @@ def test_neighbours_can_be_added(
     chunk = passage.chunk
     assert (chunk.start_line, chunk.end_line, chunk.text) == (*lines, text)
     assert chunk.end - chunk.start == len(text)
+
+
+CACHE = (
+    "import shutil\n",
+    'class Cache:\n    """Keeps pages."""\n',
+    "    def clear(self):\n        delete every page\n",
+    "    def grow(self):\n        more room for cakes\n",
+)
+
+
+def test_the_class_of_a_method_and_imports_can_be_added(store: FakeChunkStore) -> None:
+    keep(store, remembered("src/cache.py", *CACHE, language="python", kind="function"))
+    for wanted, beside in {
+        (): [],
+        ("class",): [(CACHE[1], 2, 3)],
+        ("class", "imports"): [(CACHE[1], 2, 3), (CACHE[0], 1, 1)],
+    }.items():
+        (passage,) = asked(store, "delete every page", beside=wanted, keep=1).passages
+        assert (passage.chunk.text, passage.chunk.start_line) == (CACHE[2], 4)
+        assert [(one.text, one.start_line, one.end_line) for one in passage.beside] == beside
+
+
+def test_what_the_chunks_around_show_is_not_added_again(store: FakeChunkStore) -> None:
+    keep(store, remembered("src/cache.py", *CACHE, language="python", kind="function"))
+    (passage,) = asked(
+        store, "delete every page", beside=("class", "imports"), around=1, keep=1
+    ).passages  # fmt: skip
+    assert passage.chunk.text == "".join(CACHE[1:])
+    assert [one.text for one in passage.beside] == [CACHE[0]]
+
+
+def test_an_unknown_surrounding_is_refused(store: FakeChunkStore) -> None:
+    with pytest.raises(UsageError) as refused:
+        asked(store, "cake", beside=("class", "callers"))
+    assert (refused.value.code, refused.value.got) == ("C105", "callers")
+    assert "class,imports" in (refused.value.fix or "")
 
 
 def test_nothing_is_loaded_for_an_empty_memory() -> None:

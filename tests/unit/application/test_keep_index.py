@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 
@@ -123,6 +125,48 @@ def test_an_index_that_holds_too_little_or_too_much_is_made_anew(
     assert not keep_index.is_ready()
     keep_index()
     assert (index.cleared, len(index)) == (3, 10)
+
+
+def test_an_index_of_another_truth_is_made_anew_though_it_has_as_many(store: FakeChunkStore) -> None:
+    other = FakeChunkStore()
+    keep(other, *(remembered(f"{n}.py", f"another text of {n}\n") for n in range(10)))
+    index, foreign = WatchedStore(), WatchedStore()
+    made(store, index)()
+    made(other, foreign)()
+    assert other.state().revision == store.state().revision
+
+    observer = RecordingObserver()
+    keep_index = KeepIndex(store, lambda: foreign, "index", 0, observer)
+    assert not keep_index.is_ready()
+    keep_index()
+    assert keep_index.is_ready()
+    assert sorted(foreign.ids()) == sorted(known for known, _ in store.vectors())
+    assert observer.notes == ["the index is made anew: it is not the one that this memory has written"]
+
+
+def test_a_truth_put_back_from_a_copy_does_not_take_the_index_of_a_later_one(
+    store: FakeChunkStore, index: WatchedStore
+) -> None:
+    made(store, index)()
+    copy = deepcopy(store)
+    keep(store, remembered("3.py", "what was lost with the disk\n"))
+    made(store, index)()
+    keep(copy, remembered("3.py", "what was written instead\n"))
+    assert copy.state().revision == store.state().revision
+    assert not made(copy, index).is_ready()
+    made(copy, index)()
+    assert index.cleared == 2
+    assert sorted(index.ids()) == sorted(known for known, _ in copy.vectors())
+    assert not made(store, index).is_ready(), "the index is of the copy now"
+
+
+def test_an_index_without_a_stamp_is_made_anew(store: FakeChunkStore, index: WatchedStore) -> None:
+    made(store, index)()
+    index.set_stamp("")
+    store.marks["index"] = replace(store.marks["index"], stamp="")
+    assert not made(store, index).is_ready()
+    made(store, index)()
+    assert index.cleared == 2
 
 
 def test_an_index_that_cannot_be_read_is_made_anew_and_that_is_told(

@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from cesello.domain.fusion import (
     folded,
+    is_foreign,
     judged,
     looks_like_code,
+    rank_fusion,
     reciprocal_rank_fusion,
     score_fusion,
     with_file,
@@ -53,9 +55,45 @@ def test_without_weight_words_change_no_order(cosines: dict[str, float]) -> None
     )
 
 
+def test_ranks_are_scaled_so_that_the_first_of_both_has_one() -> None:
+    fused = rank_fusion({"a": 0.8, "b": 0.4}, {"a": 12.0, "c": 3.0}, 0.25)
+    assert fused == pytest.approx({"a": 1.0, "b": 0.75 * 61 / 62, "c": 0.25 * 61 / 62})
+    assert list(fused) == ["a", "b", "c"]
+
+
+@given(scores, st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 50)), share)
+def test_of_ranks_only_the_order_counts(
+    cosines: dict[str, float], words: dict[str, float], weight: float
+) -> None:
+    fused = rank_fusion(cosines, words, weight)
+    assert fused == rank_fusion(dict.fromkeys(cosines, 0.1), dict.fromkeys(words, 7.0), weight)
+    assert fused.keys() == cosines.keys() | words.keys()
+    assert list(fused.values()) == sorted(fused.values(), reverse=True)
+    assert all(0 <= score <= 1 + 1e-9 for score in fused.values())
+
+
+@pytest.mark.parametrize(
+    ("query", "cosine", "has_words", "probability", "foreign"),
+    [
+        ("how do I bake bread?", 0.2, True, 0.0, True),
+        ("how do I bake bread?", 0.2, True, None, True),
+        ("how do I bake bread?", 0.3, False, 0.0, False),
+        ("how is the cache cleared?", 0.2, True, 0.9, False),
+        ("zzz", 0.2, False, 0.9, True),
+        ("clear_cache", 0.2, True, 0.0, False),
+        ("ValueError: no such thing", 0.2, True, None, False),
+    ],
+)
+def test_what_is_about_something_else(
+    query: str, cosine: float, has_words: bool, probability: float | None, foreign: bool
+) -> None:
+    assert is_foreign(query, cosine, has_words, probability, 0.3) is foreign
+
+
 def test_nothing_found_is_nothing() -> None:
     assert score_fusion({}, {}, 0.5) == {}
     assert reciprocal_rank_fusion([], []) == {}
+    assert rank_fusion({}, {}, 0.5) == {}
     assert score_fusion({"a": -0.5}, {}, 0.5) == {"a": 0.0}
 
 
