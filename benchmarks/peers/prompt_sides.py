@@ -1,0 +1,246 @@
+"""Contenders of ``benchmarks/prompt_search.py``: the same world, the same kind of edits, the same
+rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from statistics import fmean
+from typing import Any
+
+from gepa.api import optimize as gepa_optimize
+from gepa.core.adapter import EvaluationBatch
+
+from cesello.application.search_prompt import PromptSearchRequest, SearchPrompt
+from cesello.application.try_prompts import Engine
+from cesello.domain.prompt_program import PromptProgram
+from cesello.domain.prompt_search import Budget
+from tests.fakes.prompt import (
+    ClauseProposer,
+    ClauseWorld,
+    FakeLedger,
+    RightOrWrong,
+    edited,
+    simulated_parts,
+)
+from tests.fakes.run import FakeStop, RecordingObserver
+
+CLAUSES = 12
+TASKS = (150, 90, 120)
+"""Of cesello's three parts; the others may use all 360 for training and validation as they like."""
+
+SEED = "Answer."
+
+_optimize: Any = gepa_optimize
+"""Its types are of adapters that learn more of a trial than whether it was right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of world: so many clauses help, so many hurt, each by that much near the seed's success.
+
+    Attributes:
+        luck: standard deviation of what a set of clauses has besides the sum of its effects.
+    """
+
+    helpful: int
+    harmful: int
+    luck: float = 0.0
+    effects: tuple[float, float] = (0.05, 0.10)
+    base: tuple[float, float] = (0.3, 0.5)
+
+    def world(self, seed: int) -> ClauseWorld:
+        draw = Random(f"{self}/{seed}")
+        effects = [draw.uniform(*self.effects) for _ in range(self.helpful)]
+        effects += [-draw.uniform(*self.effects) for _ in range(self.harmful)]
+        effects += [0.0] * (CLAUSES - len(effects))
+        draw.shuffle(effects)
+        return ClauseWorld(seed, effects, base=draw.uniform(*self.base), luck=self.luck)
+
+
+KINDS = {
+    "4 of 12 clauses help, 1 hurts": Kind(4, 1),
+    "3 of 12 clauses help, 5 hurt": Kind(3, 5),
+    "4 help, 1 hurts, and they do not add up": Kind(4, 1, luck=0.05),
+    "none of 12 clauses does anything": Kind(0, 0),
+}
+
+
+@dataclass
+class Asker:
+    """Counts what a peer asks, each (prompt, task) once: nobody pays twice for what is known."""
+
+    world: ClauseWorld
+    budget: int
+    asked: dict[tuple[str, int], float] = field(default_factory=dict)
+
+    def scores(self, system: str, tasks: Sequence[int]) -> list[float]:
+        for task in tasks:
+            if (system, task) not in self.asked:
+                self.asked[system, task] = float(self.world.solves(system, f"task {task}"))
+        return [self.asked[system, task] for task in tasks]
+
+    def cost(self, system: str, tasks: Sequence[int]) -> int:
+        return sum((system, task) not in self.asked for task in dict.fromkeys(tasks))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a contender ships, and the rollouts that it took."""
+
+    system: str
+    rollouts: int
+
+
+def cesello(world: ClauseWorld, budget: int) -> Found:
+    """As it is: parts of 150, 90 and 120 tasks."""
+    engine = Engine(world, RightOrWrong(), FakeLedger())
+    search = SearchPrompt(engine, [ClauseProposer(CLAUSES)], RecordingObserver(), FakeStop())
+    request = PromptSearchRequest(
+        PromptProgram(SEED), ["system"], simulated_parts(*TASKS), Budget(budget), random_seed=world.seed
+    )
+    return Found(search(request).winner.system, len(world.calls))
+
+
+def edit(system: str, draw: Random, known: set[str]) -> str:
+    """An edit of the kind that cesello's candidates are, of a prompt that was not proposed before."""
+    tries = 0
+    while (new := edited(PromptProgram(system), draw, CLAUSES).system) in known and tries < 200:
+        tries += 1
+    known.add(new)
+    return new
+
+
+def gepa_with(validation: int) -> Callable[[ClauseWorld, int], Found]:
+    """gepa's own ``optimize`` at its defaults (Pareto, minibatches of 3), its evaluations cached."""
+
+    def search(world: ClauseWorld, budget: int) -> Found:
+        asker, draw, known = Asker(world, budget), Random(f"edits {world.seed}"), {SEED}
+
+        def propose(
+            candidate: Mapping[str, str], reflective: Mapping[str, Any], components: Sequence[str]
+        ) -> dict[str, str]:
+            return {"system": edit(candidate["system"], draw, known)}
+
+        tasks = list(range(sum(TASKS)))
+        result = _optimize(
+            seed_candidate={"system": SEED},
+            trainset=tasks[validation:],
+            valset=tasks[:validation],
+            adapter=_GepaAdapter(asker),
+            custom_candidate_proposer=propose,
+            stop_callbacks=lambda state: len(asker.asked) >= budget,
+            cache_evaluation=True,
+            logger=_Silent(),
+            seed=world.seed,
+        )
+        return Found(result.best_candidate["system"], len(asker.asked))
+
+    return search
+
+
+class _Silent:
+    def log(self, message: str) -> None:
+        pass
+
+
+class _GepaAdapter:
+    propose_new_texts = None
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+
+    def evaluate(self, batch: list[int], candidate: dict[str, str], capture_traces: bool = False) -> Any:
+        scores = self._asker.scores(candidate["system"], batch)
+        return EvaluationBatch(scores, scores, scores if capture_traces else None)
+
+    def make_reflective_dataset(
+        self, candidate: dict[str, str], eval_batch: Any, components_to_update: list[str]
+    ) -> dict[str, list[dict[str, Any]]]:
+        return {
+            name: [{"Feedback": str(score)} for score in eval_batch.scores] for name in components_to_update
+        }
+
+
+def agent_lightning_with(beam: int, branch: int, validation: int) -> Callable[[ClauseWorld, int], Found]:
+    """The rule of APO in Agent Lightning 0.3, written anew: a beam of prompts, textual gradients, no test.
+
+    The seed is scored on all of the validation tasks. In a round each of ``beam`` parents, drawn from the
+    beam or repeated where it is shorter, is asked 4 training tasks and edited, ``branch`` times; the beam and
+    the new ones are scored on the same 16 validation tasks and the best ``beam`` are the next beam; its first
+    is scored on all of the validation tasks, and shipped in the end if no other has scored higher there.
+    Defaults are 4, 4 and 3 rounds; here as many rounds as the rollouts suffice for, the last one cut off
+    where they end.
+    """
+
+    def search(world: ClauseWorld, budget: int) -> Found:
+        rule = _Beam(Asker(world, budget), Random(f"edits {world.seed}"), beam, branch, validation)
+        try:
+            while rule.round():
+                pass
+        except _Spent:
+            pass
+        return Found(rule.best, len(rule.asker.asked))
+
+    return search
+
+
+class _Spent(Exception):
+    """The next evaluation would take more than is left."""
+
+
+class _Beam:
+    def __init__(self, asker: Asker, draw: Random, width: int, branch: int, validation: int) -> None:
+        self.asker, self.best, self._known = asker, SEED, {SEED}
+        self._draw, self._width, self._branch = draw, width, branch
+        tasks = list(range(sum(TASKS)))
+        self._validation = tasks[:validation]
+        self._gradient = _batches(tasks[validation:], 4, draw)
+        self._sample = _batches(self._validation, 16, draw)
+        self._beam = [SEED]
+        self._best_score = self._score(SEED, self._validation)
+
+    def _score(self, system: str, tasks: Sequence[int]) -> float:
+        if len(self.asker.asked) + self.asker.cost(system, tasks) > self.asker.budget:
+            raise _Spent
+        return fmean(self.asker.scores(system, tasks))
+
+    def round(self) -> bool:
+        before = len(self.asker.asked)
+        if len(self._beam) < self._width:
+            parents = [self._beam[at % len(self._beam)] for at in range(self._width)]
+        else:
+            parents = self._draw.sample(self._beam, self._width)
+        new = []
+        for parent in parents:
+            for _ in range(self._branch):
+                self._score(parent, next(self._gradient))
+                new.append(edit(parent, self._draw, self._known))
+        sample = next(self._sample)
+        ranked = sorted([*self._beam, *new], key=lambda one: -self._score(one, sample))
+        self._beam = ranked[: self._width]
+        score = self._score(self._beam[0], self._validation)
+        if score > self._best_score:
+            self.best, self._best_score = self._beam[0], score
+        return len(self.asker.asked) > before
+
+
+def _batches(tasks: Sequence[int], size: int, draw: Random) -> Iterator[list[int]]:
+    """Shuffled anew each time they have all been given."""
+    left: list[int] = []
+    while True:
+        while len(left) < size:
+            left += draw.sample(tasks, len(tasks))
+        yield left[:size]
+        left = left[size:]
+
+
+SIDES: Mapping[str, Callable[[ClauseWorld, int], Found]] = {
+    "cesello": cesello,
+    "gepa 0.1.4, 20 validation tasks": gepa_with(20),
+    "gepa 0.1.4, 40 validation tasks": gepa_with(40),
+    "gepa 0.1.4, 80 validation tasks": gepa_with(80),
+    "Agent Lightning 0.3's rule, beam 4, branch 4": agent_lightning_with(4, 4, 32),
+    "Agent Lightning 0.3's rule, beam 2, branch 2": agent_lightning_with(2, 2, 32),
+}

@@ -1,0 +1,70 @@
+"""Where prompts are tried, where every trial is written down, and who thinks of better ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from ..prompt_search import CandidateRecord, Proposal, SearchView, Trial, TrialKey
+
+
+class EvaluationLedger(Protocol):
+    """All that a search has paid for: nothing in it is ever paid for again.
+
+    One search writes it at a time. What a call has written outlasts the process being killed when it returns;
+    of a call that was killed all is there or nothing.
+    """
+
+    def trials(self, keys: Sequence[TrialKey]) -> Mapping[TrialKey, Trial]:
+        """Those of these that are known."""
+        ...
+
+    def add_trials(self, trials: Sequence[Trial]) -> None:
+        """Writes them down; one that is known already is left as it is.
+
+        Raises:
+            RetryableError: T075 when the disk is full. StorageError: I003 when it cannot be written.
+        """
+        ...
+
+    def proposals(self, key: str) -> Sequence[Proposal] | None:
+        """What a proposer has answered when it was asked under that key; None: it was not asked."""
+        ...
+
+    def add_proposals(self, key: str, proposals: Sequence[Proposal]) -> None:
+        """Writes down an answer, an empty one too; the same errors."""
+        ...
+
+    def add_candidate(self, candidate: CandidateRecord) -> None:
+        """Remembers what a candidate is and where it comes from; the same record is kept once; the same errors."""
+        ...
+
+    def candidates(self) -> Sequence[CandidateRecord]:
+        """All of them, as they were added."""
+        ...
+
+    def close(self) -> None:
+        """Lets another search write."""
+        ...
+
+
+class PromptProposer(Protocol):
+    """Thinks of prompts that may be better. The same view and seed give the same proposals, where it can."""
+
+    @property
+    def name(self) -> str:
+        """As in the recipe: rules, demos, merge, reflective, history, gepa."""
+        ...
+
+    @property
+    def calls_each(self) -> int:
+        """Calls of a language model that a proposal takes at most; 0: it needs none."""
+        ...
+
+    def propose(self, view: SearchView, count: int, seed: int) -> Sequence[Proposal]:
+        """At most ``count``; none where it has no idea.
+
+        Raises:
+            RetryableError, ModelError: those of the language model that it asks.
+        """
+        ...

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cesello.domain.prompt_verdict import PromptVerdict, compared, figure, verdict
+from cesello.domain.statistics import mcnemar
+
+WIN, LOSS, BOTH, NEITHER = (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses", "expected"),
+    [
+        (5, 0, PromptVerdict.PROVEN),
+        (4, 0, PromptVerdict.PROMISING),
+        (2, 0, PromptVerdict.KEEP),
+        (9, 2, PromptVerdict.PROVEN),
+        (9, 5, PromptVerdict.KEEP),
+        (10, 5, PromptVerdict.PROMISING),
+        (0, 9, PromptVerdict.KEEP),
+        (0, 0, PromptVerdict.KEEP),
+    ],
+)
+def test_what_so_many_wins_and_losses_come_to(wins: int, losses: int, expected: PromptVerdict) -> None:
+    found = compared("old", "new", [WIN] * wins + [LOSS] * losses + [BOTH] * 20 + [NEITHER] * 20)
+    assert verdict(found) is expected
+    assert found.test == "exact McNemar"
+    assert found.p == pytest.approx(mcnemar(wins, losses))
+    assert (found.wins, found.losses) == (wins, losses)
+    assert expected.ships is (expected is not PromptVerdict.KEEP)
+
+
+def test_nothing_found_keeps_the_seed() -> None:
+    assert verdict(None) is PromptVerdict.KEEP
+    nothing = compared("old", "new", [])
+    assert nothing.p == 1
+    assert verdict(nothing) is PromptVerdict.KEEP
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([-1.0, -0.5, 0.25, 1.0])] * 2), min_size=2, max_size=12))
+def test_a_gain_lies_in_its_interval(pairs: list[tuple[float, float]]) -> None:
+    found = compared("old", "new", pairs)
+    assert found.gain == pytest.approx(found.new.mean - found.old.mean)
+    assert found.interval.low - 1e-9 <= found.gain <= found.interval.high + 1e-9
+    assert 0 < found.p <= 1
+    turned = compared("new", "old", [(late, early) for early, late in pairs])
+    assert turned.gain == pytest.approx(-found.gain)
+    assert turned.p + found.p >= 1 - 1e-9
+
+
+def test_a_figure_of_right_and_wrong_has_an_interval_of_a_proportion() -> None:
+    found = figure("p", [1.0, 0.0, 1.0, 1.0])
+    assert (found.tasks, found.mean) == (4, 0.75)
+    assert 0 < found.interval.low < 0.75 < found.interval.high < 1
+    assert figure("p", []).mean == 0
