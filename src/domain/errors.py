@@ -4,6 +4,7 @@
     ├── UsageError          exit 2    C...  a command line or a recipe is wrong
     │   └── InvalidRecipe   exit 2          all mistakes of one recipe, together
     ├── DataError           exit 3    D...  a source, a file or a row is wrong
+    │   └── InvalidProcedure  exit 3        all mistakes of one procedure, together
     ├── ModelError          exit 4    M...  a model, a tokenizer or LoRA weights are wrong
     ├── StoreError          exit 5    S...  the memory's store is wrong
     ├── SandboxError        exit 6    X...  untrusted code cannot be run safely
@@ -108,6 +109,17 @@ class DataError(CeselloError):
     """A source, a file or a row is wrong."""
 
     exit_status = 3
+
+
+class InvalidProcedure(DataError):
+    """D042: all mistakes of procedures, so that a person mends them in one pass."""
+
+    def __init__(self, problems: Sequence[CeselloError]) -> None:
+        super().__init__("D042", problems[0].what)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
 
 
 class ModelError(CeselloError):

@@ -140,6 +140,7 @@ class RunManifest:
         splits: how often forward passes were halved for want of memory.
         best_step: whose weights were saved, where they are not those of the last step.
         ended_by: why it ended before its last step without a signal.
+        search: of a prompt search, what it spent and what came of it; empty otherwise.
         error: the sentence that ended a failed run.
     """
 
@@ -169,6 +170,7 @@ class RunManifest:
     splits: int = 0
     best_step: int | None = None
     ended_by: str | None = None
+    search: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
 
 

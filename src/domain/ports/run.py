@@ -61,6 +61,10 @@ class RunFolder(Protocol):
     @property
     def checkpoints(self) -> Checkpoints: ...
 
+    def write_text(self, name: str, text: str) -> None:
+        """Replaces a file of the folder's own level in one piece."""
+        ...
+
     def append(self, log: str, line: Mapping[str, Any]) -> None:
         """Adds a line to ``<log>.jsonl``: metrics, timings, evaluations."""
         ...

@@ -1,0 +1,85 @@
+"""What matching has learnt, as one JSON file beside the procedures."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...domain.procedure_match import Known, Learnt
+from .safe_files import sync, writing
+
+_FORM = 1
+_LARGEST = 64 << 20
+
+
+class JsonMatchingFile:
+    """Implements ``MatchingFile``.
+
+    Args:
+        shown: how messages name it.
+    """
+
+    def __init__(self, file: Path, shown: str | None = None) -> None:
+        self._file = file
+        self._shown = shown or str(file)
+
+    @property
+    def place(self) -> str:
+        """See the port."""
+        return self._shown
+
+    def read(self) -> Learnt | None:
+        """See the port. A file that is damaged is learnt anew like one that is not there."""
+        try:
+            if self._file.stat().st_size > _LARGEST:
+                return None
+            return _learnt(json.loads(self._file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None
+
+    def write(self, learnt: Learnt) -> None:
+        """See the port."""
+        written = {
+            "form": _FORM,
+            "embedder": learnt.embedder,
+            "procedures": learnt.digest,
+            "threshold": learnt.threshold,
+            "figures": dict(learnt.figures),
+            "labelled": [[one.text, one.procedure] for one in learnt.labelled],
+            "votes": [[round(vote, 6) for vote in row] for row in learnt.votes],
+        }
+        with writing(self._file):
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _replace(self._file, (json.dumps(written, ensure_ascii=True) + "\n").encode())
+
+
+def _learnt(read: Mapping[str, Any]) -> Learnt | None:
+    if read["form"] != _FORM:
+        return None
+    votes = [[float(vote) for vote in row] for row in read["votes"]]
+    threshold = float(read["threshold"])
+    if not math.isfinite(threshold) or not all(math.isfinite(vote) for row in votes for vote in row):
+        return None
+    labelled = [
+        Known(str(text), None if name is None else str(name), judged=True) for text, name in read["labelled"]
+    ]
+    figures = {str(name): float(value) for name, value in read["figures"].items()}
+    return Learnt(str(read["embedder"]), str(read["procedures"]), tuple(labelled), votes, threshold, figures)
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """A reader sees the old content or the new one; of two writers the later one's is left."""
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    try:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        partial.replace(file)
+        sync(file.parent)
+    finally:
+        partial.unlink(missing_ok=True)
