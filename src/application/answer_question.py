@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from secrets import token_hex
 
 from ..domain.context import Context, cited, write_context
 from ..domain.conversation import user
 from ..domain.generation import Sampling
 from ..domain.ports.text import TextGenerator
+from ..domain.prompt_program import PromptProgram
 from .ask import LONGEST_QUESTION, Answer, Ask, AskRequest
 
 INSTRUCTIONS = (
@@ -45,11 +46,18 @@ class AnswerQuestion:
         self._ask = ask
         self._generator = generator
 
-    def __call__(self, request: AskRequest, tokens: int, sampling: Sampling) -> Answered:
+    def __call__(
+        self,
+        request: AskRequest,
+        tokens: int,
+        sampling: Sampling,
+        program: PromptProgram | None = None,
+    ) -> Answered:
         """The answer with its sources.
 
         Args:
             tokens: that the context may have.
+            program: what is put around the question besides.
 
         Raises:
             CeselloError: those of ``Ask`` and of the model.
@@ -58,8 +66,13 @@ class AnswerQuestion:
         context = write_context(found.passages, token_hex(8), tokens)
         if not context.used:
             return Answered(found, context, "", ())
-        prompt = user(
-            f"{context.text}\n\nQuestion: {request.question[:LONGEST_QUESTION].strip()}"
-        ).with_system(INSTRUCTIONS)
+        question = user(f"{context.text}\n\nQuestion: {request.question[:LONGEST_QUESTION].strip()}")
+        prompt = _instructed(program or PromptProgram()).around(question)
         (completion,) = self._generator().generate([prompt], sampling)
         return Answered(found, context, completion.text, cited(completion.text, len(context.used)))
+
+
+def _instructed(program: PromptProgram) -> PromptProgram:
+    """The prompt with the instructions behind its own: no prompt leaves out how passages are to be read."""
+    parts = (program.procedure, INSTRUCTIONS)
+    return replace(program, procedure="\n\n".join(part for part in parts if part))

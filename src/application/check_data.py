@@ -127,7 +127,7 @@ class CheckData:
     def _look_for_near_copies(
         self, left: Sequence[PreparedSource], request: DataRequest, found: _Found
     ) -> None:
-        pairs = self._drop_copies.near(left, request.copies.similarity)
+        pairs = self._drop_copies.near(left, request.copies)
         for source, one in enumerate(left):
             of_held = [pair for pair in pairs if pair.source == source and pair.earlier_is_held_out]
             others = [pair for pair in pairs if pair.source == source and not pair.earlier_is_held_out]

@@ -29,10 +29,12 @@ class CopyRules:
 
     Attributes:
         similarity: share of common word groups from which a row counts as a near copy, in (0, 1].
+        shown: turns that a prompt puts before every row; they make no two rows alike.
     """
 
     drop: Copies = Copies.EXACT
     similarity: float = 0.8
+    shown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class DropCopies:
         if rules.drop is not Copies.NEAR:
             return left
         reasons = [dict[int, str]() for _ in left]
-        for copy in self.near(left, rules.similarity):
+        for copy in self.near(left, rules):
             one, earlier = left[copy.source], left[copy.earlier_source].spec.name
             held_out = "held-out " if copy.earlier_is_held_out else ""
             reasons[copy.source][_identity(one, copy.row)] = f"near copy of a {held_out}row of {earlier}"
@@ -71,7 +73,7 @@ class DropCopies:
             for one, why in zip(left, reasons, strict=True)
         ]
 
-    def near(self, prepared: Sequence[PreparedSource], similarity: float) -> list[NearCopy]:
+    def near(self, prepared: Sequence[PreparedSource], rules: CopyRules) -> list[NearCopy]:
         """Rows trained on that are like a held-out row of any source or an earlier one trained on."""
         prepared = [one if one.is_drawn else replace(one, train=()) for one in prepared]
         self._observer.phase("comparing rows", sum(len(one.examples) for one in prepared))
@@ -88,7 +90,7 @@ class DropCopies:
                             continue  # another part of the same conversation
                         last = one.examples.identities[index]
                         rows.append((source, row, held_out))
-                        yield words_of(one.examples.example(index).conversation)
+                        yield words_of(one.examples.example(index).conversation, rules.shown)
 
         def place(source: int, row: int, held_out: bool) -> str:
             one = prepared[source]
@@ -100,17 +102,17 @@ class DropCopies:
                 rows[earlier][0], place(*rows[earlier]), rows[earlier][2],
                 alike,
             )
-            for later, earlier, alike in self._near.find(texts(), similarity)
+            for later, earlier, alike in self._near.find(texts(), rules.similarity)
             if not rows[later][2]
         ]  # fmt: skip
 
 
-def words_of(conversation: Conversation) -> str:
-    """What makes a conversation itself: all turns but the system's, with the calls made."""
+def words_of(conversation: Conversation, shown: int = 0) -> str:
+    """What makes a conversation itself: all turns but the system's and those shown first, with the calls."""
+    turns = [turn for turn in conversation.messages if turn.role is not Role.SYSTEM]
     return "\n".join(
         text
-        for turn in conversation.messages
-        if turn.role is not Role.SYSTEM
+        for turn in turns[shown:]
         for text in (turn.content, *(f"{call.name} {call.arguments}" for call in turn.tool_calls))
     )
 

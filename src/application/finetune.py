@@ -29,6 +29,7 @@ from .load_policy import load_policy
 from .mix_sources import MixedData, realised
 from .open_run import Opened, OpenRun, RunChoice
 from .prepare_data import DataRequest, PrepareData, PreparedData
+from .run_record import RunRecord
 from .same_training import identity_of_training
 from .training_progress import Progress
 from .watch_training import WatchTraining, evaluation_figures
@@ -50,6 +51,7 @@ class FinetuneRequest:
         processes: that share the work, of which this is one.
         trained_on: names of rewards that the training makes more of.
         group: what a prompt's completions take at most, where prompts are the rows.
+        prompt_file: of the prompt around the rows, kept with the run; empty: there is none.
     """
 
     name: str
@@ -68,6 +70,7 @@ class FinetuneRequest:
     processes: int = 1
     trained_on: Sequence[str] = ()
     group: RowSize | None = None
+    prompt_file: str = ""
 
 
 _SMALLEST = ForwardPass((RowSize(2, 1),))
@@ -217,10 +220,12 @@ class Finetune:
         )
 
     def _tune(
-        self, opened: Opened, record: _Record, policy: Policy, data: PreparedData, request: FinetuneRequest
+        self, opened: Opened, record: RunRecord, policy: Policy, data: PreparedData, request: FinetuneRequest
     ) -> RunManifest:
         run, mixed, progress = opened.run, data.mixed, opened.progress
         errors = InfraErrors()
+        if request.prompt_file:
+            run.write_text("prompt.yaml", request.prompt_file)
         # Weights in float32 with two moments each.
         run.checkpoints.check_room(3 * 4 * policy.facts.trainable_parameters, request.checkpoints)
 
@@ -283,7 +288,7 @@ class Finetune:
 
     def _record_training(
         self,
-        record: _Record,
+        record: RunRecord,
         progress: Progress,
         mixed: MixedData,
         watch: WatchTraining,
@@ -299,14 +304,14 @@ class Finetune:
             ended_by=_ended_by(watch, mixed.plan, stopped_by),
         )
 
-    def _save(self, run: RunFolder, record: _Record, policy: Policy) -> None:
+    def _save(self, run: RunFolder, record: RunRecord, policy: Policy) -> None:
         self._observer.phase("saving")
         record.update(weights=run.save_weights(policy.save, model_card(record.manifest)))
 
     @contextmanager
-    def _recorded(self, opened: Opened) -> Iterator[_Record]:
+    def _recorded(self, opened: Opened) -> Iterator[RunRecord]:
         """Whatever ends the run, its manifest says so, and so do the logs."""
-        record = _Record(opened.run, opened.manifest)
+        record = RunRecord(opened.run, opened.manifest)
         # What was logged before a first checkpoint is logged anew, that of step 0 too.
         again = opened.reopened and opened.checkpoint is None
         self._logs.begin(_logged(opened), -1 if again else opened.progress.step)
@@ -348,26 +353,3 @@ def _logged(opened: Opened) -> LoggedRun:
         settings=settings,
         resumed=opened.reopened,
     )
-
-
-class _Record:
-    """The manifest of a run while it changes; every change is on the disk at once."""
-
-    def __init__(self, run: RunFolder, manifest: RunManifest) -> None:
-        self._run = run
-        self.manifest = manifest
-
-    def update(self, **changes: object) -> None:
-        self.manifest = replace(self.manifest, **changes)  # type: ignore[arg-type]
-        self._run.write_manifest(self.manifest)
-
-    def finish(self, status: RunStatus, finished: str, error: str | None = None) -> RunManifest:
-        self.update(status=status, finished=finished, error=error)
-        return self.manifest
-
-    def fail(self, finished: str, reason: str) -> None:
-        """Marks the run failed; where not even that can be written, it stays ``running`` without a lock."""
-        try:
-            self.finish(RunStatus.FAILED, finished, reason)
-        except CeselloError:
-            return

@@ -131,8 +131,11 @@ class OpenRun:
         run.cut_logs(checkpoint.state.logs if checkpoint else {})
         run.write_recipe(recipe)
         progress = progress_from(checkpoint.state.progress) if checkpoint else Progress()
-        self._observer.note(f"going on with {run.id} after step {progress.step}")
-        resume = Resume(progress.step, self._clock.now(), changed)
+        # A search has no checkpoints: its ledger knows what was done.
+        searches = now.algorithm == "apo"
+        done = found.steps if searches else progress.step
+        self._observer.note(f"going on with {run.id} after {'rollout' if searches else 'step'} {done}")
+        resume = Resume(done, self._clock.now(), changed)
         manifest = replace(
             now,
             id=run.id,

@@ -20,8 +20,10 @@ from ..domain.permutation import permutation
 from ..domain.ports.data import DatasetSource, Examples, ExampleStore, ExampleWriter
 from ..domain.ports.model import Encoder
 from ..domain.ports.run import Observer, Stop
+from ..domain.prompt_program import PromptProgram
 from ..domain.source import SourceSpec
 from ..domain.tokens import TokenRow, split, truncate
+from .instruct_rows import InstructRows
 from .read_source import OnProblem, ReadRows, ReadSource
 
 PREPARATION = 3
@@ -45,6 +47,7 @@ class RowRules:
         overlong: ``truncate``, ``drop`` or ``split`` rows above ``max_tokens``.
         keep_copies: train on exact copies within a source too.
         asks: rows are prompts; they need no answer.
+        prompt: what is put around every row, in place of the system prompt.
     """
 
     seed: int = 0
@@ -53,6 +56,18 @@ class RowRules:
     overlong: str = "truncate"
     keep_copies: bool = False
     asks: bool = False
+    prompt: PromptProgram | None = None
+
+    def around(self, row: Conversation) -> Conversation:
+        """The row as the model meets it; plain text stays plain."""
+        if self.prompt is None:
+            return row.with_system(self.system_prompt)
+        return row if row.is_plain_text else self.prompt.around(row)
+
+    @property
+    def shown(self) -> int:
+        """Turns between the system's and the row's own."""
+        return 2 * len(self.prompt.demos) if self.prompt else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +101,11 @@ class PreparedSource:
 class PrepareSource:
     """Reads, tokenises and splits one source, or finds it as it was left."""
 
-    def __init__(self, store: ExampleStore, observer: Observer, stop: Stop) -> None:
+    def __init__(
+        self, store: ExampleStore, observer: Observer, stop: Stop, instruct: InstructRows | None = None
+    ) -> None:
         self._store = store
+        self._instruct = instruct
         self._observer = observer
         self._stop = stop
         self._read = ReadSource(observer, stop)
@@ -114,7 +132,8 @@ class PrepareSource:
             DataError: those of the source and of its rows' shapes; D014 when no row is left, D015 when a
                 row has nothing that is trained.
         """
-        key = None if on_problem else _key(source, spec, encoder, rules, answered_by)
+        instructed = self._instruct.identity if self._instruct else ""
+        key = None if on_problem else _key(source, spec, encoder, rules, answered_by, instructed)
         examples = self._store.find(key) if key else None
         if examples is None:
             examples = self._built(key, source, spec, encoder, rules, ask, on_problem or _raise)
@@ -145,7 +164,7 @@ class PrepareSource:
             rows = self._read(source, spec, spool, keep_copies=rules.keep_copies, on_problem=on_problem)
             writer = self._store.create(key)
             try:
-                making = _Making(spec, encoder, rules, ask, on_problem, writer, rows.dropped)
+                making = _Making(spec, encoder, rules, ask, on_problem, writer, rows.dropped, self._instruct)
                 self._make(making, rows)
                 return writer.commit(making.facts(rows.read))
             except BaseException:
@@ -185,6 +204,7 @@ class _Making:
     on_problem: OnProblem
     writer: ExampleWriter
     dropped: Counter[str]
+    instruct: InstructRows | None = None
     kept: int = 0
     held_out: int = 0
     split: int = 0
@@ -192,7 +212,7 @@ class _Making:
 
     def add(self, rows: Sequence[Row]) -> None:
         """Encodes rows and writes what they give."""
-        rows = [(place, turns.with_system(self.rules.system_prompt)) for place, turns in rows]
+        rows = [(place, self._shown(turns)) for place, turns in rows]
         rows = self._different(self._answered(rows) if self.ask else rows)
         for (place, conversation), tokens in zip(rows, self._encoded(rows), strict=True):
             if tokens is None:
@@ -207,6 +227,10 @@ class _Making:
             self.kept += 1
             self.held_out += self.held_out < self.spec.holdout
             self.split += len(parts) - 1
+
+    def _shown(self, turns: Conversation) -> Conversation:
+        shown = self.rules.around(turns)
+        return self.instruct(turns, shown) if self.instruct else shown
 
     def facts(self, read: int) -> dict[str, Any]:
         """What is remembered with the examples."""
@@ -308,7 +332,12 @@ def question(conversation: Conversation) -> Conversation:
 
 
 def _key(
-    source: DatasetSource, spec: SourceSpec, encoder: Encoder, rules: RowRules, answered_by: str | None
+    source: DatasetSource,
+    spec: SourceSpec,
+    encoder: Encoder,
+    rules: RowRules,
+    answered_by: str | None,
+    instructed: str,
 ) -> str | None:
     """What the examples depend on, and nothing else; None when that cannot be told."""
     rows = source.identity
@@ -321,7 +350,7 @@ def _key(
         "rules": asdict(rules),
         "encoder": encoder.identity,
         "answered_by": answered_by,
-    }
+    } | ({"procedures": instructed} if instructed else {})
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -56,8 +56,12 @@ def train(recipe: LoadedRecipe, container: Container | None = None) -> RunManife
     """
     from .requests import finetune_request, recipe_container
 
-    finetune = (container or recipe_container(recipe)).finetune()
-    return finetune(finetune_request(recipe))
+    made = container or recipe_container(recipe)
+    if recipe.recipe.algorithm == "apo":
+        from .apo_requests import improve_request
+
+        return made.improve_prompt()(improve_request(recipe)).manifest
+    return made.finetune()(finetune_request(recipe))
 
 
 def ask_model(

@@ -15,26 +15,43 @@ from dependency_injector import containers, providers
 
 from ..application.answer_question import AnswerQuestion
 from ..application.ask import Ask
+from ..application.calibrate_matching import CalibrateMatching
 from ..application.check_data import CheckData
 from ..application.check_memory import CheckMemory
 from ..application.choose_probes import ChooseProbes
+from ..application.choose_procedure import ChooseProcedure
+from ..application.compare_versions import CompareVersions
 from ..application.drop_copies import DropCopies
 from ..application.export_model import ExportModel
+from ..application.export_procedure import ExportProcedure
 from ..application.finetune import Finetune
+from ..application.follow_procedure import FollowProcedure
 from ..application.forget import Forget
 from ..application.generate import Generate
+from ..application.import_procedure import ImportProcedure
+from ..application.improve_prompt import ImprovePrompt
 from ..application.keep_remembering import KeepRemembering
+from ..application.learn_from_outcomes import LearnFromOutcomes
+from ..application.learn_matching import LearnMatching
+from ..application.lint_procedures import LintProcedures
+from ..application.match_procedure import MatchProcedure
+from ..application.new_procedure import NewProcedure
 from ..application.plan_data import PlanData
 from ..application.plan_run import PlanRun
 from ..application.prepare_data import PrepareData
 from ..application.prepare_source import PrepareSource
+from ..application.prepare_sources import PrepareSources
+from ..application.prepare_tasks import PrepareTasks
 from ..application.preview_data import PreviewData
 from ..application.probe_run import ProbeRun
+from ..application.promote_procedure import PromoteProcedure
+from ..application.prompt_with_procedure import PromptWithProcedure
 from ..application.rebuild_memory import RebuildMemory
 from ..application.remember import Remember
+from ..application.roll_back_procedure import RollBackProcedure
 from ..application.verify_export import VerifyExport
 from ..application.verify_memory import VerifyMemory
-from . import memory_wiring, reward_wiring, tool_wiring, wiring
+from . import apo_wiring, memory_wiring, procedure_wiring, prompt_choice, reward_wiring, tool_wiring, wiring
 from .home import home
 from .kit_wiring import build_model_files
 from .settings.memory_settings import MemorySettings
@@ -43,6 +60,7 @@ DEFAULTS: Mapping[str, Any] = {
     "algorithm": "sft",
     "algorithm_arguments": {},
     "grpo": {},
+    "apo": {},
     "training": {"callbacks": ()},
     "loggers": (),
     "output": "runs",
@@ -110,6 +128,7 @@ class Container(containers.DeclarativeContainer):
     memory_folder = providers.Singleton(memory_wiring.memory_folder, config.root, config.memory.folder)
     source_tree = providers.Singleton(memory_wiring.folder_tree, config.root, config.memory.largest_file)
     chunker = providers.Singleton(memory_wiring.treesitter_chunker, config.memory.chunk_characters)
+    surroundings = providers.Singleton(memory_wiring.treesitter_surroundings)
     embedder = providers.Singleton(memory_wiring.embedder, config.memory.embedder, model_files, home)
     reranker = providers.Singleton(memory_wiring.reranker, config.memory.reranker, model_files, home)
     chunk_store = providers.Singleton(memory_wiring.sqlite_chunk_store, memory_folder)
@@ -124,12 +143,58 @@ class Container(containers.DeclarativeContainer):
         memory_wiring.keep_index, chunk_store, vector_store.provider, config.memory, memory_folder, observer
     )
 
+    procedure_files = providers.Singleton(procedure_wiring.procedure_files)
+    procedure_folders = providers.Singleton(procedure_wiring.procedure_folders)
+    procedure_store = providers.Singleton(
+        procedure_wiring.procedure_store, config.root, procedure_files, clock
+    )
+    _procedures_elsewhere = (procedure_store, procedure_folders, procedure_files)
+    lint_procedures = providers.Factory(
+        LintProcedures,
+        *_procedures_elsewhere,
+        providers.Callable(procedure_wiring.procedures_shown, config.root),
+    )
+    new_procedure = providers.Factory(NewProcedure, procedure_store, procedure_files)
+    import_procedure = providers.Factory(ImportProcedure, *_procedures_elsewhere)
+    export_procedure = providers.Factory(ExportProcedure, *_procedures_elsewhere)
+    promote_procedure = providers.Factory(PromoteProcedure, procedure_store)
+    roll_back_procedure = providers.Factory(RollBackProcedure, procedure_store)
+    compare_versions = providers.Factory(CompareVersions, procedure_store)
+    procedure_log = providers.Singleton(procedure_wiring.procedure_log, config.root)
+    matching_file = providers.Singleton(procedure_wiring.matching_file, config.root)
+    request_embedder = providers.Singleton(procedure_wiring.request_embedder, embedder, config.root)
+    ridge_regression = providers.Singleton(procedure_wiring.ridge_regression)
+    learn_matching = providers.Factory(LearnMatching, request_embedder, ridge_regression, matching_file)
+    match_procedure = providers.Factory(MatchProcedure, procedure_store, embedder, learn_matching)
+    choose_procedure = providers.Factory(ChooseProcedure, procedure_store, match_procedure)
+    calibrate_matching = providers.Factory(CalibrateMatching, procedure_store, learn_matching, matching_file)
+    follow_procedure = providers.Factory(
+        FollowProcedure, procedure_log, providers.Callable(procedure_wiring.bounded_finds), clock
+    )
+    learn_from_outcomes = providers.Factory(LearnFromOutcomes, procedure_store, procedure_log)
+    prompt_with_procedure = providers.Factory(
+        PromptWithProcedure,
+        choose_procedure,
+        learn_from_outcomes,
+        clock,
+        providers.Object(procedure_wiring.new_run_id),
+    )
+    instruct_rows = providers.Callable(
+        procedure_wiring.instruct_rows,
+        config.memory.procedures,
+        procedure_store.provider,
+        match_procedure.provider,
+    )
+
     metrics_log = providers.Factory(wiring.metrics_log, config.loggers, observer)
 
-    prepare_source = providers.Factory(PrepareSource, example_store, observer, stop)
+    prepare_source = providers.Factory(PrepareSource, example_store, observer, stop, instruct_rows)
     drop_copies = providers.Factory(DropCopies, near_copies, observer, stop)
     prepare_data = providers.Factory(
         PrepareData, model_provider, sources, prepare_source, drop_copies, observer
+    )
+    prepare_sources = providers.Factory(
+        PrepareSources, model_provider, sources, prepare_source, drop_copies, observer
     )
     plan_data = providers.Factory(PlanData, model_provider, prepare_data, observer)
     preview_data = providers.Factory(
@@ -153,13 +218,28 @@ class Container(containers.DeclarativeContainer):
         clock,
     )
     generate = providers.Factory(Generate, model_provider, stop)
+    prepare_tasks = providers.Factory(PrepareTasks, prepare_sources)
+    answering = providers.Callable(apo_wiring.answering, config.apo, model_provider)
+    evaluation_ledger = providers.Object(apo_wiring.sqlite_ledger)
+    improve_prompt = providers.Factory(
+        ImprovePrompt,
+        prepare_tasks,
+        rewards,
+        answering,
+        evaluation_ledger,
+        providers.Object(prompt_choice.write_prompt),
+        run_store,
+        observer,
+        stop,
+        clock,
+    )
 
     remember = providers.Factory(
         Remember, source_tree, chunker, embedder, chunk_store, keep_index, observer, stop
     )
     keep_remembering = providers.Factory(KeepRemembering, remember, source_tree, chunk_store, observer, stop)
     forget = providers.Factory(Forget, chunk_store, keep_index)
-    ask = providers.Factory(Ask, embedder, reranker, chunk_store, keep_index)
+    ask = providers.Factory(Ask, embedder, reranker, chunk_store, keep_index, surroundings)
     answerer = providers.Singleton(memory_wiring.answerer, config.memory.answer, model_provider)
     answer_question = providers.Factory(AnswerQuestion, ask, answerer.provider)
     rebuild_memory = providers.Factory(RebuildMemory, embedder, chunk_store, keep_index, observer, stop)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from ..application.drop_copies import Copies, CopyRules
@@ -20,6 +21,7 @@ from ..application.prepare_data import DataRequest
 from ..application.prepare_source import RowRules
 from ..domain.batching import Batching, BatchSpec
 from ..domain.checkpoint import CheckpointPlan
+from ..domain.errors import UsageError
 from ..domain.evaluation import EvaluationSpec, GradedSpec
 from ..domain.footprint import RowSize
 from ..domain.generation import Sampling
@@ -30,6 +32,7 @@ from ..domain.run import RunSummary
 from ..domain.schedule import TrainingPlan
 from ..domain.source import Replay, SourceSpec
 from .container import Container, make_container
+from .prompt_choice import asked_prompt, data_prompt, prompt_file_text
 from .reward_wiring import UNSAFE
 from .settings import LoadedRecipe
 from .settings.data_settings import ReplaySource, Source
@@ -73,10 +76,19 @@ NOT_THE_STEPS = ("name", "output", "root", "checkpoint", "loggers", "memory", "s
 
 
 def finetune_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> FinetuneRequest:
-    """What ``Finetune`` is asked by a recipe."""
+    """What ``Finetune`` is asked by a recipe.
+
+    Raises:
+        UsageError: C135 by one that trains nothing. InvalidRecipe: those of its prompt file.
+    """
     recipe = loaded.recipe
+    if recipe.algorithm == "apo":
+        what = "a recipe that searches a prompt trains nothing"
+        raise UsageError(
+            "C135", what, where="algorithm", fix="`cesello train RECIPE --dry-run` tells its budget"
+        )
     return FinetuneRequest(
-        name=recipe.name or _slug(loaded.path.stem),
+        name=run_name(loaded),
         recipe=loaded.as_yaml(),
         data=data_request(loaded),
         lora=lora_spec(loaded),
@@ -85,13 +97,29 @@ def finetune_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> F
         algorithm=recipe.algorithm,
         versions=library_versions(),
         machine=f"{platform.system()} {platform.machine()}",
-        settings=settings_of_steps(recipe) | own_code_prints(loaded),
+        settings=settings_of_steps(recipe)
+        | own_code_prints(loaded)
+        | _prompt_print(loaded)
+        | _procedures_print(loaded),
         processes=processes(),
         checkpoints=_checkpoint_plan(recipe),
         choice=choice or RunChoice(),
         trained_on=(BLEND,) if recipe.algorithm == "grpo" else (),
         group=_group(recipe) if recipe.algorithm == "grpo" else None,
+        prompt_file=prompt_file_text(loaded),
     )
+
+
+def _prompt_print(loaded: LoadedRecipe) -> dict[str, str]:
+    """What stands for the text of the recipe's prompt file, which may change while its name does not."""
+    program = data_prompt(loaded)
+    return {"data.prompt": json.dumps(f"{loaded.recipe.data.prompt} {program.id}")} if program else {}
+
+
+def _procedures_print(loaded: LoadedRecipe) -> dict[str, str]:
+    """What stands for the procedures in the rows' prompts: their versions, and what finds them."""
+    rows = recipe_container(loaded).instruct_rows() if loaded.recipe.memory.procedures != "off" else None
+    return {"memory.procedures": rows.identity} if rows else {}
 
 
 def _group(recipe: Recipe) -> RowSize:
@@ -139,6 +167,16 @@ def _checkpoint_plan(recipe: Recipe) -> CheckpointPlan:
 def data_request(loaded: LoadedRecipe) -> DataRequest:
     """What ``PrepareData`` is asked by a recipe."""
     recipe = loaded.recipe
+    prompt = data_prompt(loaded)
+    rules = RowRules(
+        seed=recipe.seed,
+        system_prompt="" if prompt else recipe.data.system_prompt or "",
+        max_tokens=recipe.data.max_tokens,
+        overlong=recipe.data.overlong,
+        keep_copies=recipe.data.copies.drop == "none",
+        asks=recipe.algorithm in ("grpo", "apo"),
+        prompt=prompt,
+    )
     return DataRequest(
         model=model_spec(loaded),
         sources=tuple(_source_spec(source) for source in recipe.data.sources),
@@ -150,15 +188,8 @@ def data_request(loaded: LoadedRecipe) -> DataRequest:
         ),
         plan=_training_plan(recipe),
         max_steps=recipe.training.max_steps,
-        rules=RowRules(
-            seed=recipe.seed,
-            system_prompt=recipe.data.system_prompt or "",
-            max_tokens=recipe.data.max_tokens,
-            overlong=recipe.data.overlong,
-            keep_copies=recipe.data.copies.drop == "none",
-            asks=recipe.algorithm == "grpo",
-        ),
-        copies=CopyRules(Copies(recipe.data.copies.drop), recipe.data.copies.similarity),
+        rules=rules,
+        copies=CopyRules(Copies(recipe.data.copies.drop), recipe.data.copies.similarity, rules.shown),
         batching=BatchSpec(
             method=Batching(recipe.training.batching),
             batch_size=recipe.training.batch_size,
@@ -170,14 +201,23 @@ def data_request(loaded: LoadedRecipe) -> DataRequest:
 
 
 def generate_request(
-    loaded: LoadedRecipe, run: RunSummary, prompt: str, sampling: Sampling, lora: bool
+    loaded: LoadedRecipe,
+    run: RunSummary,
+    prompt: str,
+    sampling: Sampling,
+    lora: bool,
+    prompt_file: Path | None = None,
 ) -> GenerateRequest:
-    """What ``Generate`` is asked about a run; its manifest names the model, its recipe the system prompt."""
+    """What ``Generate`` is asked about a run; its manifest names the model, its recipe the system prompt.
+
+    Args:
+        prompt_file: what is put around the prompt instead.
+    """
     return GenerateRequest(
         run=run,
         model=replace(model_spec(loaded), name=run.model or loaded.recipe.model.name),
         prompt=prompt,
-        system_prompt=loaded.recipe.data.system_prompt or "",
+        program=asked_prompt(loaded, Path(run.path), prompt_file),
         sampling=sampling,
         lora=lora,
     )
@@ -218,6 +258,11 @@ def library_versions() -> Mapping[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def run_name(loaded: LoadedRecipe) -> str:
+    """What a run of the recipe is called."""
+    return loaded.recipe.name or _slug(loaded.path.stem)
 
 
 def _slug(text: str) -> str:

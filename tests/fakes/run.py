@@ -27,6 +27,7 @@ class FakeRunFolder:
         logs: the text of every log, by file name.
         batches: the rows that went wrong, by step.
         weights: file name -> content; None while there are none.
+        texts: other files, by name.
     """
 
     id: str
@@ -37,6 +38,7 @@ class FakeRunFolder:
     samples: dict[str, tuple[Sample, ...]] = field(default_factory=dict)
     batches: dict[int, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     weights: dict[str, bytes] | None = None
+    texts: dict[str, str] = field(default_factory=dict)
     checkpoints: FakeCheckpoints = field(default_factory=FakeCheckpoints)
     closed: bool = False
 
@@ -53,6 +55,9 @@ class FakeRunFolder:
 
     def write_recipe(self, recipe: str) -> None:
         self.recipe = recipe
+
+    def write_text(self, name: str, text: str) -> None:
+        self.texts[name] = text
 
     def append(self, log: str, line: Mapping[str, Any]) -> None:
         name = f"{log}.jsonl"

@@ -53,6 +53,9 @@ class FollowedRun:
     def write_recipe(self, recipe: str) -> None:
         """Nothing."""
 
+    def write_text(self, name: str, text: str) -> None:
+        """Nothing."""
+
     def append(self, log: str, line: Mapping[str, Any]) -> None:
         """Nothing."""
 

@@ -65,6 +65,10 @@ class OpenRun:
         with writing_run(self._path):
             write_whole(self._path / RECIPE, recipe)
 
+    def write_text(self, name: str, text: str) -> None:
+        with writing_run(self._path):
+            write_whole(self._path / name, text)
+
     def append(self, log: str, line: Mapping[str, Any]) -> None:
         self._logs.append(log, line)
 

@@ -11,9 +11,11 @@ import click
 
 from .memory_options import config_option, set_option
 from .output import echo_json, printable
+from .sop_prompt import instructed, sop_options
 
 if TYPE_CHECKING:
     from ...application.ask import Answer, AskRequest
+    from ...domain.document import Chunk
     from ...domain.retrieval import Passage
     from ..container import Container
     from ..settings.memory_file import LoadedMemory
@@ -31,8 +33,18 @@ if TYPE_CHECKING:
 )
 @click.option("--rerank/--no-rerank", default=True, help="Let the reranker judge what was found.")
 @click.option("--around", default=0, show_default=True, help="Chunks before and after, of the same file.")
+@click.option(
+    "beside", "--with", metavar="KINDS", help="Add, where there is room: class, imports, or class,imports."
+)
 @click.option("--tokens", type=click.IntRange(min=1), help="The most that all passages may have.")
 @click.option("answers", "--answer", is_flag=True, help="Let a model answer from the passages.")
+@click.option(
+    "prompt_file",
+    "--prompt-file",
+    type=click.Path(path_type=Path),
+    help="With --answer: put the prompt of FILE around the question.",
+)
+@sop_options
 @config_option
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -48,8 +60,12 @@ def ask(
     kinds: tuple[str, ...],
     rerank: bool,
     around: int,
+    beside: str | None,
     tokens: int | None,
     answers: bool,
+    prompt_file: Path | None,
+    sop: str,
+    sop_mode: str,
     config: Path | None,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -64,16 +80,21 @@ def ask(
     from ..settings.memory_file import load_memory
     from .watch import watched
 
+    if prompt_file is not None and not answers:
+        raise click.UsageError("--prompt-file goes with --answer: without one no model is asked")
+    if sop != "off" and not answers:
+        raise click.UsageError("--sop goes with --answer: without one no model is asked")
     loaded = load_memory(config, overrides)
     request = ask_request(
         loaded, question, Selection(*map(_sound, (paths, languages, kinds))),
         recall=recall, keep=keep, threshold=threshold, rerank=rerank, around=around,
+        beside=None if beside is None else tuple(filter(None, map(str.strip, beside.split(",")))),
     )  # fmt: skip
     budget = tokens or loaded.settings.context_tokens
     container = memory_container(loaded)
     with watched(container, debug, transformers=answers or loaded.uses_transformers):
         if answers:
-            _answer(container, loaded, request, budget, as_json)
+            _answer(container, loaded, request, budget, prompt_file, (sop, sop_mode), as_json)
         else:
             _show(container.ask()(request), budget, as_json)
 
@@ -94,12 +115,22 @@ def _show(found: Answer, budget: int, as_json: bool) -> None:
 
 
 def _answer(
-    container: Container, loaded: LoadedMemory, request: AskRequest, budget: int, as_json: bool
+    container: Container,
+    loaded: LoadedMemory,
+    request: AskRequest,
+    budget: int,
+    prompt_file: Path | None,
+    sop: tuple[str, str],
+    as_json: bool,
 ) -> None:
     from ...domain.generation import Sampling
+    from ...domain.prompt_program import PromptProgram
+    from ..settings.prompt_file import load_prompt
 
     sampling = Sampling(loaded.settings.answer.max_new_tokens)
-    answered = container.answer_question()(request, budget, sampling)
+    own = load_prompt(prompt_file).program if prompt_file else PromptProgram()
+    with instructed(container, own, *sop, request.question, "ask") as program:
+        answered = container.answer_question()(request, budget, sampling, program)
     if as_json:
         its = {"answer": answered.text, "cited": answered.cited, "context": answered.context.text}
         echo_json({**_found(answered.found, answered.context.used), **its})
@@ -117,6 +148,8 @@ def _nothing(found: Answer, budget: int) -> str:
         return "nothing is remembered yet: run `cesello remember .` first"
     if found.passages:
         return f"what was found does not fit into {budget} tokens"
+    if found.foreign:
+        return "nothing relevant was found (--set memory.relevant=-1 shows what is nearest)"
     return "nothing relevant was found"
 
 
@@ -137,7 +170,13 @@ def _found(found: Answer, used: Sequence[Passage]) -> dict[str, Any]:
             "name": passage.chunk.name,
             "text": passage.chunk.text,
             "copies": [copy.location for copy in copies],
+            "beside": [_lines(chunk) for chunk in passage.beside],
         }
         for passage, copies in zip(found.passages, found.copies, strict=True)
     ]
     return {"passages": passages, "asked": found.asked, "exact": found.exact}
+
+
+def _lines(chunk: Chunk) -> dict[str, Any]:
+    names = ("kind", "start_line", "end_line", "start", "end", "text")
+    return {name: getattr(chunk, name) for name in names}

@@ -26,6 +26,9 @@ def explain(recipe: Path, overrides: tuple[str, ...]) -> None:
     if loaded.algorithm == "sft":
         click.echo(_SFT, nl=False)
         return
+    if loaded.algorithm == "apo":
+        click.echo(_APO, nl=False)
+        return
     if loaded.algorithm != "grpo":
         what = f'only the author of "{loaded.algorithm}" knows what it minimises'
         raise UsageError("C096", what, where="algorithm", fix="read its code")
@@ -60,4 +63,19 @@ In words
     into forward passes changes nothing.
   - Trained tokens are those of the assistant's turns, the end of each turn included, unless a row says
     otherwise.
+"""
+
+_APO = """\
+What is maximised
+
+  R(p) = (1 / N) Σᵢ r(xᵢ, y(p, xᵢ))
+
+In words
+
+  - The mean reward of the answers to N tasks under the prompt p. The model's weights stay as they are.
+  - Candidates meet the best prompt so far on the same tasks; the worse half is dropped, and the others meet
+    it on more. What proposers see are tasks of the search part alone.
+  - At the end the best candidate meets the first prompt on tasks that were never asked before. It is kept at
+    p <= 0.05 (proven) or p <= 0.2 (promising), by the exact McNemar test where rewards are 0 or 1, else by
+    the sign-flip test; otherwise the first prompt is kept.
 """

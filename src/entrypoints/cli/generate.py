@@ -7,12 +7,17 @@ from pathlib import Path
 import click
 
 from .output import echo_json, printable
+from .sop_prompt import instructed, sop_options
 
 
 @click.command()
 @click.argument("prompt")
 @click.option("--run", "run_name", default="latest", show_default=True, help="A run's id, name or folder.")
 @click.option("--runs", "folder", default="runs", show_default=True, help="The folder of the runs.")
+@click.option(
+    "prompt_file", "--prompt-file", type=click.Path(path_type=Path), help="Put the prompt of FILE around it."
+)
+@sop_options
 @click.option("--lora/--no-lora", default=True, help="With the run's weights, or the base model alone.")
 @click.option("--max-new-tokens", default=256, show_default=True, type=click.IntRange(min=1))
 @click.option(
@@ -27,6 +32,9 @@ def generate(
     prompt: str,
     run_name: str,
     folder: str,
+    prompt_file: Path | None,
+    sop: str,
+    sop_mode: str,
     lora: bool,
     max_new_tokens: int,
     temperature: float,
@@ -35,6 +43,8 @@ def generate(
     as_json: bool,
 ) -> None:
     """Ask the model of a run PROMPT; the answer comes word by word."""
+    from dataclasses import replace
+
     from dependency_injector import providers
 
     from ...domain.generation import Sampling
@@ -47,14 +57,17 @@ def generate(
     run = folder_run_store(folder).find(run_name)
     loaded = load_recipe(Path(run.path) / "recipe.yaml", ["root=."])
     sampling = Sampling(max_new_tokens, temperature, top_p, seed)
-    request = generate_request(loaded, run, prompt, sampling, lora)
+    request = generate_request(loaded, run, prompt, sampling, lora, prompt_file)
     container = recipe_container(loaded)
     stop = SignalStop()
     container.stop.override(providers.Object(stop))
     quieten(debug)
     pieces = []
-    with listening(stop):
-        for piece in container.generate()(request):
+    with (
+        listening(stop),
+        instructed(container, request.program, sop, sop_mode, prompt, "generate") as program,
+    ):
+        for piece in container.generate()(replace(request, program=program)):
             pieces.append(printable(piece))
             if not as_json:
                 click.echo(pieces[-1], nl=False)

@@ -10,6 +10,7 @@ import click
 
 from ...domain.run import RunStatus
 from .output import echo_json, echo_table
+from .search_page import search_rows
 from .summary import say_figures
 
 _FOLDER = click.option("--runs", "folder", default="runs", show_default=True, help="The folder of the runs.")
@@ -62,19 +63,21 @@ def show_run(run: str, folder: str, as_json: bool) -> None:
         echo_json({**found.manifest, "status": found.status})
         return
     manifest = found.manifest
+    unit = "rollouts" if manifest["algorithm"] == "apo" else "steps"
     echo_table(
         ["run", found.id],
         [
             ("status", found.status + (f" ({manifest['error']})" if manifest.get("error") else "")),
             ("model", found.model or "-"),
             ("algorithm", manifest["algorithm"]),
-            ("steps", f"{found.steps} of {found.planned_steps} in {manifest['seconds']:.0f} s"),
+            (unit, f"{found.steps} of {found.planned_steps} in {manifest['seconds']:.0f} s"),
             ("started", found.started),
             ("finished", manifest["finished"] or "-"),
             ("seed", manifest["seed"]),
             ("data digest", (manifest.get("data") or {}).get("digest", "-")),
             ("folder", found.path),
             *_happened(manifest),
+            *search_rows(manifest.get("search") or {}),
         ],
     )
     say_figures(manifest, Path(found.path))
@@ -84,11 +87,13 @@ def show_run(run: str, folder: str, as_json: bool) -> None:
 
 def _happened(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What is worth a line where it was so."""
+    unit = "rollout" if manifest.get("algorithm") == "apo" else "step"
     for resume in manifest.get("resumes") or ():
         changed = ", ".join(resume["differences"])
         yield (
             "gone on with",
-            f"after step {resume['step']}, {resume['at']}" + (f"; not exactly: {changed}" if changed else ""),
+            f"after {unit} {resume['step']}, {resume['at']}"
+            + (f"; not exactly: {changed}" if changed else ""),
         )
     if manifest.get("skipped"):
         yield "left out", f"{manifest['skipped']} steps whose loss was not finite"

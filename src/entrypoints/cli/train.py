@@ -11,6 +11,7 @@ from .output import echo_json, echo_table
 
 if TYPE_CHECKING:
     from ...application.open_run import RunChoice
+    from ..container import Container
     from ..settings import LoadedRecipe
 
 
@@ -59,6 +60,8 @@ def train(
 ) -> None:
     """Train a model as RECIPE says: on answers (sft), or by rewards for its own (grpo).
 
+    Or leave the model as it is, and search a better prompt for it (apo).
+
     Reads the sources, measures the model on held-out rows, trains its LoRA weights, measures again, and
     saves a run folder. Ctrl-C saves a checkpoint and stops; --resume goes on from there, to the bit.
     """
@@ -85,6 +88,11 @@ def _check_choice(choice: RunChoice) -> None:
 
 def _say_plan(loaded: LoadedRecipe, as_json: bool) -> None:
     recipe = loaded.recipe
+    if recipe.algorithm == "apo":
+        from .search_page import say_search_plan, search_plan_json
+
+        echo_json(search_plan_json(loaded)) if as_json else say_search_plan(loaded)
+        return
     if as_json:
         echo_json(recipe.model_dump(mode="json"))
         return
@@ -144,6 +152,9 @@ def _train(
     if unsafe and not is_follower():
         click.echo("programs that the model writes run without a sandbox, with your rights", err=True)
     container = recipe_container(loaded, unsafe=unsafe)
+    if loaded.recipe.algorithm == "apo":
+        _search(loaded, choice, container, as_json, debug)
+        return
     with watched(container, debug), ending_together(leave_workers):
         request = finetune_request(loaded, choice)
         manifest = container.finetune()(replace(request, checks_memory=checks_memory))
@@ -154,3 +165,19 @@ def _train(
         echo_json(manifest)
     else:
         say_result(manifest, path)
+
+
+def _search(
+    loaded: LoadedRecipe, choice: RunChoice, container: Container, as_json: bool, debug: bool
+) -> None:
+    from ..apo_requests import improve_request
+    from .search_page import say_search
+    from .watch import watched
+
+    request = improve_request(loaded, choice)
+    with watched(container, debug):
+        improved = container.improve_prompt()(request)
+    if as_json:
+        echo_json(improved.manifest)
+    else:
+        say_search(improved.report, improved.path)

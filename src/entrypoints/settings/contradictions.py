@@ -33,7 +33,12 @@ def check_contradictions(document: Document) -> None:
 def _check_steps(document: Document) -> None:
     keys: Keys = ("training", "max_steps")
     steps, stop = document.get(*keys), document.get("data", "mixture", "stop")
-    if steps is None and stop in (None, "max_steps") and not document.is_wrong(keys):
+    if (
+        document.get("algorithm") != "apo"
+        and steps is None
+        and stop in (None, "max_steps")
+        and not document.is_wrong(keys)
+    ):
         example = "max_steps: 100 under training, or set data.mixture.stop to first_exhausted or all_seen"
         document.report(keys, missing_key(keys, document, example))
     steps, warmup = document.sound(*keys), document.sound("training", "warmup_steps")

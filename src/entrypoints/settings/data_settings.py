@@ -316,6 +316,11 @@ class DataSettings(Section):
         default="You are a helpful AI assistant specialized in coding.",
         description="Put before conversations that bring none of their own; null: none.",
     )
+    prompt: Text | None = Field(
+        default=None,
+        description="A prompt file under root, as a search (algorithm: apo) writes it: system prompt, "
+        "procedure, question and demos around every conversation, in place of system_prompt; null: none.",
+    )
     max_tokens: int = Field(default=1024, ge=1, description="Longest row, in tokens.")
     overlong: Literal["truncate", "drop", "split"] = Field(
         default="truncate", description="A longer row is cut off, left out, or cut into several."

@@ -36,6 +36,8 @@ class Document:
         wrong: where a problem was reported, so that the same value is not blamed twice.
         written: texts with references to the environment, as they were written. Messages and files show
             these: what a variable holds can be a secret.
+        model: what it is validated as.
+        texts: whether every scalar is text, as it stands there: ``1.10`` is a version, no number.
     """
 
     value: Any = None
@@ -43,6 +45,8 @@ class Document:
     problems: list[UsageError] = field(default_factory=list)
     wrong: set[Keys] = field(default_factory=set)
     written: dict[Keys, str] = field(default_factory=dict)
+    model: Any = None
+    texts: bool = False
 
     def report(self, keys: Keys, problem: UsageError) -> None:
         self.problems.append(problem)
@@ -89,9 +93,13 @@ class Document:
         """The way as ``--set`` takes it: ``data.sources.functions.weight``."""
         parts = []
         for depth, key in enumerate(keys):
-            name = self.as_written((*keys[: depth + 1], "name")) if isinstance(key, int) else key
+            name = self._name_of(keys[: depth + 1]) if isinstance(key, int) else key
             parts.append(cut(name) if isinstance(name, str) and name else str(key))
         return ".".join(parts)
+
+    def _name_of(self, item: Keys) -> Any:
+        """What an item of a list is called, by its name or its id."""
+        return self.as_written((*item, "name")) or self.as_written((*item, "id"))
 
 
 def walk(value: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:

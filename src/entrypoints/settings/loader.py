@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...domain.errors import InvalidRecipe, Place, UsageError
+from .apo_contradictions import PROMPT_TEXTS, check_apo
 from .contradictions import check_contradictions
 from .document import Document, Keys, Where
 from .environment import expand_environment
@@ -58,6 +59,10 @@ class LoadedRecipe:
         if self.recipe.lora.continue_from is not None:
             # These are the given weights' own.
             values["lora"] = {"continue_from": values["lora"]["continue_from"]}
+        if self.recipe.data.prompt is not None:
+            del values["data"]["system_prompt"]
+        if self.recipe.apo.prompt is not None:
+            values["apo"] = {key: value for key, value in values["apo"].items() if key not in PROMPT_TEXTS}
         values["root"] = str(self.root).replace("${", "$${")
         return write_yaml(values)
 
@@ -85,6 +90,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     check_contradictions(document)
     check_rewards(document)
     check_grpo(document)
+    check_apo(document)
     check_paths(document, root)
     problems += document.problems
     if problems or recipe is None:

@@ -10,6 +10,9 @@ from .section import SECRET, Section, Text
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
+RELEVANT = {MINILM: 0.3}
+"""The cosine that answers reach, by embedder, as far as it was measured (``benchmarks/relevance.py``)."""
+
 
 class EmbedderSettings(Section):
     """What turns texts into vectors."""
@@ -116,11 +119,34 @@ class MemorySettings(Section):
     threshold: float = Field(
         default=0.0, allow_inf_nan=False, description="A passage's score must reach it; else it is left out."
     )
+    relevant: float | None = Field(
+        default=None,
+        ge=-1,
+        le=1,
+        description="The cosine that some text must reach, or nothing is relevant; null: what was measured "
+        "for the embedder (0.3 for all-MiniLM-L6-v2, nothing for others); -1: always answer.",
+    )
     words: float | None = Field(
         default=None,
         ge=0,
         le=1,
         description="Weight of a question's words beside its meaning; null: by the kind of question.",
+    )
+    fusion: Literal["scores", "rrf"] = Field(
+        default="scores",
+        description="How the two searches become one ranking. scores: how near and how many words; rrf: by "
+        "rank alone (reciprocal rank fusion). Either way the words have their weight.",
+    )
+    neighbours: tuple[Literal["class", "imports"], ...] = Field(
+        default=(),
+        strict=False,
+        description="What is added to a passage where there is room. class: how the class of a method "
+        "begins; imports: what its file imports.",
+    )
+    procedures: Literal["off", "catalog", "full"] = Field(
+        default="off",
+        description="Put the procedure that matches a row into its prompt, in a training. catalog: its name "
+        "and description; full: all of it. Guided steps are for `cesello sop run`.",
     )
     context_tokens: int = Field(default=1_000, ge=1, description="The most that passages have together.")
 

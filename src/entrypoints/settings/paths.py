@@ -46,6 +46,8 @@ def check_paths(document: Document, root: Path) -> None:
     if isinstance(model, str) and is_local(model):
         _check_under_root(document, ("model", "name"), root)
     _check_under_root(document, ("lora", "continue_from"), root)
+    _check_under_root(document, ("data", "prompt"), root)
+    _check_under_root(document, ("apo", "prompt"), root)
     sources = document.get("data", "sources")
     for index, source in enumerate(sources if isinstance(sources, list) else []):
         keys: Keys = ("data", "sources", index)

@@ -13,7 +13,7 @@ C009 no source or reward of that name       C028 anchors and aliases
 C010 text of the wrong form                 C029 more than plain scalars, maps and lists
 C011 a path outside its folder              C030 not a map of keys
 C012 environment variable
-C013 comes in a later version               the command line
+                                            the command line
 C014 the root is not a folder               C040 --set without key=value
                                             C041 --set names a place that is not there
                                             C042 --set with a value that is not YAML

@@ -12,14 +12,14 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from .apo_settings import ApoSettings
 from .data_settings import DataSettings
 from .grpo_settings import GrpoSettings
 from .memory_settings import MemorySettings
 from .reward_settings import Rewards, SandboxSettings
 from .section import OWN_CODE, DType, Section, Text
 
-LATER_ALGORITHMS = ("apo",)
-OWN_ALGORITHMS = ("sft", "grpo")
+OWN_ALGORITHMS = ("sft", "grpo", "apo")
 GRPO_DEFAULTS: dict[str, dict[str, Any]] = {"training": {"learning_rate": 1e-5}, "lora": {"dropout": 0.0}}
 """What is usual there, where a recipe does not say otherwise."""
 ALGORITHMS = "cesello.algorithms"
@@ -295,8 +295,6 @@ def offered_algorithms() -> tuple[str, ...]:
 
 
 def _known_algorithm(value: Any) -> Any:
-    if value in LATER_ALGORITHMS:
-        raise PydanticCustomError("later_version", "comes in a later version")
     if isinstance(value, str) and value not in OWN_ALGORITHMS and not re.match(OWN_CODE, value):
         offered = offered_algorithms()
         if value not in offered:
@@ -311,13 +309,14 @@ class Recipe(Section):
     algorithm: Annotated[str, BeforeValidator(_known_algorithm)] = Field(
         default="sft",
         description="How the model learns. sft: supervised fine-tuning; grpo: reinforcement by the rewards; "
-        "my_file:MyAlgorithm: a class of your own under root; or the name of one that an installed package "
-        "offers. Its code is run.",
+        "apo: it does not, a better prompt is searched; my_file:MyAlgorithm: a class of your own under root; "
+        "or the name of one that an installed package offers. Its code is run.",
     )
     algorithm_arguments: dict[Text, Any] = Field(
         default={}, description="What a class of your own is made with, by name."
     )
     grpo: GrpoSettings = GrpoSettings()
+    apo: ApoSettings = ApoSettings()
     name: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9-]+$",

@@ -30,19 +30,24 @@ def _names_a_member(above: Location) -> bool:
     )
 
 
-def section_at(location: Location) -> type[BaseModel]:
+def section_at(location: Location, top: type[BaseModel] = Recipe) -> type[BaseModel]:
     """The model of the section there; ``location`` keeps its tags, which tell a union's member."""
-    return _models_at(location)[0]
+    return _models_at(location, top)[0]
 
 
-def field_at(location: Location) -> FieldInfo | None:
+def field_at(location: Location, top: type[BaseModel] = Recipe) -> FieldInfo | None:
     """The field there, or None within a list or a map of a person's own keys, such as ``columns``."""
-    models = _models_at(location[:-1]) if isinstance(location[-1], str) else []
-    return models[0].model_fields.get(str(location[-1])) if models else None
+    models = _models_at(location[:-1], top) if isinstance(location[-1], str) else []
+    return fields_of(models[0]).get(str(location[-1])) if models else None
 
 
-def _models_at(location: Location) -> list[type[BaseModel]]:
-    candidates: list[type[BaseModel]] = [Recipe]
+def fields_of(model: type[BaseModel]) -> Mapping[str, FieldInfo]:
+    """Its fields by the keys that a person writes."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _models_at(location: Location, top: type[BaseModel]) -> list[type[BaseModel]]:
+    candidates: list[type[BaseModel]] = [top]
     for part in location:
         if isinstance(part, int):
             continue
@@ -53,7 +58,7 @@ def _models_at(location: Location) -> list[type[BaseModel]]:
                 model for model in candidates if part in get_args(model.model_fields["kind"].annotation)
             ]
         else:
-            candidates = list(models_in(candidates[0].model_fields[part].annotation))
+            candidates = list(models_in(fields_of(candidates[0])[part].annotation))
     return candidates
 
 
@@ -66,10 +71,10 @@ def models_in(annotation: Any) -> Iterator[type[Any]]:
 
 
 @cache
-def homes() -> Mapping[str, str]:
+def homes(top: type[BaseModel] = Recipe) -> Mapping[str, str]:
     """Every key that is in exactly one section outside sources and rewards, with that section's name."""
     found: dict[str, list[str]] = {}
-    for model, name in _sections(Recipe, ""):
+    for model, name in _sections(top, ""):
         for key in model.model_fields:
             found.setdefault(key, []).append(name)
     return {key: names[0] for key, names in found.items() if len(names) == 1 and names[0]}

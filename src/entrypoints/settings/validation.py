@@ -13,9 +13,8 @@ from ...domain.errors import UsageError
 from .data_settings import Source
 from .document import Document, Keys, Where
 from .problems import listed, nearest, pick, quoted, shown
-from .recipe import LATER_ALGORITHMS
 from .reward_settings import Reward
-from .sections import field_at, homes, models_in, section_at, without_tags
+from .sections import field_at, fields_of, homes, models_in, section_at, without_tags
 from .yaml_text import inline_yaml, plain_value
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -48,6 +47,7 @@ def validate(document: Document, model: type[Settings]) -> Settings | None:
     Args:
         model: ``Recipe``, or one that has some of its sections.
     """
+    document.model = model
     try:
         return model.model_validate(document.value)
     except ValidationError as error:
@@ -70,8 +70,8 @@ def _problem(code: str, what: str, where: Where | None, fix: str, **comparison: 
 
 
 def _unknown_key(detail: ErrorDetails, keys: Keys, document: Document) -> UsageError:
-    key, options = str(keys[-1]), list(section_at(detail["loc"][:-1]).model_fields)
-    near, home = nearest(key, options), homes().get(key)
+    key, options = str(keys[-1]), list(fields_of(section_at(detail["loc"][:-1], document.model)))
+    near, home = nearest(key, options), homes(document.model).get(key)
     if near:
         document.wrong.add((*keys[:-1], near))  # a misspelt key is not missing as well
         fix = f"did you mean {quoted(near)}?"
@@ -83,7 +83,7 @@ def _unknown_key(detail: ErrorDetails, keys: Keys, document: Document) -> UsageE
 
 
 def _missing_key(detail: ErrorDetails, keys: Keys, document: Document) -> UsageError:
-    field = section_at(detail["loc"][:-1]).model_fields[str(keys[-1])]
+    field = fields_of(section_at(detail["loc"][:-1], document.model))[str(keys[-1])]
     inner = next(models_in(field.annotation), None)
     example = (
         f"{keys[-1]}: {inline_yaml(field.examples[0]) if field.examples else '...'}"
@@ -162,7 +162,7 @@ def _wrong_form(detail: ErrorDetails, keys: Keys, document: Document) -> UsageEr
         "string_pattern_mismatch": lambda context: f"text that matches {context['pattern']}",
     }
     expected = forms[detail["type"]](detail.get("ctx", {}))
-    field = field_at(detail["loc"])
+    field = field_at(detail["loc"], document.model)
     example = f", for example {field.examples[0]}" if field and field.examples else ""
     return _problem(
         "C010",
@@ -190,16 +190,6 @@ def _wrong_pattern(detail: ErrorDetails, keys: Keys, document: Document) -> Usag
         document.value_place(keys),
         "write a regular expression, between single quotes",
         got=shown(document.as_written(keys)),
-    )
-
-
-def _later_version(detail: ErrorDetails, keys: Keys, document: Document) -> UsageError:
-    known = f"{', '.join(LATER_ALGORITHMS)} come in a later version"
-    return _problem(
-        "C013",
-        f'the algorithm "{detail["input"]}" is not there yet',
-        document.value_place(keys),
-        f"write sft; {known}",
     )
 
 
@@ -252,5 +242,4 @@ _DESCRIPTIONS: dict[str, Callable[[ErrorDetails, Keys, Document], UsageError]] =
     "string_pattern_mismatch": _wrong_form,
     "row_slice": _wrong_slice,
     "pattern": _wrong_pattern,
-    "later_version": _later_version,
 } | dict.fromkeys(_BOUNDS, _out_of_range)

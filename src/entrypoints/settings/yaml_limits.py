@@ -89,7 +89,7 @@ class _Limits:
             )
             raise UsageError(
                 "C028" if self.anchors else "C025",
-                f"the recipe stands for more than {MAX_VALUES} values",
+                f"the file stands for more than {MAX_VALUES} values",
                 where=self.locate(event.start_mark),
                 fix=fix,
             )
@@ -113,7 +113,7 @@ class _Limits:
                 "C029",
                 f"the tag {cut(event.tag)} is not allowed",
                 where=self.locate(event.start_mark),
-                fix="a recipe is plain maps, lists, text and numbers: remove the tag",
+                fix="write plain maps, lists, text and numbers: remove the tag",
             )
 
     def _check_depth(self, levels: int, event: yaml.Event) -> None:
@@ -122,5 +122,5 @@ class _Limits:
                 "C027",
                 f"nested more than {MAX_DEPTH} levels deep",
                 where=self.locate(event.start_mark),
-                fix="a recipe needs about 6 levels: look for a bracket that is never closed",
+                fix="about 6 levels are all that is needed: look for a bracket that is never closed",
             )

@@ -65,9 +65,28 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _PlainDumper.add_representer(str, _represent_text)
 
 
+class _BlockDumper(_PlainDumper):
+    """Writes it so that a person can read and compare long texts."""
+
+
+def _represent_block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    if "\n" not in text or _OTHER_BREAKS.search(text):
+        return _represent_text(dumper, text)
+    # The library takes quotes by itself where a block cannot hold the text.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|")
+
+
+_BlockDumper.add_representer(str, _represent_block)
+
+
 def write_yaml(value: Any) -> str:
     """Maps, lists and scalars as YAML, keys in their order."""
     return yaml.dump(value, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def write_readable_yaml(value: Any) -> str:
+    """The same, with texts of several lines as they are read: line by line, behind a bar."""
+    return yaml.dump(value, Dumper=_BlockDumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def inline_yaml(value: Any) -> str:
@@ -78,11 +97,12 @@ def inline_yaml(value: Any) -> str:
     return text.removesuffix("...\n").strip()
 
 
-def read_yaml(text: str, locate: Locate) -> Document:
+def read_yaml(text: str, locate: Locate, *, texts: bool = False) -> Document:
     """The values of a YAML text; what can be said of single values is in the document's problems.
 
     Args:
         locate: makes a place of a mark; None stands for the whole text.
+        texts: whether every scalar stays the text that it is.
 
     Raises:
         UsageError: C025 to C029, when the text as a whole cannot be read.
@@ -100,7 +120,7 @@ def read_yaml(text: str, locate: Locate) -> Document:
         ) from cause
     except (ValueError, OverflowError) as cause:  # an escape such as "\UFFFFFFFF"
         raise _syntax_error("an escape that names no character", locate(None)) from cause
-    document = Document()
+    document = Document(texts=texts)
     if root is not None:
         document.origins[()] = Origin.of(locate(root.start_mark), locate(root.start_mark))
         document.value = _value(root, (), document, locate)
@@ -163,7 +183,7 @@ def _map(node: yaml.MappingNode, keys: Keys, document: Document, locate: Locate)
 
 def _scalar(node: yaml.ScalarNode, keys: Keys, document: Document, locate: Locate) -> Any:
     text: str = node.value
-    value = plain_value(text) if node.style is None else text
+    value = plain_value(text) if node.style is None and not document.texts else text
     if isinstance(value, float) and not math.isfinite(value):
         problem = UsageError(
             "C004",

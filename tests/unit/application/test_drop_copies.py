@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cesello.application.drop_copies import Copies, CopyRules, DropCopies
 from cesello.application.prepare_source import PreparedSource
-from cesello.domain.conversation import user
+from cesello.domain.conversation import Conversation, Message, Role, user
 from cesello.domain.example import Example
 from cesello.domain.source import SourceSpec
 from tests.fakes.examples import FakeExamples, FakeNearCopies
@@ -87,10 +87,24 @@ def test_near_copies_are_left_out_on_request() -> None:
 
 def test_near_copies_are_told_with_their_places() -> None:
     sources = [source("a", ["the red fox runs"], ["x"]), source("b", [], ["the red fox walks"])]
-    [copy] = DropCopies(FakeNearCopies(), RecordingObserver(), FakeStop()).near(sources, 0.6)
+    [copy] = DropCopies(FakeNearCopies(), RecordingObserver(), FakeStop()).near(
+        sources, CopyRules(similarity=0.6)
+    )
     assert (copy.source, copy.row, copy.place) == (1, 0, "b:1")
     assert (copy.earlier_source, copy.earlier_place, copy.earlier_is_held_out) == (0, "a:1", True)
     assert copy.similarity == pytest.approx(3 / 5)
+
+
+def test_what_a_prompt_shows_before_every_row_makes_no_two_alike() -> None:
+    shown = [Message(Role.USER, "a long demo of many words"), Message(Role.ASSISTANT, "its answer")]
+    made = [Conversation((*shown, Message(Role.USER, text))) for text in ("one", "two", "three")]
+    rows = [
+        Example(str(at), *row) for at, row in enumerate(zip(made, FakeEncoder().encode(made), strict=True))
+    ]
+    one = PreparedSource(SourceSpec("a"), "memory", FakeExamples(rows), 3, range(3), range(0))
+    drop = DropCopies(FakeNearCopies(), RecordingObserver(), FakeStop())
+    kept = {n: len(drop([one], CopyRules(Copies.NEAR, 0.6, shown=n))[0].train) for n in (0, 2)}
+    assert kept == {0: 1, 2: 3}
 
 
 def test_parts_of_one_row_are_no_copies_of_each_other() -> None:

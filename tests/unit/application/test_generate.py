@@ -10,6 +10,7 @@ from cesello.domain.conversation import Role
 from cesello.domain.errors import Interrupted, ModelError
 from cesello.domain.generation import Sampling
 from cesello.domain.model_spec import ModelSpec
+from cesello.domain.prompt_program import PromptProgram
 from cesello.domain.run import RunStatus, RunSummary
 from tests.fakes.model import FACTS, FakeModelProvider, FakePolicy
 from tests.fakes.run import FakeStop
@@ -39,7 +40,7 @@ def test_the_base_model_answers_without_lora(run: RunSummary) -> None:
 def test_system_prompt_and_sampling_reach_the_model(run: RunSummary) -> None:
     provider = FakeModelProvider()
     sampling = Sampling(max_new_tokens=2)
-    request = GenerateRequest(run, ModelSpec("fake"), "hello", "Be brief.", sampling)
+    request = GenerateRequest(run, ModelSpec("fake"), "hello", PromptProgram("Be brief."), sampling)
     assert "".join(answer(request, provider)) == "tuned heard"
     [(prompt, _)] = provider.loaded[0].asked
     assert [(turn.role, turn.content) for turn in prompt.messages] == [

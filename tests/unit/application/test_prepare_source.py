@@ -16,6 +16,7 @@ from cesello.domain.conversation import Conversation, Role
 from cesello.domain.errors import DataError, Interrupted
 from cesello.domain.example import Example
 from cesello.domain.generation import Completion, Sampling
+from cesello.domain.prompt_program import Demo, PromptProgram
 from cesello.domain.row_slice import RowSlice
 from cesello.domain.source import Replay, SourceSpec
 from tests.fakes.data import FakeDatasetSource
@@ -163,6 +164,23 @@ def test_the_system_prompt_is_for_chats_and_not_for_text() -> None:
     made = prepared([row("a"), own, {"text": "once upon"}], rules, holdout=0)
     firsts = {first(one.conversation) for one in train(made)}
     assert firsts == {(Role.SYSTEM, "Be brief."), (Role.SYSTEM, "Be long."), (Role.ASSISTANT, "once upon")}
+
+
+def test_a_prompt_is_put_around_chats_and_not_around_text_and_its_demos_are_not_trained() -> None:
+    prompt = PromptProgram("Be brief.", "1. Read.", "Q: {question}", (Demo("one?", "two"),))
+    rules = RowRules(prompt=prompt, system_prompt="not used")
+    made = train(prepared([row("a", "yes yes"), {"text": "once upon"}], rules, holdout=0))
+    chat, text = sorted((one.conversation for one in made), key=lambda one: -len(one.messages))
+    assert [(turn.role.value, turn.content) for turn in chat.messages] == [
+        ("system", "Be brief.\n\n1. Read."),
+        ("user", "Q: one?"),
+        ("assistant", "two"),
+        ("user", "Q: a"),
+        ("assistant", "yes yes"),
+    ]
+    assert text.is_plain_text
+    # The two words of the answer and the end of the turn.
+    assert {one.tokens.trained_tokens for one in made if one.conversation == chat} == {3}
 
 
 def first(conversation: Conversation) -> tuple[Role, str]:
@@ -325,6 +343,7 @@ RULES: dict[str, Any] = {
     "overlong": "drop",
     "keep_copies": True,
     "asks": True,
+    "prompt": PromptProgram("Be brief."),
 }
 
 

@@ -1,4 +1,4 @@
-"""The recipes that the documents show are recipes."""
+"""The recipes and procedures that the documents show are well-formed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ import pytest
 from cesello.entrypoints.requests import data_request
 from cesello.entrypoints.settings import load_recipe
 from cesello.entrypoints.settings.data_settings import Source
+from cesello.entrypoints.settings.procedure_file import ProcedureFiles
 from tests.e2e.markdown import Block, blocks
 from tests.repository import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-RECIPES = [
-    block
-    for page in PAGES
-    for block in blocks(page)
-    if block.language == "yaml" and not block.lines[0].endswith(".cases.yaml")
-]
+SHOWN = [block for page in PAGES for block in blocks(page) if block.language == "yaml"]
+PROCEDURES = [block for block in SHOWN if block.lines[0].startswith("schema_version")]
+RECIPES = [block for block in SHOWN if block not in PROCEDURES and not block.lines[0].endswith(".cases.yaml")]
 REST = (
     "model: {name: org/model}",
     "data: {sources: [{name: problems, kind: stdlib}]}",
@@ -38,6 +36,15 @@ def whole(block: Block) -> str:
 def test_a_recipe_of_a_page_is_valid(block: Block, tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(whole(block))
     assert data_request(load_recipe(tmp_path / "recipe.yaml")).sources
+
+
+@pytest.mark.parametrize("block", PROCEDURES, ids=lambda block: f"{block.page.name}:{block.line}")
+def test_a_procedure_of_a_page_has_no_mistake(block: Block) -> None:
+    files = {
+        "SKILL.md": b"---\nname: shown\ndescription: What it does.\n---\nAs the steps say.\n",
+        "sop.yaml": "\n".join(block.lines).encode(),
+    }
+    assert ProcedureFiles().read(files, "shown").steps
 
 
 def test_every_kind_of_source_is_shown() -> None:

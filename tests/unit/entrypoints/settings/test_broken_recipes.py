@@ -70,7 +70,7 @@ CASES = {
         "C001", "recipe.yaml:18", "learning_rate:", "learning_ratee:", fix='"learning_rate"'
     ),
     "unknown key, nothing near": Broken(
-        "C001", "recipe.yaml:1", "name: good", "zzz: 1", fix="algorithm, algorithm_arguments, grpo, name"
+        "C001", "recipe.yaml:1", "name: good", "zzz: 1", fix="algorithm, algorithm_arguments, grpo, apo, name"
     ),
     "key of another section": Broken("C001", "recipe.yaml:1", "name: good", "max_steps: 1", fix="training"),
     "unknown key of a source": Broken("C001", "recipe.yaml:14", "path:", "paths:", fix='"path"'),
@@ -412,10 +412,10 @@ CASES = {
         "C010", "recipe.yaml:1:16", "name: good", 'grpo: {tools: ["os.system"]}', fix="text that matches"
     ),
     "a group of one": Broken("C004", "recipe.yaml:1:21", "name: good", "grpo: {completions: 1}", fix="2"),
-    "later algorithm": Broken(
-        "C013", "recipe.yaml:1:12", "name: good", "algorithm: apo", fix="later version"
+    "a search without a reward": Broken(
+        "C007", "recipe.yaml:1:12", "name: good", "algorithm: apo", fix="add rewards"
     ),
-    "unknown algorithm": Broken("C005", "recipe.yaml:1:12", "name: good", "algorithm: dpo", fix="sft"),
+    "unknown algorithm": Broken("C005", "recipe.yaml:1:12", "name: good", "algorithm: gppo", fix="grpo"),
     "root that is not there": Broken(
         "C014", "recipe.yaml:1:7", "name: good", "root: nowhere", fix="a folder that exists"
     ),

@@ -1,0 +1,113 @@
+"""The tables of an evaluation ledger, and what SQLite's errors mean there."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from errno import EDQUOT, EFBIG, ENOSPC
+from pathlib import Path
+from urllib.parse import quote
+
+from ...domain.errors import CeselloError, RetryableError, StorageError
+
+FORM = "1"
+"""Raised when the tables change."""
+
+_TABLES = f"""
+CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE trials(
+  engine TEXT NOT NULL, candidate TEXT NOT NULL, task TEXT NOT NULL, replicate INTEGER NOT NULL,
+  score REAL, reasons TEXT NOT NULL, verdict TEXT NOT NULL, completion TEXT NOT NULL,
+  tokens INTEGER NOT NULL, prompt_characters INTEGER NOT NULL, seconds REAL NOT NULL,
+  PRIMARY KEY(engine, candidate, task, replicate)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE proposals(
+  engine TEXT NOT NULL, key TEXT NOT NULL, answer TEXT NOT NULL, PRIMARY KEY(engine, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE candidates(
+  number INTEGER PRIMARY KEY, engine TEXT NOT NULL, record TEXT NOT NULL, UNIQUE(engine, record)
+) STRICT;
+INSERT INTO meta VALUES ('form', '{FORM}');
+"""
+"""``reasons``, ``completion``, ``answer`` (a list of proposals) and ``record`` (a candidate) are JSON in
+ASCII, so that what is no text comes back as it was."""
+
+_NAMES = {"meta", "trials", "proposals", "candidates"}
+
+
+def connected(file: Path) -> sqlite3.Connection:
+    """A connection that writes, with the tables made where there are none.
+
+    Raises:
+        StorageError: I003, I090. RetryableError: T075.
+    """
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite would make it readable to everybody; its log and the log's index are made like it.
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+        connection = sqlite3.connect(
+            f"file:{quote(str(file.absolute()))}?mode=rw",
+            uri=True, timeout=30, isolation_level=None, check_same_thread=False,
+        )  # fmt: skip
+    except (OSError, sqlite3.Error) as cause:
+        raise explained(file, cause) from cause
+    try:
+        _set_up(connection)
+        _check_form(connection, file)
+    except BaseException as cause:
+        connection.close()
+        if isinstance(cause, sqlite3.Error | UnicodeDecodeError):
+            raise explained(file, cause) from cause
+        raise
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA synchronous=FULL")  # an acknowledged commit outlasts a power cut
+    connection.execute("PRAGMA trusted_schema=OFF")  # a stranger's file calls no functions
+    connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute("PRAGMA journal_mode=WAL")
+    if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}COMMIT;")
+
+
+def _check_form(connection: sqlite3.Connection, file: Path) -> None:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    rows = (
+        connection.execute("SELECT value FROM meta WHERE name = 'form'").fetchall()
+        if tables == _NAMES
+        else []
+    )
+    if rows != [(FORM,)]:
+        raise damaged(file, f"form {rows[0][0]}" if rows else "other tables", f"form {FORM}")
+
+
+def explained(file: Path, cause: Exception) -> CeselloError:
+    """What an error means: a full disk, a file that may not be opened, or a damaged one."""
+    code = (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or getattr(cause, "errno", None) in (ENOSPC, EDQUOT, EFBIG):
+        return RetryableError(
+            "T075", "the disk is full", where=str(file.parent), got=str(cause),
+            fix="free some space and run the command again; nothing half-written was kept",
+        )  # fmt: skip
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(cause, UnicodeDecodeError):
+        return damaged(file, (str(cause).splitlines() or [""])[0][:200])
+    return StorageError(
+        "I003",
+        "a run cannot be written",
+        where=str(file),
+        got=str(cause),
+        fix="set output to a folder that can be written",
+    )
+
+
+def damaged(file: Path, got: str, expected: str | None = None) -> StorageError:
+    """What is no ledger, or none any more."""
+    return StorageError(
+        "I090",
+        "the ledger of a prompt search is damaged",
+        where=str(file),
+        got=got,
+        expected=expected,
+        fix="put a copy of the file back, or begin the run anew: --run ID --overwrite",
+    )

@@ -1,0 +1,47 @@
+"""Take a procedure from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..domain.ports.procedure import ProcedureFolders, ProcedureFormat, ProcedureStore
+from ..domain.procedure import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What was recorded.
+
+    Attributes:
+        placed: whether its folder was made; one that was there is left as it is.
+        notes: what had to be changed, a sentence each.
+    """
+
+    version: Version
+    placed: bool
+    notes: tuple[str, ...]
+
+
+class ImportProcedure:
+    """Records a folder with a ``SKILL.md`` as a draft: a person promotes what came from somebody else."""
+
+    def __init__(self, store: ProcedureStore, folders: ProcedureFolders, form: ProcedureFormat) -> None:
+        self._store = store
+        self._folders = folders
+        self._form = form
+
+    def __call__(self, path: str, name: str = "") -> Imported:
+        """Reads a folder, mends what the specification does not allow, and records it.
+
+        Args:
+            name: that it is to have; empty: its own.
+
+        Raises:
+            DataError: D042 when it is not well-formed, D043 when it is not there, D046 when it is not safe.
+        """
+        adopted = self._form.adopted(self._folders.read(path), path, name)
+        is_new = adopted.name not in self._store.names()
+        version = self._store.add(adopted.name, adopted.files, author="import")
+        if is_new:
+            self._store.check_out(adopted.name, version.sha)
+        return Imported(version, is_new, adopted.notes)

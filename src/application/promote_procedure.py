@@ -1,0 +1,68 @@
+"""Put a version of a procedure into use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..domain.errors import DataError, UsageError
+from ..domain.ports.procedure import ProcedureStore
+from ..domain.procedure import Status, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """The version that is in use now.
+
+    Attributes:
+        before: the sha of the one that was, empty where none was.
+    """
+
+    version: Version
+    before: str
+
+
+class PromoteProcedure:
+    """Makes a version the active one, and puts it into the folder."""
+
+    def __init__(self, store: ProcedureStore) -> None:
+        self._store = store
+
+    def __call__(self, name: str, sha: str = "", reason: str = "") -> Promoted:
+        """What a person has edited is recorded before the folder changes.
+
+        Args:
+            sha: of the version; empty: what stands in its folder.
+
+        Raises:
+            DataError: D043. UsageError: C110 when the folder holds edits that cannot be recorded; then
+                nothing was changed.
+        """
+        keep_edits(self._store, name)
+        chosen = self._store.version(name, sha or self._store.standing(name)[1].sha)
+        before = active_sha(self._store, name)
+        version = self._store.set_status(name, chosen.sha, Status.ACTIVE, reason)
+        self._store.check_out(name, version.sha)
+        return Promoted(version, before if before != version.sha else "")
+
+
+def active_sha(store: ProcedureStore, name: str) -> str:
+    """Of the version in use; empty where none is."""
+    return next((one.sha for one in store.versions(name) if one.status is Status.ACTIVE), "")
+
+
+def keep_edits(store: ProcedureStore, name: str) -> None:
+    """Records what stands in the folder, if there is one.
+
+    Raises:
+        UsageError: C110 when that cannot be, since it is not well-formed.
+    """
+    if name not in store.names():
+        return
+    try:
+        store.standing(name)
+    except DataError as cause:
+        if cause.code not in ("D042", "D046"):
+            raise
+        fix = f"mend what `cesello sop lint {name}` finds, or move the folder away"
+        what = "the folder holds edits that cannot be recorded, since they are not well-formed"
+        raise UsageError("C110", what, where=name, fix=fix) from cause

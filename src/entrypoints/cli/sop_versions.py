@@ -1,0 +1,65 @@
+"""The commands of ``cesello sop`` that are about the versions of procedures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from ...application.promote_procedure import Promoted
+from .memory_options import config_option
+from .output import echo_json, printable
+from .sop_files import json_option, sop_container, version_row
+
+_SHOWN = 8
+
+
+@click.command("diff")
+@click.argument("name")
+@click.option("--old", default="", metavar="SHA", help="Else the version in use or, of that one, its parent.")
+@click.option("--new", default="", metavar="SHA", help="Else what stands in the folder.")
+@config_option
+@json_option
+def diff_command(name: str, old: str, new: str, config: Path | None, as_json: bool) -> None:
+    """What differs between two versions, file by file."""
+    found = sop_container(config).compare_versions()(name, old, new)
+    if as_json:
+        files = [asdict(one) for one in found.files]
+        echo_json({"old": version_row(found.old), "new": version_row(found.new), "files": files})
+        return
+    click.echo(
+        f"{found.old.sha[:_SHOWN]} ({found.old.status}) -> {found.new.sha[:_SHOWN]} ({found.new.status})"
+    )
+    if not found.files:
+        click.echo("nothing differs")
+    for one in found.files:
+        click.echo(printable(one.diff) if one.diff else f"{one.change}: {printable(one.path)}")
+
+
+@click.command("promote")
+@click.argument("name")
+@click.argument("sha", required=False, default="")
+@click.option("--reason", default="", help="Why, for those who read it later.")
+@config_option
+@json_option
+def promote_command(name: str, sha: str, reason: str, config: Path | None, as_json: bool) -> None:
+    """Put a version into use: SHA, or what stands in the folder. The folder then holds it."""
+    _say(sop_container(config).promote_procedure()(name, sha, reason), as_json)
+
+
+@click.command("rollback")
+@click.argument("name")
+@config_option
+@json_option
+def rollback_command(name: str, config: Path | None, as_json: bool) -> None:
+    """Go back to the version that was in use before this one. The folder then holds it."""
+    _say(sop_container(config).roll_back_procedure()(name), as_json)
+
+
+def _say(done: Promoted, as_json: bool) -> None:
+    if as_json:
+        echo_json({**version_row(done.version), "before": done.before or None})
+        return
+    before = f", instead of {done.before[:_SHOWN]}" if done.before else ""
+    click.echo(f"{done.version.name} {done.version.sha[:_SHOWN]} is in use{before}")

@@ -1,0 +1,55 @@
+"""The prompt that a recipe, a run or a command line names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..domain.prompt_program import PromptProgram
+from .settings import LoadedRecipe
+from .settings.prompt_file import NAME, load_prompt, prompt_text
+
+
+def data_prompt(loaded: LoadedRecipe) -> PromptProgram | None:
+    """What is put around the rows of a training; None: the system prompt alone.
+
+    Raises:
+        InvalidRecipe: C131 to C133.
+    """
+    file = loaded.recipe.data.prompt
+    return load_prompt(loaded.resolve(file)).program if file else None
+
+
+def prompt_file_text(loaded: LoadedRecipe) -> str:
+    """The prompt of a training, to be kept beside its weights; empty where there is none."""
+    program = data_prompt(loaded)
+    return prompt_text(program, name=loaded.recipe.name) if program else ""
+
+
+def first_prompt(loaded: LoadedRecipe) -> PromptProgram:
+    """What a search begins with."""
+    apo = loaded.recipe.apo
+    if apo.prompt:
+        return load_prompt(loaded.resolve(apo.prompt)).program
+    system = apo.system if apo.system is not None else loaded.recipe.data.system_prompt or ""
+    return PromptProgram(system, apo.procedure, apo.question, values=dict(apo.values))
+
+
+def asked_prompt(loaded: LoadedRecipe, run: Path, file: Path | None) -> PromptProgram:
+    """What is put around a question to a run's model.
+
+    Args:
+        file: named by hand; None takes what the run was trained with: its own prompt, or the recipe's system
+            prompt.
+    """
+    if file is not None:
+        return load_prompt(file).program
+    if loaded.recipe.data.prompt and (run / NAME).is_file():
+        return load_prompt(run / NAME).program
+    return PromptProgram(loaded.recipe.data.system_prompt or "")
+
+
+def write_prompt(program: PromptProgram, name: str, parent: str, provenance: Mapping[str, Any]) -> str:
+    """The file of what a search found."""
+    return prompt_text(program, name=name, parent=parent, provenance=provenance)

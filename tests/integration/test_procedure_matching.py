@@ -1,0 +1,36 @@
+"""The starter procedures with the real embedder: what finds them, and what finds nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.procedure_matching import (
+    Rule,
+    cesello_rule,
+    found_by,
+    requests,
+    starter_procedures,
+)
+from cesello.domain.calibration import Calibration, outcome
+from cesello.entrypoints.container import make_container
+
+Learnt = tuple[Rule, Calibration]
+
+
+@pytest.fixture(scope="module")
+def learnt() -> Learnt:
+    """By the calibration half alone."""
+    return cesello_rule(starter_procedures(), make_container().embedder(), requests("calibration"))
+
+
+def test_on_the_test_half_80_of_100_are_right_and_2_of_100_false(learnt: Learnt) -> None:
+    rule, calibration = learnt
+    found = outcome(found_by(rule, requests("test")), calibration.threshold)
+    assert found.right >= 0.8 * found.wanted
+    assert found.false <= 0.02 * found.unwanted
+
+
+@pytest.mark.parametrize("request_text", ["hello", "zzz", "What's the weather in Rome?", "", "👍"])
+def test_what_is_for_nothing_finds_nothing(learnt: Learnt, request_text: str) -> None:
+    rule, calibration = learnt
+    assert rule(request_text)[1] < calibration.threshold

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import pytest
+
+from cesello.adapters.procedure.numpy_ridge import NumpyRidge
+from cesello.application.calibrate_matching import CalibrateMatching
+from cesello.application.choose_procedure import ChooseProcedure
+from cesello.application.instruct_rows import InstructRows
+from cesello.application.learn_from_outcomes import LearnFromOutcomes
+from cesello.application.learn_matching import LearnMatching
+from cesello.application.match_procedure import MatchProcedure
+from cesello.application.prompt_with_procedure import PromptWithProcedure
+from cesello.domain.conversation import Role, user
+from cesello.domain.errors import DataError
+from cesello.domain.procedure import Outcome, Procedure, ProcedureRun, Status, Triggers
+from cesello.domain.procedure_match import Known
+from cesello.domain.procedure_prompt import Mode
+from cesello.domain.prompt_program import PromptProgram
+from tests.fakes.memory import FakeEmbedder
+from tests.fakes.procedure import FakeProcedureStore
+from tests.fakes.procedure_log import FakeMatchingFile, FakeProcedureLog
+from tests.fakes.run import FixedClock
+
+CHECKS = Procedure(
+    "run-checks", "Runs all checks of the project. Use when somebody asks for checks.",
+    "Run <|im_start|>make check.\n",
+    triggers=Triggers(("run the checks", "are all checks green?", "check the project again")),
+)  # fmt: skip
+ASKED = "please run the checks of the project again"
+
+
+@pytest.fixture
+def store() -> FakeProcedureStore:
+    made = FakeProcedureStore()
+    made.place(CHECKS)
+    return made
+
+
+def matcher(store: FakeProcedureStore) -> MatchProcedure:
+    embedder = FakeEmbedder()
+    return MatchProcedure(store, embedder, LearnMatching(embedder, NumpyRidge(), FakeMatchingFile()))
+
+
+def test_a_row_gets_the_procedure_that_matches_behind_its_system_prompt(store: FakeProcedureStore) -> None:
+    rows = InstructRows(store, matcher(store), Mode.FULL)
+    made = rows(user(ASKED), user(ASKED).with_system("Be brief."))
+    assert made.messages[0].role is Role.SYSTEM
+    assert made.messages[0].content.startswith("Be brief.\n\nFollow this procedure")
+    assert "Run make check." in made.messages[0].content
+    assert made.messages[1].content == ASKED
+
+
+def test_other_rows_stay_as_they_are(store: FakeProcedureStore) -> None:
+    rows = InstructRows(store, matcher(store), Mode.CATALOG)
+    assert rows(user("hello"), user("hello")) == user("hello")
+
+
+def test_the_identity_names_the_versions(store: FakeProcedureStore) -> None:
+    before = InstructRows(store, matcher(store), Mode.FULL).identity
+    assert store.active()[0][1].sha[:8] in before
+    assert before != InstructRows(store, matcher(store), Mode.CATALOG).identity
+    store.place(Procedure("another", "Does another thing. Use for others.", "Do it.\n"))
+    assert before != InstructRows(store, matcher(store), Mode.FULL).identity
+
+
+def test_what_was_put_into_a_prompt_is_written_down(store: FakeProcedureStore) -> None:
+    log = FakeProcedureLog()
+    put = PromptWithProcedure(
+        ChooseProcedure(store, matcher(store)), LearnFromOutcomes(store, log), FixedClock(), lambda: "1"
+    )
+    made = put(PromptProgram(), "run-checks", "hello", Mode.CATALOG, "generate")
+    assert "run-checks: Runs all checks" in made.program.procedure
+    put.record(made, finished=False)
+    assert [(run.mode, run.outcome, run.origin) for run in log.rows] == [
+        ("catalog", Outcome.ABANDONED, "generate")
+    ]
+    put.record(put(PromptProgram(), "auto", "hello", Mode.FULL, "generate"), finished=True)
+    put.record(put(PromptProgram(), "off", ASKED, Mode.FULL, "generate"), finished=True)
+    assert len(log.rows) == 1
+
+
+def test_requests_that_are_held_out_go_without_and_are_logged(store: FakeProcedureStore) -> None:
+    choose = ChooseProcedure(store, matcher(store))
+    held = choose("auto", ASKED, hold_out=1.0)
+    assert held.held_out
+    assert held.used is None
+    assert choose("auto", ASKED, hold_out=0.0).used == store.active()[0][0]
+    assert choose("run-checks", ASKED, hold_out=1.0).used is not None
+
+
+def test_a_procedure_that_does_harm_is_taken_out_of_use(store: FakeProcedureStore) -> None:
+    learn = LearnFromOutcomes(store, FakeProcedureLog())
+    sha = store.active()[0][1].sha
+    found = None
+    for number in range(40):
+        held = number < 10
+        outcome = Outcome.SUCCESS if held else Outcome.FAILURE
+        found = learn(ProcedureRun(str(number), "run-checks", sha, "r", "full", outcome, "", "", held))
+    assert found is not None
+    assert found.status is Status.QUARANTINED
+    assert store.version("run-checks", sha).status is Status.QUARANTINED
+    assert "P(it helps)" in store.version("run-checks", sha).reason
+
+
+def test_calibration_needs_procedures_and_known_names(store: FakeProcedureStore) -> None:
+    file = FakeMatchingFile()
+    learn = LearnMatching(FakeEmbedder(), NumpyRidge(), file)
+    done = CalibrateMatching(store, learn, file)([Known("check all", "run-checks", judged=True)])
+    assert (done.procedures, done.labelled, done.calibration.wanted) == (1, 1, 1)
+    assert CalibrateMatching(store, learn, file)().labelled == 1
+    for these, labelled in ((store, [Known("x", "nobody")]), (FakeProcedureStore(), None)):
+        with pytest.raises(DataError) as problem:
+            CalibrateMatching(these, learn, file)(labelled)
+        assert problem.value.code == "D049"
