@@ -36,7 +36,7 @@ class EvaluationLedger(Protocol):
         ...
 
     def add_candidate(self, candidate: CandidateRecord) -> None:
-        """Remembers what a candidate is and where it comes from; the same one is kept once; the same errors."""
+        """Remembers what a candidate is and where it comes from, the same one once; the same errors."""
         ...
 
     def candidates(self) -> Sequence[CandidateRecord]:
