@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..domain.errors import DataError
 from ..domain.ports.procedure import ProcedureStore
 from ..domain.procedure import Procedure, Status, Version
 from ..domain.procedure_outcomes import HOLD_OUT, choose
@@ -58,17 +59,23 @@ class ChooseProcedure:
         if matched.procedure is None or matched.version is None:
             return Choice(why="nothing applies")
         active = matched.version
-        drafts = [one for one in self._store.versions(active.name) if one.status is Status.DRAFT]
-        chosen = choose(request, active, drafts[0] if drafts else None, hold_out)
+        tried = [one for one in self._store.versions(active.name) if one.status is Status.TRIAL]
+        chosen = choose(request, active, tried[0] if tried else None, hold_out)
         procedure = matched.procedure
         if chosen.version.sha != active.sha:
             procedure = self._store.read(active.name, chosen.version.sha)
-        why = f"score {matched.found[0].score:.2f} of {matched.found[0].threshold:.2f}"
+        found = next(one for one in matched.found if one.name == active.name)
+        why = f"score {found.score:.2f} of {found.threshold:.2f}"
         return Choice(procedure, chosen.version, chosen.held_out, why)
 
     def _named(self, name: str) -> Choice:
         for procedure, version in self._store.active():
             if procedure.name == name:
                 return Choice(procedure, version, why="named")
-        newest = self._store.versions(name)[0]
+        if name not in self._store.names():  # it says why: there is no folder, or nothing in it
+            self._store.standing(name)
+        try:
+            newest = self._store.versions(name)[0]
+        except DataError:  # it was never well-formed; this says what is wrong
+            newest = self._store.standing(name)[1]
         return Choice(self._store.read(name, newest.sha), newest, why=f"named, {newest.status}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-from ..domain.conversation import Conversation, Role
+from ..domain.conversation import Conversation
 from ..domain.conversation_json import identity
 from ..domain.errors import DataError
 from ..domain.generation import Completion, Sampling
@@ -44,8 +44,9 @@ class Way:
     """One way to answer.
 
     Attributes:
-        kind: base, or the algorithm that made it.
+        kind: base, seed (the prompt that a search began with), or the algorithm that made it.
         weights: folder of LoRA weights; None: the base model.
+        begins_with: the name of the way that it was made from; empty: the first.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Way:
     weights: Path | None
     program: PromptProgram
     cost: Cost = Cost()
+    begins_with: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Compared:
         figure: mean score.
         solved: tasks with a score at the top of the reward.
         beside_first: what it has over the first way; None for the first itself.
+        begins_with: the way that it was made from; empty: the first.
+        beside_start: what it has over that; None where that is the first.
         tokens: of an answer, on average; ``prompt_characters`` of what was sent.
         seconds: that an answer took, on average.
     """
@@ -104,6 +108,8 @@ class Compared:
     figure: Figure
     solved: int
     beside_first: Comparison | None
+    begins_with: str
+    beside_start: Comparison | None
     tokens: float
     prompt_characters: float
     seconds: float
@@ -169,17 +175,22 @@ class CompareWays:
         """The ways in their order, each beside the first.
 
         Raises:
-            DataError: D060 when no held-out row is left that no recipe has trained on.
+            DataError: D060 when no held-out row is left that no recipe has trained on, D061 when the reward
+                can judge none.
             SandboxError: X010 when too many answers could not be judged. ModelError: those of the models.
         """
         held, tasks = unseen(request)
         answers = [self._answers(way, tasks, request) for way in request.ways]
         judged = [row for row in zip(*(one.scores for one in answers), strict=True) if None not in row]
+        if not judged:
+            raise _nothing_judged(request)
         columns = [[float(row[at] or 0.0) for row in judged] for at in range(len(answers))]
+        place = {way.name: at for at, way in enumerate(request.ways)}
         ways = tuple(
             Compared(
                 way.name, way.kind, figure(way.name, scores), sum(score >= SOLVED for score in scores),
-                _beside(request.ways, columns, 0, at) if at else None,
+                _beside(request.ways, columns, 0, at) if at else None, way.begins_with,
+                _beside(request.ways, columns, start, at) if (start := place.get(way.begins_with)) else None,
                 its.tokens, its.prompt_characters, its.seconds, way.cost,
             )
             for at, (way, its, scores) in enumerate(zip(request.ways, answers, columns, strict=True))
@@ -217,6 +228,16 @@ class CompareWays:
             self._observer.advance(len(batch))
 
 
+def _nothing_judged(request: CompareRequest) -> DataError:
+    return DataError(
+        "D061",
+        "the reward could judge none of the answers",
+        where=f'source "{request.source}"',
+        got=f'reward "{request.reward}"',
+        fix="choose a reward that the source's rows have a reference for, with --reward and --source",
+    )
+
+
 def _training(ways: Sequence[Way], scores: Sequence[Sequence[float]]) -> TrainingBrings | None:
     prompts = [at for at, way in enumerate(ways) if way.weights is None]
     trained = [at for at, way in enumerate(ways) if way.weights is not None]
@@ -247,7 +268,7 @@ def unseen(request: CompareRequest) -> tuple[int, list[Conversation]]:
     rows = source.held_out(request.rows) if source else []
     prompt = seen.system_prompt if seen else ""
     tasks = [
-        _without(row.conversation, prompt).prompt()
+        row.conversation.without_system(prompt).prompt()
         for row in rows
         if _asks(row.conversation, prompt) not in trained
     ]
@@ -265,14 +286,6 @@ def unseen(request: CompareRequest) -> tuple[int, list[Conversation]]:
 
 
 def _asks(conversation: Conversation, system_prompt: str) -> int:
-    """What stands for the question alone, whichever system prompt and answer are around it."""
-    asked = question(_without(conversation, system_prompt))
+    """What stands for the question alone, whichever system prompt, procedure and answer are around it."""
+    asked = question(conversation.without_system(system_prompt))
     return identity(replace(asked, tools=()))
-
-
-def _without(conversation: Conversation, system_prompt: str) -> Conversation:
-    """The row as its source gave it: a prompt program brings the system prompt."""
-    turns = conversation.messages
-    if turns and turns[0].role is Role.SYSTEM and turns[0].content == system_prompt:
-        return replace(conversation, messages=turns[1:])
-    return conversation

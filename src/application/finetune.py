@@ -25,6 +25,7 @@ from ..domain.run import Evaluation, RunManifest, RunStatus
 from ..domain.schedule import TrainingOutcome, TrainingPlan
 from .check_memory import CheckMemory, MemoryCheck, MemoryRequest
 from .evaluate import Evaluate
+from .learn_from_training import LearnFromTraining
 from .load_policy import load_policy
 from .mix_sources import MixedData, realised
 from .open_run import Opened, OpenRun, RunChoice
@@ -107,6 +108,7 @@ class Finetune:
         check_memory: tells what the training takes before anything is loaded.
         rewards: what grades answers; they are closed when a run ends.
         logs: where the figures go besides the run's own files.
+        procedures: is told what came of those in the prompts; None: there are none.
     """
 
     def __init__(
@@ -121,7 +123,9 @@ class Finetune:
         observer: Observer,
         stop: Stop,
         clock: Clock,
+        procedures: LearnFromTraining | None = None,
     ) -> None:
+        self._procedures = procedures
         self._provider = provider
         self._prepare = prepare
         self._check_memory = check_memory
@@ -265,6 +269,10 @@ class Finetune:
         if record.manifest.after is not None:
             # Last of all: a run that is gone on with from here would tell it again.
             self._logs.log(progress.step, evaluation_figures(record.manifest.after, "final"))
+        if self._procedures is not None:
+            drawn = run.lines("completions")
+            answers = ((one["procedure"], one["reward"]) for one in drawn if one["procedure"])
+            self._procedures(run.id, record.manifest.started, answers)
         return record.finish(RunStatus.COMPLETED, self._clock.now())
 
     def _train(

@@ -52,6 +52,7 @@ class FollowProcedure:
             UsageError: C115 for wrong inputs. CeselloError: those of the log.
         """
         state = begin(procedure, inputs)
+        self._log.add()  # a log that cannot be written is told before anything is done
         started = self._clock.now()
 
         def record() -> ProcedureRun:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..domain.ports.procedure import ProcedureFolders, ProcedureFormat, ProcedureStore
 from ..domain.procedure import Version
+from .new_procedure import has_folder, retire_deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,10 @@ class ImportProcedure:
             DataError: D042 when it is not well-formed, D043 when it is not there, D046 when it is not safe.
         """
         adopted = self._form.adopted(self._folders.read(path), path, name)
-        is_new = adopted.name not in self._store.names()
+        is_new = not has_folder(self._store, adopted.name)
         version = self._store.add(adopted.name, adopted.files, author="import")
         if is_new:
+            retire_deleted(self._store, adopted.name)
             self._store.check_out(adopted.name, version.sha)
+            version = self._store.version(adopted.name, version.sha)
         return Imported(version, is_new, adopted.notes)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from ..domain.ports.text import TextGenerator
 from ..domain.prompt_program import PromptProgram
 from ..domain.prompt_report import SearchReport, Spent
 from ..domain.prompt_search import Budget, CandidateRecord, Proposal, Task, Trial, TrialKey
+from ..domain.reinforcement import procedure_record
 from ..domain.run import RunManifest, RunStatus
+from .learn_from_training import LearnFromTraining
 from .open_run import Opened, OpenRun, RunChoice
 from .prepare_data import DataRequest
 from .prepare_tasks import PrepareTasks, TaskLimits
@@ -43,12 +45,22 @@ class Answering:
         identity: what decides the answers: the same texts, the same answers.
         facts: of the model that was loaded here; None where a server answers.
         proposers: with the language models that they ask.
+        thinking: what decides what these propose.
+        together: prompts that the generator answers at a time, where that is no more than a few: the answers
+            of a batch that are there when one fails are lost.
     """
 
     generator: TextGenerator
     identity: Mapping[str, str]
     facts: PolicyFacts | None
     proposers: Sequence[PromptProposer]
+    thinking: Mapping[str, str] = field(default_factory=dict)
+    together: int | None = None
+
+    def search(self, search: PromptSearchRequest) -> PromptSearchRequest:
+        """A search that is asked of these."""
+        batch = min(search.batch, self.together or search.batch)
+        return replace(search, batch=batch, model=_digest(dict(self.thinking)))
 
 
 LoadAnswering = Callable[[ModelSpec, LoraSpec, int], Answering]
@@ -128,6 +140,7 @@ class ImprovePrompt:
         load: gives who answers; called when the tasks are known to be good.
         ledger: of a run's folder.
         write: makes the text of a prompt file.
+        procedures: is told what came of those in the prompts; None: there are none.
     """
 
     def __init__(
@@ -141,7 +154,9 @@ class ImprovePrompt:
         observer: Observer,
         stop: Stop,
         clock: Clock,
+        procedures: LearnFromTraining | None = None,
     ) -> None:
+        self._procedures = procedures
         self._prepare = prepare
         self._rewards = rewards
         self._load = load
@@ -156,9 +171,10 @@ class ImprovePrompt:
         """Runs it all; the run's folder is made once model and tasks are known to be good.
 
         Raises:
-            UsageError C120, C121, SandboxError X001, DataError, ModelError: before anything is written.
+            UsageError C120, C121, C122, SandboxError X001, DataError, ModelError: before anything is written.
             SandboxError X010, RetryableError, StorageError: the run is marked failed. Interrupted: it is
-                marked so. It can be gone on with either way, and repeats no call.
+                marked so. It can be gone on with either way, and repeats no call but those of the batch, or
+                the proposal, that was not written down yet.
         """
         self._open.check(request.name, request.choice)
         _ = request.plan  # a budget that is too small is told before the rows are read
@@ -173,7 +189,7 @@ class ImprovePrompt:
             now = self._manifest(request, answering, parts, plan)
             opened = self._open(request.recipe, request.choice, now)
             try:
-                return self._improve(opened, answering, search, request)
+                return self._improve(opened, answering, answering.search(search), request)
             finally:
                 opened.run.close()
         finally:
@@ -200,7 +216,13 @@ class ImprovePrompt:
             machine=request.machine,
             planned_steps=request.budget.rollouts,
             model=answering.facts,
-            identity={**settings, **libraries, **answering.identity, "data": _digest(tasks)},
+            identity={
+                **settings,
+                **libraries,
+                **answering.identity,
+                **answering.thinking,
+                "data": _digest(tasks),
+            },
             search={
                 "seed": request.seed.id,
                 "plan": asdict(plan),
@@ -212,8 +234,10 @@ class ImprovePrompt:
         self, opened: Opened, answering: Answering, search: PromptSearchRequest, request: ImproveRequest
     ) -> Improved:
         sampled = {name: str(value) for name, value in asdict(request.sampling).items()}
-        engine = _digest({**answering.identity, **sampled, **request.grading})
-        with self._recorded(opened) as record:
+        libraries = {f"library {name}": version for name, version in request.versions.items()}
+        batch = {"batch": str(search.batch)}  # a model on a GPU may answer otherwise in another company
+        engine = _digest({**answering.identity, **sampled, **batch, **libraries, **request.grading})
+        with self._recorded(opened, search.batch) as record:
             ledger = _Counted(self._ledger(opened.run.path / LEDGER, engine), record)
             try:
                 asking = Engine(answering.generator, self._rewards[request.reward], ledger)
@@ -222,8 +246,23 @@ class ImprovePrompt:
                 ledger.close()
             self._keep(opened.run, request.name, report, record.manifest)
             record.update(search={**record.manifest.search, **_summary(report)})
+            self._learn(opened.run.id, record.manifest.started, search, ledger.scores)
             manifest = record.finish(RunStatus.COMPLETED, self._clock.now())
         return Improved(manifest, report, opened.run.path)
+
+    def _learn(
+        self, run: str, started: str, search: PromptSearchRequest, scores: Mapping[TrialKey, float | None]
+    ) -> None:
+        """By the answers under the prompt that the search began with: others are compared by other tasks."""
+        if self._procedures is None:
+            return
+        parts = search.parts
+        tasks = (*parts.search, *parts.selection, *parts.test)
+        records = {task.id: procedure_record(task.conversation) for task in tasks}
+        of_seed = (
+            (records[key.task], score) for key, score in scores.items() if key.candidate == search.seed.id
+        )
+        self._procedures(run, started, ((given, score) for given, score in of_seed if given))
 
     def _keep(self, run: RunFolder, name: str, report: SearchReport, manifest: RunManifest) -> None:
         """The report and the prompt; where the first prompt is kept, the file holds it and says so."""
@@ -234,11 +273,12 @@ class ImprovePrompt:
         run.write_text(PROMPT, self._write(report.winner, name, report.seed.id, where_from))
 
     @contextmanager
-    def _recorded(self, opened: Opened) -> Iterator[RunRecord]:
+    def _recorded(self, opened: Opened, batch: int) -> Iterator[RunRecord]:
         """Whatever ends the run, its manifest says so."""
         record = RunRecord(opened.run, opened.manifest)
         again = (
-            f"`cesello train RECIPE --resume --run {opened.run.id}` goes on from there, and repeats no call"
+            f"`cesello train RECIPE --resume --run {opened.run.id}` goes on from there, and asks again no "
+            f"more than what was being asked: at most {batch} answers and one proposal"
         )
         try:
             yield record
@@ -285,6 +325,7 @@ class _Counted:
     Attributes:
         rollouts: that were used, of this process or an earlier one.
         seconds: that they took when they were paid for.
+        scores: of all of them.
     """
 
     def __init__(self, ledger: EvaluationLedger, record: RunRecord) -> None:
@@ -292,6 +333,7 @@ class _Counted:
         self._record = record
         self.rollouts = 0
         self.seconds = 0.0
+        self.scores: dict[TrialKey, float | None] = {}
 
     def trials(self, keys: Sequence[TrialKey]) -> Mapping[TrialKey, Trial]:
         known = self._ledger.trials(keys)
@@ -304,8 +346,9 @@ class _Counted:
 
     def _count(self, trials: Sequence[Trial]) -> None:
         if trials:
-            self.rollouts += len(trials)
-            self.seconds += sum(trial.seconds for trial in trials)
+            self.seconds += sum(trial.seconds for trial in trials if trial.key not in self.scores)
+            self.scores |= {trial.key: trial.score for trial in trials}
+            self.rollouts = len(self.scores)
             self._record.update(steps=self.rollouts, seconds=self.seconds)
 
     def proposals(self, key: str) -> Sequence[Proposal] | None:

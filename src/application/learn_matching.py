@@ -10,6 +10,7 @@ from ..domain.calibration import Calibration, calibrated, judged, outcome
 from ..domain.errors import CeselloError
 from ..domain.ports.memory import Embedder
 from ..domain.ports.procedure import MatchingFile, RidgeRegression
+from ..domain.ports.run import Observer
 from ..domain.procedure import Procedure
 from ..domain.procedure_match import PENALTY, Known, Learnt, Votes, digest, known_requests, targets
 from ..domain.request_features import Features, Vocabulary, features, normalised
@@ -30,9 +31,20 @@ class Ready:
 
 
 class LearnMatching:
-    """Makes votes of procedures, or finds them as they were left."""
+    """Makes votes of procedures, or finds them as they were left.
 
-    def __init__(self, embedder: Embedder, ridge: RidgeRegression, file: MatchingFile) -> None:
+    Args:
+        observer: is told before anything is learnt, which takes some ten seconds; None: nobody.
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        ridge: RidgeRegression,
+        file: MatchingFile,
+        observer: Observer | None = None,
+    ) -> None:
+        self._observer = observer
         self._embedder = embedder
         self._ridge = ridge
         self._file = file
@@ -78,6 +90,8 @@ class LearnMatching:
         usable = _of(labelled, procedures)
         names = tuple(one.name for one in procedures)
         known = known_requests(procedures, usable)
+        if self._observer is not None:
+            self._observer.note(f"learning from {len(known):,} requests which procedure is for what, once")
         rows, _ = self._features(known)
         fit = self._ridge.fit(rows, targets(known, names), PENALTY)
         found = judged(known, fit.left_out, names)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..domain.errors import CeselloError
+from ..domain.errors import CeselloError, UsageError
 from ..domain.ports.procedure import ProcedureFolders, ProcedureFormat, ProcedureStore
 from ..domain.procedure_check import Checked
+from .new_procedure import has_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class LintProcedures:
         names = self._store.names()
         for target in targets:
             try:
-                if target in names:
+                if target in names or self._is_own(target):
                     where = f"{self._shown}/{target}"
                     yield Linted(target, self._form.check(self._store.folder(target), where, target))
                 else:
@@ -50,6 +51,13 @@ class LintProcedures:
                 if problem.code not in ("D046", "C111"):
                     raise
                 yield Linted(target, Checked(None, (problem,)))
+
+    def _is_own(self, target: str) -> bool:
+        """Whether it is a folder among the procedures that lacks a SKILL.md."""
+        try:
+            return has_folder(self._store, target)
+        except UsageError:  # a path
+            return False
 
     def _elsewhere(self, path: str) -> Checked:
         files = self._folders.read(path)

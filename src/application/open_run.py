@@ -103,12 +103,14 @@ class OpenRun:
                 fix="leave --resume out to begin one, or name another with --run; see `cesello runs list`",
             )
         if found[0].status is RunStatus.COMPLETED:
+            searched = found[0].manifest.get("algorithm") == "apo"
+            what_is_there = "use its prompt.yaml" if searched else "take its weights with lora.continue_from"
             raise DataError(
                 "D032",
                 "the run is completed",
                 where=found[0].path,
-                got=f"all {found[0].steps} steps done",
-                fix="leave --resume out to begin another, or take its weights with lora.continue_from",
+                got=f"{found[0].steps} rollouts done" if searched else f"all {found[0].steps} steps done",
+                fix=f"leave --resume out to begin another, or {what_is_there}",
             )
         return found[0]
 

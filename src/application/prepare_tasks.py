@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain, zip_longest
 
 from ..domain.chatml import tools_as_text
-from ..domain.conversation import Conversation, Role
+from ..domain.conversation import Conversation
 from ..domain.conversation_json import to_json
 from ..domain.example import Example
 from ..domain.halving import TaskParts
+from ..domain.prompt_gate import plainly_asked
 from ..domain.prompt_search import Task
 from .prepare_data import DataRequest
 from .prepare_source import PreparedSource, question
@@ -32,7 +33,10 @@ class TaskLimits:
 
 
 class PrepareTasks:
-    """Takes the rows as a training of the same recipe has them: the same ones are held out."""
+    """Takes the rows as a training of the same recipe has them: the same ones are held out.
+
+    A question stands in one part alone, whatever the answers to it: what was searched on is not tested on.
+    """
 
     def __init__(self, prepare: PrepareSources) -> None:
         self._prepare = prepare
@@ -45,25 +49,40 @@ class PrepareTasks:
         """
         sources = self._prepare(request)
         system = request.rules.system_prompt
-        test = _tasks([(one, one.held) for one in sources], system, limits.test)
-        tested = {task.id for task in test}
-        drawn = [(one, one.train) for one in sources if one.is_drawn]
-        rows = _tasks(drawn, system, limits.search + limits.selection + len(test))
-        search, selection = _dealt([task for task in rows if task.id not in tested], limits)
-        return TaskParts(search, selection, test)
+        test, asked = _tasks([(one, one.held) for one in sources], system), set[str]()
+        held: dict[str, Task] = {}
+        for task in test:  # those too that the test has no room for: a training evaluates on them
+            asked.add(_question(task))
+            if len(held) < limits.test:
+                held.setdefault(task.id, task)
+        drawn = _tasks([(one, one.train) for one in sources if one.is_drawn], system)
+        rows = _asked_once(drawn, asked, limits.search + limits.selection)
+        search, selection = _dealt(rows, limits)
+        return TaskParts(search, selection, list(held.values()))
 
 
-def _tasks(sources: Iterable[tuple[PreparedSource, Sequence[int]]], system: str, most: int) -> list[Task]:
-    """One of each source in turn, as long as it has some; each task once."""
+def _tasks(sources: Iterable[tuple[PreparedSource, Sequence[int]]], system: str) -> Iterator[Task]:
+    """One of each source in turn, as long as it has some."""
     rows = [_asking(one, indices) for one, indices in sources]
-    found: dict[str, Task] = {}
     for example in chain.from_iterable(zip_longest(*rows)):
+        if example is not None:
+            yield task_of(example.conversation, system)
+
+
+def _asked_once(tasks: Iterable[Task], asked: set[str], most: int) -> list[Task]:
+    """The first of each question that is not asked elsewhere."""
+    found: dict[str, Task] = {}
+    for task in tasks:
         if len(found) >= most:
             break
-        if example is not None:
-            task = task_of(example.conversation, system)
-            found.setdefault(task.id, task)
+        if (question := _question(task)) not in asked:
+            found.setdefault(question, task)
     return list(found.values())
+
+
+def _question(task: Task) -> str:
+    """What makes two tasks the same one; where no user asks anything a task is its own."""
+    return plainly_asked(task.conversation) or task.id
 
 
 def _asking(source: PreparedSource, indices: Sequence[int]) -> Iterable[Example]:
@@ -73,12 +92,9 @@ def _asking(source: PreparedSource, indices: Sequence[int]) -> Iterable[Example]
 
 
 def task_of(row: Conversation, system: str) -> Task:
-    """What a row asks, without the system prompt that preparing put before it, and what it answers."""
-    turns = row.prompt().messages
-    if system and turns and turns[0].role is Role.SYSTEM and turns[0].content == system:
-        turns = turns[1:]
+    """What a row asks, without what preparing put before it, and what it answers."""
+    asked = row.prompt().without_system(system)
     answer = tools_as_text(row).answer()
-    asked = replace(row, messages=turns)
     text = to_json(row).encode("utf-8", "surrogatepass")  # with what the reward knows of it
     return Task(sha256(text).hexdigest()[:16], asked, answer.content if answer else "")
 

@@ -27,6 +27,27 @@ class PromoteProcedure:
     def __init__(self, store: ProcedureStore) -> None:
         self._store = store
 
+    def trial(self, name: str, sha: str = "", reason: str = "") -> Version:
+        """Lets half of the requests meet a version of the person's own, until outcomes decide.
+
+        Args:
+            sha: of the version; empty: what stands in its folder.
+
+        Raises:
+            DataError: D043. UsageError: C110; C119 when the version cannot be tried.
+        """
+        keep_edits(self._store, name)
+        chosen = self._store.version(name, sha or self._store.standing(name)[1].sha)
+        if chosen.author != "user":
+            what, fix = "only what a person has written is tried", "read it, then promote it without --trial"
+        elif not (active := active_sha(self._store, name)):
+            what, fix = "no version is in use that it could be compared with", "promote it without --trial"
+        elif active == chosen.sha:
+            what, fix = "this version is in use already", "name another one: `cesello sop show` lists them"
+        else:
+            return self._store.set_status(name, chosen.sha, Status.TRIAL, reason)
+        raise UsageError("C119", what, where=name, got=f"{chosen.sha[:8]} by {chosen.author}", fix=fix)
+
     def __call__(self, name: str, sha: str = "", reason: str = "") -> Promoted:
         """What a person has edited is recorded before the folder changes.
 
@@ -40,8 +61,8 @@ class PromoteProcedure:
         keep_edits(self._store, name)
         chosen = self._store.version(name, sha or self._store.standing(name)[1].sha)
         before = active_sha(self._store, name)
+        self._store.check_out(name, chosen.sha)  # first: where the folder is in the way nothing has changed
         version = self._store.set_status(name, chosen.sha, Status.ACTIVE, reason)
-        self._store.check_out(name, version.sha)
         return Promoted(version, before if before != version.sha else "")
 
 
@@ -56,11 +77,11 @@ def keep_edits(store: ProcedureStore, name: str) -> None:
     Raises:
         UsageError: C110 when that cannot be, since it is not well-formed.
     """
-    if name not in store.names():
-        return
     try:
         store.standing(name)
     except DataError as cause:
+        if cause.code == "D043":  # there is no folder
+            return
         if cause.code not in ("D042", "D046"):
             raise
         fix = f"mend what `cesello sop lint {name}` finds, or move the folder away"

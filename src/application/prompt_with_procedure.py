@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from ..domain.ports.run import Clock
 from ..domain.procedure import Outcome, ProcedureRun
+from ..domain.procedure_outcomes import BY_PERSON
 from ..domain.procedure_prompt import Mode, with_procedure
 from ..domain.prompt_program import PromptProgram
-from .choose_procedure import Choice, ChooseProcedure
+from .choose_procedure import AUTO, Choice, ChooseProcedure
 from .learn_from_outcomes import LearnFromOutcomes
 
 
@@ -52,7 +53,7 @@ class PromptWithProcedure:
 
         Args:
             wanted: ``auto``, ``off`` or a name.
-            origin: as in ``ProcedureRun``.
+            origin: as in ``ProcedureRun``, where it is matched; what a person has named is ``user``'s.
 
         Raises:
             CeselloError: those of ``ChooseProcedure``.
@@ -63,6 +64,8 @@ class PromptWithProcedure:
         if choice.used is not None:
             program = with_procedure(program, choice.used, mode)
         mode = Mode.OFF if choice.held_out else mode
+        # What was named is not compared with what is held out: it was never among these.
+        origin = origin if wanted == AUTO else BY_PERSON
         return Instructed(program, choice, self._new_id(), self._clock.now(), request, mode, origin)
 
     def record(self, instructed: Instructed, *, finished: bool) -> None:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from random import Random
 
 from ..domain.ports.prompt import EvaluationLedger, PromptProposer
+from ..domain.ports.run import Stop
 from ..domain.prompt_gate import PromptGate
 from ..domain.prompt_program import PromptProgram
 from ..domain.prompt_report import Spent
@@ -21,9 +22,14 @@ from ..domain.statistics import Beta
 class ProposePrompts:
     """Keeps what every proposer has answered in the ledger: none is asked the same twice.
 
+    One that asks a language model is asked for one proposal at a time, and that it is asked is written down
+    before. So a call that failed or was killed is paid for, and all processes that go on with one ledger
+    together make no more calls than one may.
+
     Args:
-        calls: of a language model that proposers may make together; never exceeded. A proposal that did not
-            come counts as if it had taken all the calls that it may take.
+        calls: of a language model that proposers may make together; never exceeded. A proposal counts as if
+            it had taken all the calls that it may take.
+        model: stands for that language model: what another one has written is not seen.
     """
 
     def __init__(
@@ -33,24 +39,32 @@ class ProposePrompts:
         ledger: EvaluationLedger,
         calls: int,
         seed: int,
+        stop: Stop,
         seconds: Callable[[], float] = time.perf_counter,
+        model: str = "",
     ) -> None:
         self._proposers = {one.name: one for one in proposers}
         self._gate = gate
         self._ledger = ledger
-        self._calls_left = calls
+        self._calls = calls
         self._seed = seed
+        self._stop = stop
+        self._model = model
+        self._begun = 0
+        while ledger.proposals(self._mark(self._begun)) is not None:
+            self._begun += 1
         self._seconds = seconds
         self._record = {one.name: Beta() for one in proposers}
         self._written = list(ledger.candidates())
         self.candidates: list[CandidateRecord] = []
-        self.spent = Spent("proposals")
+        self.spent = Spent("proposals", optimizer_calls=self._begun)
 
     def __call__(self, view: SearchView, count: int, round_: int) -> list[CandidateRecord]:
         """At most so many new candidates; those who have no more ideas leave their turn to the others.
 
         Raises:
-            RetryableError, ModelError: of the language models that are asked.
+            RetryableError, ModelError: of the language models that are asked. Interrupted: a stop was
+                requested before one of them was.
         """
         random = Random(f"{self._seed}/{round_}")
         able = list(self._proposers)
@@ -97,34 +111,59 @@ class ProposePrompts:
     def _proposals(
         self, proposer: PromptProposer, view: SearchView, slots: int, seed: str
     ) -> Sequence[Proposal]:
-        if proposer.calls_each:
-            slots = min(slots, self._calls_left // proposer.calls_each)
-        if not slots:
-            return []
-        key = f"{digest(view)}/{proposer.name}/{slots}/{seed}"
+        if slots and not proposer.calls_each:
+            return self._kept(proposer, view, slots, seed) or []
+        found: list[Proposal] = []
+        for slot in range(slots):
+            one = self._kept(proposer, view, 1, f"{seed}/{slot}")
+            if not one:
+                break
+            found += one
+            view = replace(view, programs={**view.programs, **{its.program.id: its.program for its in one}})
+        return found
+
+    def _kept(
+        self, proposer: PromptProposer, view: SearchView, count: int, seed: str
+    ) -> Sequence[Proposal] | None:
+        """From the ledger where it was asked before; None where no call is left to ask it."""
+        model = f"/{self._model}" if proposer.calls_each else ""
+        key = f"{digest(view)}/{proposer.name}{model}/{count}/{seed}"
         known = self._ledger.proposals(key)
+        if known is not None:
+            self.spent = replace(
+                self.spent, tokens=self.spent.tokens + _tokens(known),
+                saved=self.spent.saved + proposer.calls_each,
+            )  # fmt: skip
+            return known
+        if proposer.calls_each:
+            if self._begun + proposer.calls_each > self._calls:
+                return None
+            self._stop.check()
+            self._begin(proposer.calls_each)
         start = self._seconds()
-        answer = known
-        if answer is None:
-            number = int.from_bytes(sha256(seed.encode()).digest()[:4], "big")
-            answer = list(proposer.propose(view, slots, number))[:slots]
-            self._ledger.add_proposals(key, answer)
-        took = 0.0 if known is not None else self._seconds() - start
-        self._charge(proposer, slots, answer, took, saved=known is not None)
+        number = int.from_bytes(sha256(seed.encode()).digest()[:4], "big")
+        answer = list(proposer.propose(view, count, number))[:count]
+        self._ledger.add_proposals(key, answer)
+        self.spent = replace(
+            self.spent, tokens=self.spent.tokens + _tokens(answer),
+            seconds=self.spent.seconds + self._seconds() - start,
+        )  # fmt: skip
         return answer
 
-    def _charge(
-        self, proposer: PromptProposer, slots: int, answer: Sequence[Proposal], seconds: float, *, saved: bool
-    ) -> None:
-        calls = sum(one.calls for one in answer) + (slots - len(answer)) * proposer.calls_each
-        self._calls_left -= calls
-        self.spent = replace(
-            self.spent,
-            optimizer_calls=self.spent.optimizer_calls + calls,
-            tokens=self.spent.tokens + sum(one.tokens for one in answer),
-            seconds=self.spent.seconds + seconds,
-            saved=self.spent.saved + (calls if saved else 0),
-        )
+    def _begin(self, calls: int) -> None:
+        """Pays for calls before they are made."""
+        for _ in range(calls):
+            self._ledger.add_proposals(self._mark(self._begun), [])
+            self._begun += 1
+        self.spent = replace(self.spent, optimizer_calls=self._begun)
+
+    def _mark(self, number: int) -> str:
+        """The key under which it is written down that a call was begun."""
+        return f"call {number} of {self._model}"
+
+
+def _tokens(proposals: Sequence[Proposal]) -> int:
+    return sum(one.tokens for one in proposals)
 
 
 def digest(view: SearchView) -> str:

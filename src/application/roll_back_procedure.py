@@ -27,10 +27,10 @@ class RollBackProcedure:
         keep_edits(self._store, name)
         before = active_sha(self._store, name)
         chosen = self._last(name, before)
+        self._store.check_out(name, chosen.sha)
         version = self._store.set_status(
             name, chosen.sha, Status.ACTIVE, "gone back to", replaced=ROLLED_BACK
         )
-        self._store.check_out(name, version.sha)
         return Promoted(version, before)
 
     def _last(self, name: str, before: str) -> Version:

@@ -17,10 +17,13 @@ def weights_of(run: RunSummary) -> Path:
     weights = Path(run.path) / "lora"
     if weights.is_dir():
         return weights
+    searched = run.manifest.get("algorithm") == "apo"
     raise ModelError(
         "M007",
         "the run holds no LoRA weights",
         where=run.path,
-        got=f"a run that is {run.status}",
-        fix="name a completed run, see `cesello runs list`",
+        got="a prompt search, which changes no model" if searched else f"a run that is {run.status}",
+        fix="name the run of a training, and use the search's prompt.yaml with it"
+        if searched
+        else "name a completed run, see `cesello runs list`",
     )

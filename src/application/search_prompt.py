@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from statistics import fmean
 
 from ..domain.generation import Sampling
@@ -12,7 +13,7 @@ from ..domain.halving import FINALISTS, SearchPlan, TaskParts, search_plan, surv
 from ..domain.ports.prompt import PromptProposer
 from ..domain.ports.run import Observer, Stop
 from ..domain.prompt_estimates import PromptEstimates
-from ..domain.prompt_gate import GateLimits, PromptGate, asked
+from ..domain.prompt_gate import GateLimits, PromptGate, asked, check_editable
 from ..domain.prompt_program import PromptProgram
 from ..domain.prompt_report import CandidateResult, SearchReport, prompt_diff
 from ..domain.prompt_search import Budget, CandidateRecord, SearchView, Task
@@ -24,6 +25,12 @@ _IDLE_ROUNDS = 2
 """Rounds in a row without a candidate after which nobody has an idea any more."""
 
 _SPENT = "the budget of the search is spent"
+
+_NO_IDEA = "no proposer has another idea"
+
+_TOO_FEW = "too few tasks are left to search on that no demo shows"
+
+_UNTRIED = "there was no budget, or there were too few tasks that no demo shows, to try it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class PromptSearchRequest:
         replicates: answers to a task; 1 where they are greedy.
         batch: prompts that the generator is asked at a time.
         random_seed: of all that is drawn.
+        model: stands for the language model that proposers ask.
     """
 
     seed: PromptProgram
@@ -48,10 +56,12 @@ class PromptSearchRequest:
     batch: int = 8
     random_seed: int = 0
     limits: GateLimits = field(default_factory=GateLimits)
+    model: str = ""
 
     @property
     def plan(self) -> SearchPlan:
-        """Raises UsageError C120 or C121 where it cannot be carried out."""
+        """Raises UsageError C120, C121 or C122 where it cannot be carried out."""
+        check_editable(self.seed, self.editable, self.parts.search)
         return search_plan(self.budget, self.parts, self.replicates, self.sampling.max_new_tokens)
 
 
@@ -81,8 +91,8 @@ class SearchPrompt:
         """Runs it all.
 
         Raises:
-            UsageError: C120, C121, before anything is asked. SandboxError: X010. Interrupted, RetryableError,
-                StorageError, ModelError: it can be called again.
+            UsageError: C120, C121, C122, before anything is asked. SandboxError: X010. Interrupted,
+                RetryableError, StorageError, ModelError: it can be called again.
         """
         plan = request.plan
         trying = TryPrompts(
@@ -92,7 +102,7 @@ class SearchPrompt:
         gate = PromptGate(request.seed, request.editable, request.parts, request.limits)
         proposing = ProposePrompts(
             self._proposers, gate, self._engine.ledger, request.budget.optimizer_calls,
-            request.random_seed, self._seconds,
+            request.random_seed, self._stop, self._seconds, request.model,
         )  # fmt: skip
         search = _Search(request, plan, trying, proposing, self._observer)
         search.run()
@@ -123,6 +133,7 @@ class _Search:
         self._next = 0
         self._rounds = 0
         self._ended = ""
+        self._why_idle = ""
         self._estimates = PromptEstimates(request.seed)
         proposing.add(seed_record(request.seed))
 
@@ -141,7 +152,7 @@ class _Search:
                 return
             idle = 0 if self._round(count) else idle + 1
             if idle == _IDLE_ROUNDS:
-                self._ended = "no proposer has another idea"
+                self._ended = self._why_idle
 
     def _round(self, count: int) -> bool:
         """One round; whether there was anything to try."""
@@ -149,7 +160,9 @@ class _Search:
         first, last = self._plan.rungs[0], self._plan.rungs[-1]
         # What the incumbent gets wrong on the tasks to come is what proposers have to go by.
         self._try([(self._incumbent, task) for task in self._tasks_for([self._incumbent], first)], "search")
-        candidates = self._affordable(self._propose(self._view(), count, self._rounds))
+        proposed = self._propose(self._view(), count, self._rounds)
+        self._why_idle = _TOO_FEW if proposed else _NO_IDEA
+        candidates = self._affordable(self._askable(proposed))
         if candidates:
             for one in candidates:
                 self._programs[one.program.id] = one.program
@@ -158,6 +171,15 @@ class _Search:
             self._next = (self._next + last) % len(self._tasks)
             self._move(candidates)
         return bool(candidates)
+
+    def _askable(self, candidates: Sequence[CandidateRecord]) -> Sequence[CandidateRecord]:
+        """Those that leave tasks enough to compare them on: what one of them shows is asked of none."""
+        found: list[CandidateRecord] = []
+        for one in candidates:
+            programs = [its.program for its in (*found, one)]
+            if len(self._tasks_for(programs, self._plan.rungs[0])) == self._plan.rungs[0]:
+                found.append(one)
+        return found
 
     def _affordable(self, candidates: Sequence[CandidateRecord]) -> Sequence[CandidateRecord]:
         """As many as can be tried: their demos may move the round to tasks that are new to the incumbent."""
@@ -177,7 +199,7 @@ class _Search:
         for rung in self._plan.rungs:
             if rung > self._plan.rungs[0]:
                 means = self._means()
-                live = survivors({one: means[one] for one in live})
+                live = survivors({one: means.get(one, -inf) for one in live})
             programs = [self._incumbent, *(self._programs[one] for one in live)]
             self._try([(one, task) for one in programs for task in tasks[:rung]], "search")
 
@@ -185,7 +207,8 @@ class _Search:
         """To the program that is estimated best, whenever it was tried."""
         means = self._means()
         for one in candidates:
-            self._propose.note(one.proposer, means[one.program.id] > means[self._incumbent.id])
+            won = means.get(one.program.id, -inf) > means[self._incumbent.id]
+            self._propose.note(one.proposer, won)
         best = max(means, key=lambda one: means[one])
         if best != self._incumbent.id:
             self._accepted.append(self._programs[best])
@@ -193,7 +216,11 @@ class _Search:
             self._observer.note(f"round {self._rounds}: {edit}")
 
     def _means(self) -> dict[str, float]:
-        return self._estimates.means({one: self._try.scores(one) for one in self._programs})
+        """Of those that could be judged on some task, and of the seed and the incumbent."""
+        scores = {one: self._try.scores(one) for one in self._programs}
+        means = self._estimates.means(scores)
+        own = (self._request.seed.id, self._incumbent.id)
+        return {one: mean for one, mean in means.items() if scores[one] or one in own}
 
     def _tasks_for(self, programs: Sequence[PromptProgram], count: int) -> list[Task]:
         """The next tasks whose answer none of the programs, nor the incumbent, shows."""
@@ -283,10 +310,11 @@ class _Search:
     def _results(self) -> Iterator[CandidateResult]:
         accepted = {one.id for one in self._accepted}
         for one in self._propose.candidates:
-            scores = {} if one.rejected else self._try.scores(one.program.id)
+            tried = not one.rejected and one.program.id in self._programs
+            scores = self._try.scores(one.program.id) if tried else {}
             known = [score for task, score in scores.items() if task in self._tasks]
             yield CandidateResult(
                 one.program, one.proposer, one.edit, one.parents, len(known),
                 fmean(known) if known else None,
-                not one.rejected and one.program.id in accepted, one.rejected,
+                tried and one.program.id in accepted, one.rejected or ("" if tried else _UNTRIED),
             )  # fmt: skip

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from ..domain.conversation import Conversation
 from ..domain.generation import Completion, Sampling
 from ..domain.ports.prompt import EvaluationLedger
 from ..domain.ports.reward import RewardModel
@@ -14,8 +15,8 @@ from ..domain.ports.run import Observer, Stop
 from ..domain.ports.text import TextGenerator
 from ..domain.prompt_program import PromptProgram
 from ..domain.prompt_report import Spent
-from ..domain.prompt_search import Budget, Task, Trial, TrialKey
-from ..domain.reward import Attempt, InfraErrors, RewardResult
+from ..domain.prompt_search import FAILED, UNJUDGED, Budget, Task, Trial, TrialKey
+from ..domain.reward import Attempt, InfraErrors, RewardResult, Verdict
 
 Asked = tuple[PromptProgram, Task]
 """A task, and what is put around it."""
@@ -81,17 +82,45 @@ class TryPrompts:
         new = self._new(asked)
         if len(new) > self.left:
             raise ValueError(f"{len(new)} rollouts are more than the {self.left} that are left")
-        known = self._engine.ledger.trials(list(new))
-        for trial in known.values():
-            self._use(trial, phase, saved=True)
-        self._observer.advance(len(known))
-        for batch in self._batches({key: one for key, one in new.items() if key not in known}):
+        known = self._graded_again(self._engine.ledger.trials(list(new)), new)
+        self._used(known, [_result(trial) for trial in known], phase, saved=True)
+        for batch in self._batches({key: one for key, one in new.items() if key not in self._trials}):
             self._stop.check()
-            trials = self._answered(batch)
+            trials, results = self._answered(batch)
             self._engine.ledger.add_trials(trials)
-            for trial in trials:
-                self._use(trial, phase)
-            self._observer.advance(len(trials))
+            self._used(trials, results, phase)
+        self._go_on_without([trial for key in new if (trial := self._trials[key]).verdict == FAILED])
+
+    def _graded_again(
+        self, known: Mapping[TrialKey, Trial], asked: Mapping[TrialKey, Asked]
+    ) -> Sequence[Trial]:
+        """Known trials; of those whose grader failed before anything was made of them, the answer is kept."""
+        found = dict(known)
+        failed = [trial for trial in known.values() if trial.verdict == FAILED]
+        if failed:
+            attempts = [Attempt(asked[one.key][1].conversation, one.completion) for one in failed]
+            results = self._engine.reward.score(attempts)
+            again = [_judged(one, result) for one, result in zip(failed, results, strict=True)]
+            self._engine.ledger.add_trials(again)
+            found |= {trial.key: trial for trial in again}
+        return list(found.values())
+
+    def _used(
+        self, trials: Sequence[Trial], results: Sequence[RewardResult], phase: str, *, saved: bool = False
+    ) -> None:
+        """Counts trials that are written down, which an error about their grader leaves as they are."""
+        for trial in trials:
+            self._use(trial, phase, saved=saved)
+        self._observer.advance(len(trials))
+        self._errors.count(results)
+
+    def _go_on_without(self, failed: Sequence[Trial]) -> None:
+        """Decisions are made without these from now on, and must be made so again."""
+        if failed:
+            settled = [replace(trial, verdict=UNJUDGED) for trial in failed]
+            self._engine.ledger.add_trials(settled)
+            for trial in settled:
+                self._trials[trial.key] = trial
 
     @property
     def left(self) -> int:
@@ -136,7 +165,9 @@ class TryPrompts:
             keys = [(key, one) for key, one in new.items() if key.replicate == replicate]
             yield from (keys[at : at + self._batch] for at in range(0, len(keys), self._batch))
 
-    def _answered(self, batch: Sequence[tuple[TrialKey, Asked]]) -> list[Trial]:
+    def _answered(
+        self, batch: Sequence[tuple[TrialKey, Asked]]
+    ) -> tuple[Sequence[Trial], Sequence[RewardResult]]:
         """The grader is shown the task as it is: nothing that a prompt says can speak to it."""
         replicate = batch[0][0].replicate
         prompts = [program.around(task.conversation) for _, (program, task) in batch]
@@ -149,11 +180,21 @@ class TryPrompts:
         ]
         results = self._engine.reward.score(attempts)
         share = (self._seconds() - start) / len(batch)
-        self._errors.count(results)
-        return [
-            _trial(key, answer, result, sum(len(turn.content) for turn in prompt.messages), share)
+        trials = [
+            _judged(self._unjudged(key, prompt, answer, share), result)
             for (key, _), prompt, answer, result in zip(batch, prompts, answers, results, strict=True)
         ]
+        return trials, results
+
+    def _unjudged(self, key: TrialKey, prompt: Conversation, answer: Completion, seconds: float) -> Trial:
+        """A server may count what it put around an answer: more than was allowed is not paid from the budget,
+        which reckons with the longest answers.
+        """
+        tokens = min(answer.tokens, self._sampling.max_new_tokens)
+        characters = sum(len(turn.content) for turn in prompt.messages)
+        return Trial(
+            key, None, completion=answer.text, tokens=tokens, prompt_characters=characters, seconds=seconds
+        )
 
     def _use(self, trial: Trial, phase: str, *, saved: bool = False) -> None:
         self._trials[trial.key] = trial
@@ -169,14 +210,12 @@ class TryPrompts:
         )
 
 
-def _trial(key: TrialKey, answer: Completion, result: RewardResult, characters: int, seconds: float) -> Trial:
-    return Trial(
-        key,
-        result.score,
-        tuple(result.reasons),
-        result.verdict.value if result.verdict else "",
-        answer.text,
-        answer.tokens,
-        characters,
-        seconds,
-    )
+def _judged(trial: Trial, result: RewardResult) -> Trial:
+    verdict = result.verdict.value if result.verdict else ""
+    return replace(trial, score=result.score, reasons=tuple(result.reasons), verdict=verdict)
+
+
+def _result(trial: Trial) -> RewardResult:
+    """What is counted of it."""
+    failed = trial.verdict in (FAILED, UNJUDGED)
+    return RewardResult(trial.score, reasons=trial.reasons, verdict=Verdict.INFRA_ERROR if failed else None)

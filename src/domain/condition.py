@@ -127,13 +127,52 @@ class Condition:
 
         Conditions on other values than whether a step succeeded are taken to be able to.
         """
-        if not all(name.endswith(".ok") for name in self.names) or len(self.names) > 6:
+        if not all(_kind_of(name) == "ok" for name in self.names) or len(self.names) > 6:
             return True
         answers = product((None, True, False), repeat=len(self.names))
         seen = (dict(zip(self.names, answer, strict=True)) for answer in answers)
         return any(
             self.holds({name: value for name, value in one.items() if value is not None}) for one in seen
         )
+
+    def senseless(self) -> Iterator[str]:
+        """Comparisons of values of two kinds, which are never equal and in no order, each in words."""
+        yield from _senseless(self._root)
+
+
+_KINDS = {"ok": "true or false", "output": "text", "exit_code": "a number"}
+
+
+def _kind_of(name: str) -> str:
+    """Of a name: a key of ``_KINDS``; inputs are text like an output."""
+    first, *rest = name.split(".")
+    return rest[1] if first == "steps" and len(rest) == 2 and rest[1] in _KINDS else "output"
+
+
+def _kind(node: _Node) -> str:
+    if isinstance(node, _Name):
+        return _KINDS[_kind_of(node.name)]
+    if isinstance(node, _Literal) and not isinstance(node.value, tuple | bool | None):
+        return "text" if isinstance(node.value, str) else "a number"
+    return "a list" if isinstance(node, _Literal) and isinstance(node.value, tuple) else "true or false"
+
+
+def _senseless(node: _Node) -> Iterator[str]:
+    if isinstance(node, _Not):
+        yield from _senseless(node.inner)
+    elif isinstance(node, _Several):
+        for part in node.parts:
+            yield from _senseless(part)
+    elif isinstance(node, _Compare):
+        yield from _senseless(node.left)
+        yield from _senseless(node.right)
+        left, right = _kind(node.left), _kind(node.right)
+        if node.sign == "in" and isinstance(node.right, _Literal) and isinstance(node.right.value, tuple):
+            kinds = {_kind(_Literal(one)) for one in node.right.value}
+            if kinds and left not in kinds:
+                yield f"{left} is in no list of {' and '.join(sorted(kinds))}"
+        elif left != right or (node.sign == "in" and left != "text"):
+            yield f"{left} {node.sign} {right}"
 
 
 def parse(text: str) -> Condition:

@@ -79,16 +79,36 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenProcedure:
+    """The procedure that matched what a conversation asks, and what became of it.
+
+    Attributes:
+        sha: of its version.
+        mode: catalog, full or guided; off: it was left out, to see what happens without.
+        request: what was matched.
+        text: what stands behind the system prompt.
+    """
+
+    name: str
+    sha: str
+    mode: str
+    request: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """Messages in order, the tools on offer, and what a grader needs to judge an answer.
 
     Attributes:
         reference: facts for a reward, never shown to the model (for example the right calls).
+        procedure: None: none matched, or nobody looked for one.
     """
 
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
     reference: Mapping[str, Any] = field(default_factory=dict)
+    procedure: GivenProcedure | None = None
 
     @property
     def is_plain_text(self) -> bool:
@@ -103,6 +123,25 @@ class Conversation:
         if not text or self.is_plain_text or (self.messages and self.messages[0].role is Role.SYSTEM):
             return self
         return replace(self, messages=(Message(Role.SYSTEM, text), *self.messages))
+
+    def behind_system(self, text: str) -> Conversation:
+        """The same conversation with a text after its system prompt, or as that where it has none."""
+        if not text:
+            return self
+        turns = list(self.messages)
+        own = turns.pop(0).content if turns and turns[0].role is Role.SYSTEM else ""
+        system = "\n\n".join(part for part in (own, text) if part)
+        return replace(self, messages=(Message(Role.SYSTEM, system), *turns))
+
+    def without_system(self, text: str) -> Conversation:
+        """The same without what was put before it: its procedure's text, and that system prompt."""
+        if not self.messages or self.messages[0].role is not Role.SYSTEM:
+            return self
+        own = self.messages[0].content
+        if self.procedure and self.procedure.text:
+            own = own.removesuffix(self.procedure.text).removesuffix("\n\n")
+        head = () if own in ("", text) else (Message(Role.SYSTEM, own),)
+        return replace(self, messages=(*head, *self.messages[1:]))
 
     def prompt(self) -> Conversation:
         """Everything before the last answer of the assistant: what a model is asked to continue."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from hashlib import blake2b
 from typing import Any
 
-from .conversation import Conversation, Message, Role, ToolCall, ToolSpec
+from .conversation import Conversation, GivenProcedure, Message, Role, ToolCall, ToolSpec
 
 
 def to_json(conversation: Conversation) -> str:
     """One line. Values of a reference that JSON does not know (dates, for example) become text."""
     parts = _shown(conversation) | {"reference": conversation.reference}
+    if conversation.procedure is not None:
+        parts["procedure"] = asdict(conversation.procedure)
     return json.dumps(_full(parts), ensure_ascii=False, separators=(",", ":"), default=str)
 
 
@@ -23,6 +26,7 @@ def from_json(text: str) -> Conversation:
         tuple(_message(turn) for turn in parts.get("messages", ())),
         tuple(ToolSpec(**tool) for tool in parts.get("tools", ())),
         parts.get("reference", {}),
+        GivenProcedure(**parts["procedure"]) if "procedure" in parts else None,
     )
 
 

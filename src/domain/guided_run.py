@@ -21,6 +21,9 @@ MOST_TRIES = 50
 
 LONGEST_EVIDENCE = 4_000
 
+_SAID = (Kind.REGEX, Kind.CONTAINS)
+"""Checks of what was said."""
+
 Finds = Callable[[str, str], bool]
 """Whether a pattern is found in a text. The pattern may come from a stranger, and the text from a program:
 what looks must give up in time, which the standard library's ``re`` does not."""
@@ -208,6 +211,23 @@ def begin(procedure: Procedure, inputs: Mapping[str, str]) -> GuidedRun:
             _condition(step.when)
     start = GuidedRun(procedure, values, Finished(Outcome.UNKNOWN, ""))
     return start._from(0)
+
+
+def begin_unattended(procedure: Procedure) -> GuidedRun:
+    """The state before the first step, where a model follows it and nobody stands by.
+
+    What only a command's exit code or a reward could tell is not checked. Inputs that it wants to know keep
+    their placeholders: the request says what they stand for.
+
+    Raises:
+        DataError: D047 for a condition that cannot be read.
+    """
+    steps = tuple(
+        replace(step, expect=None) if step.expect and step.expect.kind not in _SAID else step
+        for step in procedure.steps
+    )
+    wanted = {one.name: f"{{{one.name}}}" for one in procedure.inputs if one.required}
+    return begin(replace(procedure, steps=steps), wanted)
 
 
 def steps_of(procedure: Procedure) -> Sequence[Step]:

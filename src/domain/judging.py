@@ -52,9 +52,13 @@ def judge_prompt(
     )
 
 
-def harmless(text: str) -> str:
-    """Without control characters and control tokens; also those that appear when one is taken out."""
-    kept = _CONTROL.sub("", text[:LONGEST])
+def harmless(text: str, longest: int | None = LONGEST) -> str:
+    """Without control characters and control tokens; also those that appear when one is taken out.
+
+    Args:
+        longest: characters from which it is cut; None: it is not.
+    """
+    kept = _CONTROL.sub("", text[:longest])
     while (fewer := _TOKENS.sub("", kept)) != kept:
         kept = fewer
     return kept

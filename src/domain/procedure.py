@@ -134,6 +134,8 @@ class Status(StrEnum):
     """What may be done with a version."""
 
     DRAFT = "draft"
+    TRIAL = "trial"
+    """A draft that a person lets half of the requests meet, to be compared with the active version."""
     ACTIVE = "active"
     QUARANTINED = "quarantined"
     """It was taken out of use since it did harm; a person can promote it again."""
@@ -159,6 +161,18 @@ class Version:
     created: str
     status: Status
     reason: str = ""
+
+
+def status_of_edit(known: Sequence[Version]) -> Status:
+    """What a person's edit becomes: the first that is known of a name is in use at once, likewise the first
+    edit of what the person began it from. All else is promoted first, since it stands for something that was
+    taken out of use, or for the text of somebody else.
+
+    Args:
+        known: all versions of the name.
+    """
+    begun = [one.author == "user" and one.status is Status.DRAFT for one in known]
+    return Status.ACTIVE if begun in ([], [True]) else Status.DRAFT
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,18 @@ NAME_FORM = r"[a-z0-9]+(-[a-z0-9]+)*"
 LONGEST_NAME, LONGEST_DESCRIPTION, LONGEST_COMPATIBILITY = 64, 1_024, 500
 """Characters; these and the form of a name are those of https://agentskills.io/specification."""
 
+RESERVED = ("auto", "off")
+"""Names with a meaning where a procedure is named."""
+
 MOST_LINES = 500
 """Of the body; the specification advises it."""
 MOST_BYTES = 64 * 1_024
 """Of SKILL.md and of sop.yaml, each."""
 LONGEST_PATTERN = 1_000
 MOST_STEPS = 50
+
+USUAL_TOOLS = frozenset({"bash", "edit", "fetch", "read", "search", "shell", "write"})
+"""What agents have in some form. Others are those of a procedure that says so under ``allowed-tools``."""
 
 STEP_VALUES = ("ok", "output", "exit_code")
 """What a condition can ask of an earlier step, as ``steps.ID.ok``."""
@@ -178,6 +184,10 @@ def _condition(procedure: Procedure, at: int, before: dict[str, int]) -> Iterato
             "mend it, or take the step out",
         )
         yield Finding(SOP, keys, what, fix, got=step.when)
+    for compared in () if wrong else condition.senseless():
+        what = f"the condition of {step.id} compares two kinds of values: {compared}"
+        fix = 'inputs and outputs are text, as in inputs.count == "3"; ok is true or false'
+        yield Finding(SOP, keys, what, fix, got=step.when, advice=True)
 
 
 def _unknown(
@@ -260,6 +270,12 @@ def _tools(procedure: Procedure, at: int) -> Iterator[Finding]:
     allowed = procedure.allowed_tools
     known = {*allowed, *(tool.partition("(")[0] for tool in allowed)}
     for number, tool in enumerate(procedure.steps[at].tools):
+        if not allowed and tool.partition("(")[0].lower() not in USUAL_TOOLS:
+            what = f"the step {procedure.steps[at].id} uses {tool}, which most agents do not have"
+            fix = (
+                f"take one of {', '.join(sorted(USUAL_TOOLS))}, or name all that it needs under allowed-tools"
+            )
+            yield Finding(SOP, ("steps", at, "tools", number), what, fix, advice=True)
         if allowed and tool not in known and tool.partition("(")[0] not in allowed:
             what = f"the step {procedure.steps[at].id} uses {tool}, which the procedure does not allow"
             fix = f"add it to allowed-tools in SKILL.md, or take one of {', '.join(allowed)}"

@@ -25,6 +25,18 @@ from .retrieval import Embedding
 PENALTY = 1.0
 """Of the ridge; from 0.5 to 2 cross-validation finds hardly a difference."""
 
+_USUAL = re.compile(
+    r"bash|bat|bib|c|cc|cfg|cjs|clj|cpp|cs|css|csv|cxx|dart|diff|ex|exs|f90|fs|go|gradle|groovy|h|hh|"
+    r"hpp|hs|htm|html|ini|ipynb|java|jl|js|json|jsonl|jsx|kt|kts|less|lock|log|lua|m|md|mjs|ml|mm|"
+    r"patch|php|pl|pm|proto|ps1|py|pyi|pyx|r|rb|rs|rst|sass|scala|scss|sh|sql|svelte|swift|tex|tf|"
+    r"toml|ts|tsv|tsx|txt|vb|vue|xml|yaml|yml|zig"
+)
+"""Extensions of files that people work on."""
+_LIBRARY = re.compile(
+    r"(?:alpine|angular|backbone|chart|d3|ember|express|knockout|moment|nest|next|node|"
+    r"nuxt|p5|react|solid|three|vue)\.js"
+)
+
 _FILE = re.compile(r"(?<![\w@/])(?:[\w.-]+/)*[\w-]+(?:\.[A-Za-z_][\w-]{0,9})+\b(?!\()")
 
 
@@ -204,7 +216,8 @@ def best(found: Sequence[Match]) -> Match | None:
 
 def barred(procedure: Procedure, request: str, tools: frozenset[str] | None = None) -> str:
     """Why a procedure cannot be used for a request, whatever that means; empty where it can."""
-    globs, files = procedure.triggers.files, files_in(request)
+    globs = procedure.triggers.files
+    files = files_in(request, globs)
     if globs and files and not any(_is_one(file, globs) for file in files):
         return f"it is for {', '.join(globs)}"
     needed = {*procedure.allowed_tools, *(tool for step in procedure.steps for tool in step.tools)}
@@ -212,9 +225,22 @@ def barred(procedure: Procedure, request: str, tools: frozenset[str] | None = No
     return f"it needs {', '.join(lacking)}" if lacking else ""
 
 
-def files_in(request: str) -> list[str]:
-    """What in a request looks like the name of a file."""
-    return _FILE.findall(request)
+def files_in(request: str, globs: Sequence[str] = ()) -> list[str]:
+    """What in a request is the name of a file: by its extension, which must be a usual one or that of a glob.
+
+    A dot alone says nothing: there are versions, addresses, attributes, abbreviations and names as Node.js.
+    """
+    own = {_ending(glob) for glob in globs}
+    return [
+        name
+        for name in _FILE.findall(request)
+        if (_ending(name) in own or _USUAL.fullmatch(_ending(name)))
+        and not _LIBRARY.fullmatch(name.casefold())
+    ]
+
+
+def _ending(name: str) -> str:
+    return name.rpartition(".")[2].casefold()
 
 
 def _is_one(file: str, globs: Sequence[str]) -> bool:

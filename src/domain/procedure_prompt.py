@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from .guided_run import Do, expectation, steps_of
+from .guided_run import Do, GuidedRun, begin_unattended, expectation, steps_of
 from .judging import harmless
 from .procedure import Procedure
 from .prompt_program import PromptProgram
@@ -42,7 +42,8 @@ def procedure_text(procedure: Procedure, mode: Mode) -> str:
         return catalog_text([procedure])
     if mode is Mode.GUIDED:
         said = "You follow a procedure. You are given its steps one at a time: do that step, and no other."
-        return f"{said}\n\n{_fenced(procedure.name, _line(procedure.description))}"
+        first = step_of(begin_unattended(procedure))
+        return f"{said}\n\n{_fenced(procedure.name, _line(procedure.description))}\n\n{first}".strip()
     said = "Follow this procedure as far as it fits the request."
     return f"{said}\n\n{_fenced(procedure.name, _body(procedure))}"
 
@@ -55,11 +56,19 @@ def catalog_text(procedures: Sequence[Procedure]) -> str:
     return f"Procedures for this request:\n\n{_fenced('catalog', chr(10).join(lines))}"
 
 
+def step_of(run: GuidedRun) -> str:
+    """What a run says is to be done; empty where it is over, or a person is asked."""
+    if not isinstance(run.next, Do):
+        return ""
+    ids = [step.id for step in steps_of(run.procedure)]
+    return step_text(run.next, ids.index(run.next.step.id) + 1, len(ids))
+
+
 def step_text(step: Do, number: int, steps: int) -> str:
     """A step as a turn of the user."""
     again = f" (try {step.attempt}: the check has failed)" if step.attempt > 1 else ""
     expected = f"\nIt is checked that {expectation(step.step.expect)}." if step.step.expect else ""
-    return harmless(f"Step {number} of {steps}, {step.step.id}{again}: {step.text}{expected}")
+    return harmless(f"Step {number} of {steps}, {step.step.id}{again}: {step.text}{expected}", None)
 
 
 def _body(procedure: Procedure) -> str:
@@ -72,7 +81,7 @@ def _body(procedure: Procedure) -> str:
 
 def _fenced(name: str, text: str) -> str:
     """Between two lines with an id that comes from the text, so that it cannot hold it."""
-    text = harmless(text.replace("\r\n", "\n"))
+    text = harmless(text.replace("\r\n", "\n"), None)  # whoever reads the files bounds them
     fence = request_id(name, text)
     return f"<procedure {fence} {name}>\n{text}\n</procedure {fence}>"
 

@@ -14,12 +14,13 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .conversation import Conversation, Role
+from .errors import UsageError
 from .halving import TaskParts
 from .judging import harmless
-from .prompt_program import COMPONENTS, QUESTION, PromptProgram, placeholders
+from .prompt_program import COMPONENTS, QUESTION, Demo, PromptProgram, placeholders
 from .prompt_search import Task
 
 _FORMAT = re.compile(
@@ -33,6 +34,9 @@ _WORDS = re.compile(r"\w+")
 _RUN = 10
 _LEAST_ANSWER = 12
 _LEAST_QUESTION = 20
+
+Shown = tuple[tuple[Role, str], ...]
+"""The turns that a model reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +76,19 @@ class PromptGate:
         self._editable = frozenset(editable)
         self._limits = limits or GateLimits()
         self._leaks = _Leaks([*parts.search, *parts.selection, *parts.test], seed)
-        self._shown = {_plain(asked(task.conversation)) for task in parts.search}
-        self._hidden = {_plain(asked(task.conversation)) for task in (*parts.selection, *parts.test)}
+        self._shown = {plainly_asked(task.conversation) for task in parts.search}
+        self._hidden = {plainly_asked(task.conversation) for task in (*parts.selection, *parts.test)}
         self._known = {_normalised(seed)}
+        self._tasks = parts.search
+        self._asked: dict[Shown, list[PromptProgram]] = {}
+        self._alike(seed).append(seed)
 
     def refusal(self, candidate: PromptProgram, parent: PromptProgram) -> str:
         """Why it is not tried, in a few words; empty: it is, and from now on it is known."""
         reason = next(self._reasons(candidate, parent), "")
         if not reason:
             self._known.add(_normalised(candidate))
+            self._alike(candidate).append(candidate)
         return reason
 
     def _reasons(self, candidate: PromptProgram, parent: PromptProgram) -> Iterator[str]:
@@ -97,6 +105,12 @@ class PromptGate:
         yield from self._demos(candidate)
         if _normalised(candidate) in self._known:
             yield "the same prompt was tried before"
+        if any(_asks_the_same(candidate, one, self._tasks) for one in self._alike(candidate)):
+            yield "changes nothing on these tasks"
+
+    def _alike(self, candidate: PromptProgram) -> list[PromptProgram]:
+        """Those that passed, the seed among them, under which the first task is asked as under this one."""
+        return self._asked.setdefault(_shown(candidate, self._tasks[0]) if self._tasks else (), [])
 
     def _fixed(self, candidate: PromptProgram) -> Iterator[str]:
         for component in COMPONENTS:
@@ -145,6 +159,41 @@ def asked(conversation: Conversation) -> str:
     """The last turn of the user: what a task asks."""
     turns = [turn.content for turn in conversation.messages if turn.role is Role.USER]
     return turns[-1] if turns else ""
+
+
+def plainly_asked(conversation: Conversation) -> str:
+    """The same for questions that differ in spaces, in capital letters or in forms of a letter alone."""
+    return _plain(asked(conversation))
+
+
+def check_editable(seed: PromptProgram, editable: Sequence[str], tasks: Sequence[Task]) -> None:
+    """That an edit of some component would be seen: a row's own system prompt takes the place of the other.
+
+    Raises:
+        UsageError: C122 when none would change what is asked on any of the tasks.
+    """
+    texts = [component for component in COMPONENTS if component in editable]
+    edited = [seed.with_text(component, f"{seed.text(component)}\nx") for component in texts]
+    if "demos" in editable:
+        edited.append(replace(seed, demos=(*seed.demos, Demo("x", "x"))))
+    if all(_asks_the_same(one, seed, tasks) for one in edited):
+        raise UsageError(
+            "C122",
+            "no edit of the prompt would change what is asked",
+            where="apo.components",
+            got=f"{', '.join(editable)}, where every row brings a system prompt of its own",
+            fix="search another part: components: [procedure] or [question]",
+        )
+
+
+def _shown(program: PromptProgram, task: Task) -> Shown:
+    turns = program.around(task.conversation).messages
+    return tuple((turn.role, turn.content) for turn in turns)
+
+
+def _asks_the_same(one: PromptProgram, other: PromptProgram, tasks: Sequence[Task]) -> bool:
+    """Whether no task is asked otherwise under one than under the other."""
+    return bool(tasks) and all(_shown(one, task) == _shown(other, task) for task in tasks)
 
 
 def _unreadable(what: str, text: str, old: str) -> Iterator[str]:

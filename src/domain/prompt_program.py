@@ -71,7 +71,10 @@ class PromptProgram:
         return replace(self, **{component: text})  # type: ignore[arg-type]
 
     def around(self, task: Conversation) -> Conversation:
-        """The task as it is asked; a system prompt of its own is kept, and the procedure added to it."""
+        """The task as it is asked; a system prompt of its own is kept, and the procedure added to it.
+
+        A procedure that has matched the task, and is not in its prompt yet, comes last.
+        """
         turns = list(task.messages)
         at = max((at for at, turn in enumerate(turns) if turn.role is Role.USER), default=None)
         if at is not None:
@@ -80,7 +83,9 @@ class PromptProgram:
         system = filled(self.system, self.values)
         if turns and turns[0].role is Role.SYSTEM:
             system = turns.pop(0).content
-        system = "\n\n".join(part for part in (system, filled(self.procedure, self.values)) if part)
+        matched = task.procedure.text if task.procedure else ""
+        texts = (system, filled(self.procedure, self.values), matched)
+        system = "\n\n".join(text for text in texts if text)
         shown = [
             turn
             for demo in self.demos

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .conversation import Conversation
 from .prompt_program import PromptProgram
+from .reward import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,13 @@ class TrialKey:
     replicate: int = 0
 
 
+FAILED = Verdict.INFRA_ERROR.value
+"""The verdict of a trial whose grader failed: it is graded again when the search goes on."""
+
+UNJUDGED = "unjudged"
+"""The verdict of one that the search has gone on without: to judge it later would change its way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One answer to one task under one candidate, judged.
@@ -46,6 +54,7 @@ class Trial:
     Attributes:
         score: of the reward, in [-1, 1]; None where it does not apply or its grader failed.
         reasons: codes of the reward.
+        verdict: of the reward, or ``UNJUDGED``.
         tokens: of the answer.
         prompt_characters: what was sent.
         seconds: its share of the time of the batch it was answered in.

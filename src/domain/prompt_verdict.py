@@ -30,7 +30,8 @@ class Figure:
     """The mean score of a program over tasks.
 
     Attributes:
-        interval: at 95 %: Wilson's of a proportion where all scores are 0 or 1, else Student's of a mean.
+        interval: at 95 %: Wilson's of a proportion where all scores are right or wrong, else
+            ``bounded_mean``.
     """
 
     program: str
@@ -45,8 +46,8 @@ class Comparison:
 
     Attributes:
         gain: of the mean score, new minus old.
-        interval: of the gain at 95 %: Newcombe's of paired proportions where all scores are 0 or 1, else
-            Student's of the paired differences.
+        interval: of the gain at 95 %: Newcombe's of paired proportions where all scores are right or wrong,
+            else ``bounded_mean`` of the paired differences.
         p: one-sided, that the new one is better: exact McNemar, or the sign-flip test.
         test: which of them.
         wins, losses: tasks on which the new one scores higher, lower.
@@ -64,13 +65,43 @@ class Comparison:
 
 def figure(program: str, scores: Sequence[float]) -> Figure:
     """Of one program; no scores give a mean of 0 and an interval that says nothing."""
-    interval = wilson(sum(scores), len(scores)) if is_binary(scores) else student(scores)
-    return Figure(program, len(scores), fmean(scores) if scores else 0.0, interval)
+    low, high = _range(scores)
+    if is_binary(scores):
+        share = wilson(sum(score == high for score in scores), len(scores))
+        interval = _scaled(share, low, high)
+    else:
+        interval = bounded_mean(scores, low, high)
+    return Figure(program, len(scores), fmean(scores) if scores else low, interval)
 
 
 def is_binary(scores: Sequence[float]) -> bool:
-    """Whether every score is right or wrong."""
-    return all(score in (0.0, 1.0) for score in scores)
+    """Whether every score is right or wrong: 1 or 0, or 1 or -1."""
+    return set(scores) <= {0.0, 1.0} or set(scores) <= {-1.0, 1.0}
+
+
+def _range(scores: Sequence[float]) -> tuple[float, float]:
+    """What scores of the kind lie within."""
+    return (-1.0 if any(score < 0 for score in scores) else 0.0), 1.0
+
+
+def _scaled(share: Interval, low: float, high: float) -> Interval:
+    return Interval(low + share.low * (high - low), low + share.high * (high - low))
+
+
+def bounded_mean(values: Sequence[float], low: float, high: float) -> Interval:
+    """The interval of the mean of values that lie within a range, at 95 %: Student's, cut to the range.
+
+    Where all values are equal it is the rule of three's (Hanley & Lippman-Hand, 1983): of what did not come
+    in n tries there may be up to 3 / n, and it may be as far away as the range allows.
+    """
+    if not values:
+        return Interval(low, high)
+    mean = fmean(values)
+    if min(values) == max(values):
+        unseen = min(1.0, 3 / len(values)) * (high - low)
+        return Interval(max(low, mean - unseen), min(high, mean + unseen))
+    its = student(values)
+    return Interval(max(low, its.low), min(high, its.high))
 
 
 def compared(old: str, new: str, pairs: Sequence[tuple[float, float]], seed: int = 0) -> Comparison:
@@ -84,11 +115,13 @@ def compared(old: str, new: str, pairs: Sequence[tuple[float, float]], seed: int
     differences = [late - early for early, late in pairs]
     wins, losses = (sum(sign * one > 0 for one in differences) for sign in (1, -1))
     binary = is_binary(before + after)
+    low, high = _range(before + after)
     if binary:
-        both = sum(early == late == 1 for early, late in pairs)
-        interval = newcombe(both, wins, losses, len(pairs) - both - wins - losses)
+        both = sum(early == late == high for early, late in pairs)
+        share = newcombe(both, wins, losses, len(pairs) - both - wins - losses)
+        interval = Interval(share.low * (high - low), share.high * (high - low))
     else:
-        interval = student(differences)
+        interval = bounded_mean(differences, low - high, high - low)
     return Comparison(
         old=figure(old, before),
         new=figure(new, after),

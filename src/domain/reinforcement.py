@@ -133,12 +133,14 @@ class JudgedGroup:
         prompt: token ids.
         question: the last turn of the prompt, to be read.
         dead: nothing can be learnt from it.
+        procedure: that matched the prompt, as ``procedure_record`` has it.
     """
 
     prompt: Sequence[int]
     question: str
     completions: Sequence[Judged]
     dead: bool = False
+    procedure: Mapping[str, str] | None = None
 
     def learnt_from(self, objective: Objective) -> list[Judged]:
         """The completions that count in the step's loss."""
@@ -159,6 +161,7 @@ class JudgedGroup:
                 "prompt": number,
                 "replaced": replaced,
                 "question": self.question,
+                "procedure": self.procedure and dict(self.procedure),
                 "completion": one.text,
                 "turns": one.turns,
                 "tools": dict(one.tools),
@@ -173,6 +176,14 @@ class JudgedGroup:
             }
             for one in self.completions
         ]
+
+
+def procedure_record(prompt: Conversation) -> dict[str, str] | None:
+    """What is kept of the procedure that matched a prompt; its text is that of the version."""
+    given = prompt.procedure
+    if given is None:
+        return None
+    return {"name": given.name, "sha": given.sha, "mode": given.mode, "request": given.request}
 
 
 def _divergence(one: Judged) -> float | None:

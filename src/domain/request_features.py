@@ -13,6 +13,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from math import log, sqrt
 from operator import mul
 
@@ -66,14 +68,15 @@ class Vocabulary:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        known = [_counts(text) for text in texts]
-        self._texts = len(known)
-        self._having = Counter(name for counts in known for part in counts for name in part)
+        counted = [(text, _counts(text)) for text in texts]
+        self._texts = len(counted)
+        self._having = Counter(name for _, counts in counted for part in counts for name in part)
+        self._known = dict(counted)  # their features are asked for next, and counting is what takes long
 
     def sparse(self, text: str) -> dict[str, float]:
         """The features of a normalised text."""
         found: dict[str, float] = {}
-        for counts in _counts(text):
+        for counts in self._known.get(text) or _counts(text):
             found |= self._unit(counts)
         return found
 
@@ -92,13 +95,20 @@ def features(texts: Sequence[str], vectors: Sequence[Embedding], vocabulary: Voc
 
 
 def _counts(text: str) -> tuple[Counter[str], Counter[str]]:
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
     words = _WORD.findall(plain)
-    groups = Counter(
+    groups = Counter(chain.from_iterable(map(_groups, words)))
+    # A word is marked, so that it is not taken for the group of the same letters.
+    return groups, Counter(f"={word}" for word in words)
+
+
+@lru_cache(maxsize=10_000)  # most words of a request are words of many
+def _groups(word: str) -> tuple[str, ...]:
+    padded = f" {word} "
+    return tuple(
         padded[at : at + size]
-        for padded in (f" {word} " for word in words)
         for size in range(_SHORTEST_GROUP, _LONGEST_GROUP + 1)
         for at in range(len(padded) - size + 1)
     )
-    # A word is marked, so that it is not taken for the group of the same letters.
-    return groups, Counter(f"={word}" for word in words)

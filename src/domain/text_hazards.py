@@ -25,6 +25,13 @@ _SECRETS = {
     "a key of a model's server": re.compile(r"\bsk-(?:[a-z]+-)*[A-Za-z0-9_-]{32,}"),
 }
 
+_BLOCK = re.compile(
+    r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?:.*?-----END (?:[A-Z]+ )*PRIVATE KEY-----|.*)", re.DOTALL
+)
+
+_BLOCK_END = re.compile(r"\A.*-----END (?:[A-Z]+ )*PRIVATE KEY-----", re.DOTALL)
+"""Of a text whose beginning was cut off."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hazard:
@@ -46,3 +53,11 @@ def hazards(text: str) -> Iterator[Hazard]:
                 sign = "" if secret else f", U+{ord(found[0]):04X}"
                 column = found.start() - (before.rfind("\n") + 1) + 1
                 yield Hazard(what + sign, before.count("\n") + 1, column, secret)
+
+
+def masked(text: str) -> str:
+    """The text with what each secret is in its place; of a private key all of it."""
+    text = _BLOCK_END.sub("[a private key]", _BLOCK.sub("[a private key]", text))
+    for what, pattern in _SECRETS.items():
+        text = pattern.sub(f"[{what}]", text)
+    return text

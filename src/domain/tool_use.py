@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .conversation import Message, Role
+from .guided_run import GuidedRun
 from .rollout import Rollout
 
 
@@ -35,6 +36,7 @@ class Episode:
         turns: all that came after the prompt; the last one is the answer that is judged.
         answers: how many of the turns the model drew.
         tools: how often each tool was called, by name; ``errors`` calls that failed.
+        guided: where the procedure stands that it is led through; None: it follows none step by step.
     """
 
     prompt: Sequence[int]
@@ -47,6 +49,7 @@ class Episode:
     answers: int = 0
     tools: Counter[str] = field(default_factory=Counter)
     errors: int = 0
+    guided: GuidedRun | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -71,7 +74,7 @@ class Episode:
         self.answers += 1
 
     def read(self, call: Message, results: Sequence[Message], ids: Sequence[int]) -> None:
-        """Adds what the last answer, which is ``call``, was told; ``ids`` reach up to the next answer."""
+        """Adds what the last answer, which says ``call``, was told; ``ids`` reach up to the next answer."""
         self.turns[-1:] = [call, *results]
         self.ids.extend(ids)
         self.log_probs.extend([0.0] * len(ids))

@@ -15,6 +15,9 @@ from ..domain.ports.model import ModelProvider, Policy
 from ..domain.ports.prompt import EvaluationLedger, PromptProposer
 from ..domain.ports.text import TextGenerator
 
+WORKERS = 4
+"""Requests that a server is sent at a time."""
+
 
 def sqlite_ledger(file: Path, engine: str) -> EvaluationLedger:
     """A ledger in a file."""
@@ -47,15 +50,26 @@ def answering(settings: Mapping[str, Any], models: ModelProvider) -> LoadAnsweri
         thinks = _optimizer(settings["optimizer"], policy)
         longest = settings["optimizer"]["max_new_tokens"] if settings["optimizer"] else 0
         made = [proposer(name, thinks, longest) for name in dict.fromkeys(settings["proposers"])]
+        thinking = _thinking(settings["optimizer"], policy) if any(one.calls_each for one in made) else {}
         its = settings["generator"]
         if its["kind"] == "openai":
             identity = {"answers of": f"{its['model']} at {its['url']}"}
-            return Answering(server(its), identity, None, made)
+            return Answering(server(its), identity, None, made, thinking, together=WORKERS)
         here = policy()
         identity = {**here.identity, "device": here.facts.device, "number format": here.facts.dtype}
-        return Answering(here, identity, here.facts, made)
+        return Answering(here, identity, here.facts, made, thinking)
 
     return load
+
+
+def _thinking(settings: Mapping[str, Any] | None, policy: Callable[[], Policy]) -> dict[str, str]:
+    """What decides the answers of the model that proposers ask."""
+    if settings is None:
+        return {}
+    longest = {"tokens of a proposal": str(settings["max_new_tokens"])}
+    if settings["kind"] == "openai":
+        return {"proposals of": f"{settings['model']} at {settings['url']}", **longest}
+    return {f"{name} of proposals": value for name, value in policy().identity.items()} | longest
 
 
 def _optimizer(settings: Mapping[str, Any] | None, policy: Callable[[], Policy]) -> TextGenerator | None:
@@ -73,6 +87,7 @@ def server(settings: Mapping[str, Any]) -> TextGenerator:
         settings["model"],
         api_key_env=settings["api_key_env"],
         timeout=settings["timeout_seconds"],
+        workers=WORKERS,
     )
 
 

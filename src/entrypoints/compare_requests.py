@@ -19,7 +19,7 @@ from ..domain.prompt_program import PromptProgram
 from ..domain.run import RunStatus, RunSummary
 from .container import Container
 from .export_requests import run_recipe
-from .prompt_choice import asked_prompt
+from .prompt_choice import asked_prompt, first_prompt
 from .requests import data_request, lora_spec, model_spec, recipe_container
 from .settings import LoadedRecipe, load_recipe
 from .settings.prompt_file import NAME, load_prompt
@@ -50,6 +50,14 @@ def tried(name: str, folder: str | None) -> Tried:
     """
     if not name.endswith((".yaml", ".yml")):
         run = folder_run_store(folder or "runs").find(name)
+        if run.status is not RunStatus.COMPLETED:
+            raise UsageError(
+                "C150",
+                "a run that did not complete cannot be compared",
+                where=run.path,
+                got=str(run.status),
+                fix=f"cesello train RECIPE --resume --run {run.id}",
+            )
         loaded = run_recipe(run)
         return Tried(loaded, run, recipe_container(loaded))
     loaded = load_recipe(Path(name))
@@ -72,6 +80,19 @@ def _is_of(run: RunSummary, name: str) -> bool:
     return bool(name) and run.name == name
 
 
+def all_tried(names: Sequence[str], folder: str | None) -> list[Tried]:
+    """Of each, as given.
+
+    Raises:
+        UsageError: C150, C153 when one is named twice.
+    """
+    found = [tried(name, folder) for name in names]
+    ids = [one.run.id for one in found]
+    if twice := next((id for id in ids if ids.count(id) > 1), None):
+        raise UsageError("C153", "a run is named twice", got=twice, fix="name it once")
+    return found
+
+
 class Models:
     """Loads the model of a way as the recipe of its run has it.
 
@@ -79,7 +100,7 @@ class Models:
     """
 
     def __init__(self, all_tried: Sequence[Tried]) -> None:
-        self._of = {one.run.id: one for one in all_tried}
+        self._of = {name: one for one in all_tried for name in (one.run.id, _before(one))}
         self._first = {_model(one): one for one in reversed(all_tried)}
 
     def __call__(self, way: Way) -> Policy:
@@ -92,12 +113,20 @@ class Models:
         return provider.load(way.model, fresh, seed=0)
 
 
+def longest_answer(all_tried: Sequence[Tried]) -> int:
+    """Tokens that every recipe has room for: in what it searched, or was evaluated, with."""
+    recipes = [one.loaded.recipe for one in all_tried]
+    return max(
+        one.apo.max_new_tokens if one.algorithm == "apo" else one.evaluation.max_new_tokens for one in recipes
+    )
+
+
 def compare_request(
     all_tried: Sequence[Tried], graded: GradedSpec, max_new_tokens: int, batch_size: int
 ) -> CompareRequest:
-    """The base model with its first prompt, then every run in the order given."""
+    """The base model with its first prompt, then every run in order, with what it began with before it."""
     return CompareRequest(
-        ways=[*_bases(all_tried), *map(_way, all_tried)],
+        ways=_ways(all_tried),
         source=graded.source,
         reward=graded.reward,
         rows=graded.rows,
@@ -121,7 +150,8 @@ def judge(
                 return one, GradedSpec(its.source, its.reward, rows or its.rows)
     for one in all_tried:
         names = [its.name for its in one.loaded.recipe.data.sources if its.holdout]
-        if (source in names or (source is None and names)) and (reward or one.loaded.recipe.rewards):
+        judges = one.loaded.recipe.rewards or reward not in (None, "blend")
+        if (source in names or (source is None and names)) and judges:
             return one, GradedSpec(source or names[0], reward or "blend", rows or 100)
     raise UsageError(
         "C151",
@@ -146,15 +176,50 @@ def _bases(all_tried: Sequence[Tried]) -> Iterator[Way]:
             yield Way(name, "base", model, None, PromptProgram(one.loaded.recipe.data.system_prompt or ""))
 
 
-def _way(one: Tried) -> Way:
-    model, path = model_spec(one.loaded), Path(one.run.path)
-    if one.algorithm == "apo":
-        _check_generator(one)
-        start = lora_spec(one.loaded).continue_from
-        program = load_prompt(path / NAME).program
-        return Way(one.run.id, "apo", model, Path(start) if start else None, program, _cost(one))
-    program = asked_prompt(one.loaded, path, None)
-    return Way(one.run.id, one.algorithm, model, weights_of(one.run), program, _cost(one))
+def _ways(all_tried: Sequence[Tried]) -> list[Way]:
+    ways = list(_bases(all_tried))
+    for one in all_tried:
+        ways += _of_a_search(one, ways) if one.algorithm == "apo" else [_of_a_training(one, all_tried)]
+    return ways
+
+
+def _of_a_search(one: Tried, ways: Sequence[Way]) -> list[Way]:
+    """Its prompt, and before it that which it began with, where no way has this already."""
+    _check_generator(one)
+    path, start = Path(one.run.path), lora_spec(one.loaded).continue_from
+    weights = Path(start) if start else None
+    seed = Way(_before(one), "seed", model_spec(one.loaded), weights, first_prompt(one.loaded))
+    same = next((way for way in ways if _alike(way) == _alike(seed)), None)
+    program = load_prompt(path / NAME).program
+    its = replace(
+        seed, name=one.run.id, kind="apo", program=program, cost=_cost(one), begins_with=(same or seed).name
+    )
+    return [its] if same else [seed, its]
+
+
+def _before(one: Tried) -> str:
+    return f"{one.run.id}, first prompt"
+
+
+def _alike(way: Way) -> tuple[str, Path | None, str]:
+    return way.model.name, way.weights, way.program.id
+
+
+def _of_a_training(one: Tried, all_tried: Sequence[Tried]) -> Way:
+    program = asked_prompt(one.loaded, Path(one.run.path), None)
+    start = lora_spec(one.loaded).continue_from
+    begins = (
+        its.run.id for its in all_tried if start and Path(its.run.path, "lora").resolve() == Path(start)
+    )
+    return Way(
+        one.run.id,
+        one.algorithm,
+        model_spec(one.loaded),
+        weights_of(one.run).resolve(),
+        program,
+        _cost(one),
+        next(begins, ""),
+    )
 
 
 def _check_generator(one: Tried) -> None:

@@ -32,6 +32,7 @@ from ..application.import_procedure import ImportProcedure
 from ..application.improve_prompt import ImprovePrompt
 from ..application.keep_remembering import KeepRemembering
 from ..application.learn_from_outcomes import LearnFromOutcomes
+from ..application.learn_from_training import LearnFromTraining
 from ..application.learn_matching import LearnMatching
 from ..application.lint_procedures import LintProcedures
 from ..application.match_procedure import MatchProcedure
@@ -113,16 +114,6 @@ class Container(containers.DeclarativeContainer):
         sandbox.provider,
         isolated_functions.provider,
     )
-    policy_optimizer = providers.Singleton(
-        wiring.lightning_optimizer,
-        config.algorithm,
-        config.algorithm_arguments,
-        config.training.callbacks,
-        config.root,
-        config.grpo,
-        rewards,
-        providers.Callable(tool_wiring.own_tools, config.algorithm, config.grpo, config.root),
-    )
     run_store = providers.Singleton(wiring.folder_run_store, config.output)
 
     memory_folder = providers.Singleton(memory_wiring.memory_folder, config.root, config.memory.folder)
@@ -164,7 +155,9 @@ class Container(containers.DeclarativeContainer):
     matching_file = providers.Singleton(procedure_wiring.matching_file, config.root)
     request_embedder = providers.Singleton(procedure_wiring.request_embedder, embedder, config.root)
     ridge_regression = providers.Singleton(procedure_wiring.ridge_regression)
-    learn_matching = providers.Factory(LearnMatching, request_embedder, ridge_regression, matching_file)
+    learn_matching = providers.Factory(
+        LearnMatching, request_embedder, ridge_regression, matching_file, observer
+    )
     match_procedure = providers.Factory(MatchProcedure, procedure_store, embedder, learn_matching)
     choose_procedure = providers.Factory(ChooseProcedure, procedure_store, match_procedure)
     calibrate_matching = providers.Factory(CalibrateMatching, procedure_store, learn_matching, matching_file)
@@ -182,10 +175,32 @@ class Container(containers.DeclarativeContainer):
     instruct_rows = providers.Callable(
         procedure_wiring.instruct_rows,
         config.memory.procedures,
+        config.memory.procedure_holdout,
         procedure_store.provider,
         match_procedure.provider,
     )
+    learn_from_training = providers.Callable(
+        procedure_wiring.learn_from_training,
+        config.memory.procedures,
+        providers.Factory(LearnFromTraining, learn_from_outcomes, observer, clock).provider,
+    )
 
+    policy_optimizer = providers.Singleton(
+        wiring.lightning_optimizer,
+        config.algorithm,
+        config.algorithm_arguments,
+        config.training.callbacks,
+        config.root,
+        config.grpo,
+        rewards,
+        providers.Callable(tool_wiring.own_tools, config.algorithm, config.grpo, config.root),
+        providers.Callable(
+            procedure_wiring.guide,
+            config.memory.procedures,
+            procedure_store.provider,
+            providers.Object(procedure_wiring.bounded_finds),
+        ),
+    )
     metrics_log = providers.Factory(wiring.metrics_log, config.loggers, observer)
 
     prepare_source = providers.Factory(PrepareSource, example_store, observer, stop, instruct_rows)
@@ -216,6 +231,7 @@ class Container(containers.DeclarativeContainer):
         observer,
         stop,
         clock,
+        learn_from_training,
     )
     generate = providers.Factory(Generate, model_provider, stop)
     prepare_tasks = providers.Factory(PrepareTasks, prepare_sources)
@@ -232,6 +248,7 @@ class Container(containers.DeclarativeContainer):
         observer,
         stop,
         clock,
+        learn_from_training,
     )
 
     remember = providers.Factory(

@@ -17,6 +17,7 @@ from ..domain.reinforcement import Curriculum, ReinforcementPlan
 
 if TYPE_CHECKING:
     from ..adapters.model.hf_policy import HfPolicy
+    from ..adapters.training.guided_turns import Guide
     from ..adapters.training.lightning_sft import SftModule
 
 _DRAWN = ("completions", "temperature", "top_p", "pass_tokens", "resample", "max_turns")
@@ -42,7 +43,11 @@ def reinforcement_plan(settings: Mapping[str, Any]) -> ReinforcementPlan:
 
 
 def grpo_module(
-    settings: Mapping[str, Any], root: str | Path, rewards: Rewards, tools: Toolbox | None = None
+    settings: Mapping[str, Any],
+    root: str | Path,
+    rewards: Rewards,
+    tools: Toolbox | None = None,
+    guide: Guide | None = None,
 ) -> Callable[..., SftModule]:
     """Makes GRPO's module, with what any module is made with."""
     from ..adapters.training.lightning_grpo import GrpoModule
@@ -54,6 +59,7 @@ def grpo_module(
         engine=partial(rollout_engine, settings, Path(root)),
         reward=partial(rewards.__getitem__, BLEND),
         tools=tools,
+        guide=guide,
     )
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..domain.errors import UsageError
 from ..domain.prompt_program import PromptProgram
 from .settings import LoadedRecipe
+from .settings.problems import quoted
 from .settings.prompt_file import NAME, load_prompt, prompt_text
 
 
@@ -42,10 +44,19 @@ def asked_prompt(loaded: LoadedRecipe, run: Path, file: Path | None) -> PromptPr
     Args:
         file: named by hand; None takes what the run was trained with: its own prompt, or the recipe's system
             prompt.
+
+    Raises:
+        UsageError: C136 when the run's own prompt is gone. InvalidRecipe: C131 to C133.
     """
     if file is not None:
         return load_prompt(file).program
-    if loaded.recipe.data.prompt and (run / NAME).is_file():
+    if loaded.recipe.data.prompt:
+        if not (run / NAME).is_file():
+            raise UsageError(
+                "C136", "the prompt that the run was trained with is gone", where=str(run / NAME),
+                got=f"a training on {quoted(loaded.recipe.data.prompt)}",
+                fix="put it back, or name one with --prompt-file",
+            )  # fmt: skip
         return load_prompt(run / NAME).program
     return PromptProgram(loaded.recipe.data.system_prompt or "")
 

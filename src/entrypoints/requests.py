@@ -83,10 +83,9 @@ def finetune_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> F
     """
     recipe = loaded.recipe
     if recipe.algorithm == "apo":
-        what = "a recipe that searches a prompt trains nothing"
-        raise UsageError(
-            "C135", what, where="algorithm", fix="`cesello train RECIPE --dry-run` tells its budget"
-        )
+        what = "a recipe that searches a prompt trains nothing, and draws no rows to train on"
+        fix = "`cesello data preview RECIPE` shows its rows, `cesello train RECIPE --dry-run` its budget"
+        raise UsageError("C135", what, where="algorithm", got="apo", fix=fix)
     return FinetuneRequest(
         name=run_name(loaded),
         recipe=loaded.as_yaml(),
@@ -100,7 +99,7 @@ def finetune_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> F
         settings=settings_of_steps(recipe)
         | own_code_prints(loaded)
         | _prompt_print(loaded)
-        | _procedures_print(loaded),
+        | procedures_print(loaded),
         processes=processes(),
         checkpoints=_checkpoint_plan(recipe),
         choice=choice or RunChoice(),
@@ -116,10 +115,10 @@ def _prompt_print(loaded: LoadedRecipe) -> dict[str, str]:
     return {"data.prompt": json.dumps(f"{loaded.recipe.data.prompt} {program.id}")} if program else {}
 
 
-def _procedures_print(loaded: LoadedRecipe) -> dict[str, str]:
+def procedures_print(loaded: LoadedRecipe) -> dict[str, str]:
     """What stands for the procedures in the rows' prompts: their versions, and what finds them."""
     rows = recipe_container(loaded).instruct_rows() if loaded.recipe.memory.procedures != "off" else None
-    return {"memory.procedures": rows.identity} if rows else {}
+    return {"memory.procedures": json.dumps(rows.identity)} if rows else {}
 
 
 def _group(recipe: Recipe) -> RowSize:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..domain.errors import CeselloError, UsageError
 from ..domain.ports.data import DatasetSource, ExampleStore, NearCopies
@@ -24,6 +24,9 @@ from ..domain.ports.training import PolicyOptimizer
 from ..domain.schedule import StepReport
 from .grpo_wiring import grpo_module
 from .workers import is_follower
+
+if TYPE_CHECKING:
+    from ..adapters.training.guided_turns import Guide
 
 
 def no_quantizer() -> Quantizer:
@@ -90,6 +93,7 @@ def lightning_optimizer(
     grpo: Mapping[str, Any],
     rewards: Rewards,
     tools: Toolbox | None = None,
+    guide: Guide | None = None,
 ) -> PolicyOptimizer:
     """Supervised fine-tuning, reinforcement, or a class of somebody's own that derives from their module."""
     from functools import partial
@@ -110,11 +114,11 @@ def lightning_optimizer(
     if algorithm == "sft":
         return LightningSft(SftModule, watching)
     if algorithm == "grpo":
-        module = grpo_module(grpo, root, rewards, tools)
-        if not tools:
-            return LightningSft(module, watching)
-        answers = partial(answers_with_tools, tools=tools, most=grpo["max_turns"])
-        return LightningSft(module, watching, HfPolicy.check_tools, answers)
+        module = grpo_module(grpo, root, rewards, tools, guide)
+        answers = partial(answers_with_tools, tools=tools, most=grpo["max_turns"], guide=guide)
+        if tools:
+            return LightningSft(module, watching, HfPolicy.check_tools, answers)
+        return LightningSft(module, watching, answers=answers) if guide else LightningSft(module, watching)
     module = check_algorithm(own_code(algorithm, root, "algorithm", ALGORITHMS), algorithm)
     try:
         signature(module).bind(*[None] * 6, **arguments)  # what SftModule is made with

@@ -12,7 +12,7 @@ from cesello.adapters.prompt.sqlite_ledger import SqliteLedger
 from cesello.domain.errors import CeselloError, RetryableError, StorageError
 from cesello.domain.ports.prompt import EvaluationLedger
 from cesello.domain.prompt_program import Demo, PromptProgram
-from cesello.domain.prompt_search import CandidateRecord, Proposal, Trial, TrialKey
+from cesello.domain.prompt_search import FAILED, UNJUDGED, CandidateRecord, Proposal, Trial, TrialKey
 from tests.fakes.prompt import FakeLedger
 
 PROGRAM = PromptProgram(
@@ -63,6 +63,18 @@ def test_what_is_known_is_left_as_it_is(ledger: EvaluationLedger) -> None:
     ledger.add_trials([trial("a", 0.0), trial("b", 0.5)])
     found = ledger.trials([trial("a").key, trial("b").key])
     assert [one.score for one in found.values()] == [1.0, 0.5]
+
+
+def test_a_grading_that_failed_is_replaced_and_what_a_search_went_on_without_is_not(
+    ledger: EvaluationLedger,
+) -> None:
+    failed = replace(trial("a", None), reasons=("no_sandbox",), verdict=FAILED)
+    ledger.add_trials([failed, replace(failed, key=trial("b").key)])
+    settled = replace(failed, key=trial("b").key, verdict=UNJUDGED)
+    ledger.add_trials([trial("a", 0.5), settled])
+    ledger.add_trials([trial("a", 0.0), trial("b", 1.0)])
+    found = ledger.trials([trial("a").key, trial("b").key])
+    assert list(found.values()) == [trial("a", 0.5), settled]
 
 
 def test_answers_of_proposers_are_kept_empty_ones_too(ledger: EvaluationLedger) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cesello.adapters.procedure.sqlite_procedure_log import SqliteProcedureLog
+from cesello.domain.errors import DataError
 from cesello.domain.ports.procedure import ProcedureLog
 from cesello.domain.procedure import Outcome, ProcedureRun, StepRun
 from tests.fakes.procedure_log import FakeProcedureLog
@@ -64,6 +65,14 @@ def test_a_run_that_is_judged_later_keeps_its_place(log: ProcedureLog) -> None:
     ]  # fmt: skip
 
 
+def test_many_are_added_together_in_their_order(log: ProcedureLog) -> None:
+    log.add(run("a"), run("b"), run("a", outcome=Outcome.PARTIAL))
+    log.add()
+    assert [(one.id, one.outcome) for one in log.runs()] == [
+        ("b", Outcome.SUCCESS), ("a", Outcome.PARTIAL)
+    ]  # fmt: skip
+
+
 def test_several_threads_can_add(log: ProcedureLog) -> None:
     threads = [threading.Thread(target=log.add, args=[run(str(number))]) for number in range(8)]
     for one in threads:
@@ -71,3 +80,29 @@ def test_several_threads_can_add(log: ProcedureLog) -> None:
     for one in threads:
         one.join()
     assert len(log.runs()) == 8
+
+
+def test_no_secret_is_written_down(tmp_path: Path) -> None:
+    file = tmp_path / "runs.sqlite3"
+    token = "ghp_" + "a1" * 18
+    key = "-----BEGIN PRIVATE KEY-----\nMIIabc\n-----END PRIVATE KEY-----"
+    log = SqliteProcedureLog(file)
+    log.add(run("a", request=f"push with {token} now", steps=(StepRun("look", 1, None, f"got {key} here"),)))
+    log.add(run("b", steps=(StepRun("look", 1, None, f"{key[30:]} after"),)))
+    cut, read = log.runs()
+    assert cut.steps[0].evidence == "[a private key] after"
+    assert read.request == "push with [a token of GitHub] now"
+    assert read.steps[0].evidence == "got [a private key] here"
+    assert all(token.encode() not in path.read_bytes() for path in tmp_path.iterdir())
+    assert (tmp_path / ".gitignore").read_text() == "*\n"
+
+
+def test_nothing_is_added_to_a_log_that_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "runs.sqlite3").write_bytes(b"no database" * 100)
+    with pytest.raises(DataError, match="D048"):
+        SqliteProcedureLog(tmp_path / "runs.sqlite3").add()
+
+
+def test_adding_nothing_adds_nothing(log: ProcedureLog) -> None:
+    log.add()
+    assert not log.runs()

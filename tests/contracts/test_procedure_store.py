@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -88,13 +90,38 @@ def test_an_edit_is_a_draft_while_another_version_is_in_use(project: Project, st
     assert store.standing("demo")[1] == second  # it is recorded once
 
 
-def test_an_edit_is_in_use_where_nothing_else_is(project: Project, store: ProcedureStore) -> None:
+def test_an_edit_of_what_was_taken_out_of_use_is_a_draft(project: Project, store: ProcedureStore) -> None:
     project.write("demo", skill("demo"))
     first = store.standing("demo")[1]
     store.set_status("demo", first.sha, Status.QUARANTINED, "it did harm")
     assert store.active() == []
     project.write("demo", skill("demo", "Mended."))
-    assert store.standing("demo")[1].status is Status.ACTIVE
+    assert store.standing("demo")[1].status is Status.DRAFT
+    assert store.active() == []
+
+
+@pytest.mark.parametrize(("author", "status"), [("user", Status.ACTIVE), ("import", Status.DRAFT)])
+def test_the_first_edit_of_a_draft_is_in_use_where_the_person_began_it(
+    project: Project, store: ProcedureStore, author: str, status: Status
+) -> None:
+    store.check_out("demo", store.add("demo", skill("demo"), author=author).sha)
+    project.write("demo", skill("demo", "Edited."))
+    assert store.standing("demo")[1].status is status
+
+
+def test_one_version_is_tried_beside_the_one_in_use(store: ProcedureStore) -> None:
+    first, second, third = (store.add("demo", skill("demo", text), author="user").sha for text in "abc")
+    store.set_status("demo", first, Status.ACTIVE)
+    store.set_status("demo", second, Status.TRIAL)
+    store.set_status("demo", third, Status.TRIAL)
+    found = {one.sha: one.status for one in store.versions("demo")}
+    assert found == {first: Status.ACTIVE, second: Status.DRAFT, third: Status.TRIAL}
+
+
+@pytest.mark.parametrize("name", ["auto", "off"])
+def test_what_means_something_else_is_no_name(store: ProcedureStore, name: str) -> None:
+    with pytest.raises(UsageError, match="C111"):
+        store.add(name, skill(name), author="user")
 
 
 def test_an_edit_that_is_taken_back_is_the_version_that_it_was(
@@ -225,3 +252,45 @@ def test_edits_in_no_version_are_never_overwritten(
     with pytest.raises(UsageError, match="C110"):
         store.check_out("demo", other.sha)
     assert project.stands("demo") == before
+
+
+def test_what_is_no_part_of_a_procedure_stays_where_it_is(tmp_path: Path) -> None:
+    project = Project(tmp_path / "procedures")
+    folder = tmp_path / "procedures" / "demo"
+    project.write("demo", skill("demo", more={"notes/a.txt": b"a", "run.py": b"print()"}))
+    project.store.standing("demo")
+    (folder / "notes" / ".a.txt.swp").write_text("unsaved")
+    (folder / "notes" / ".git").mkdir()
+    (folder / "notes" / ".git" / "x~").write_text("x")
+    (folder / "empty" / "inner").mkdir(parents=True)
+    (folder / "run.py").chmod(0o755)
+    new = skill("demo", "New.", more={"run.py": b"print(2)"})
+    project.store.check_out("demo", project.store.add("demo", new, author="run").sha)
+    assert project.stands("demo") == new
+    assert (folder / "notes" / ".a.txt.swp").read_text() == "unsaved"
+    assert (folder / "notes" / ".git" / "x~").read_text() == "x"
+    assert (folder / "empty" / "inner").is_dir()
+    assert (folder / "run.py").stat().st_mode & 0o100
+    assert not (folder / "notes" / "a.txt").exists()
+
+
+def test_what_cannot_be_moved_is_kept_beside(tmp_path: Path) -> None:
+    project = Project(tmp_path / "procedures")
+    project.write("demo", skill("demo", more={"notes/a.txt": b"a"}))
+    project.store.standing("demo")
+    (tmp_path / "procedures" / "demo" / "notes" / ".a.txt.swp").write_text("unsaved")
+    new = skill("demo", "New.", more={"notes": b"a file now"})
+    project.store.check_out("demo", project.store.add("demo", new, author="run").sha)
+    assert project.stands("demo") == new
+    [kept] = (tmp_path / "procedures" / ".versions").glob("demo.*")
+    assert (kept / "notes" / ".a.txt.swp").read_text() == "unsaved"
+
+
+def test_a_status_that_nobody_knows_is_a_damaged_file(tmp_path: Path) -> None:
+    store = Project(tmp_path / "procedures").store
+    store.add("demo", skill("demo"), author="user")
+    with closing(sqlite3.connect(tmp_path / "procedures" / ".versions" / "versions.sqlite3")) as connection:
+        connection.execute("UPDATE version SET status = 'best'")
+        connection.commit()
+    with pytest.raises(DataError, match="D044"):
+        store.versions("demo")

@@ -125,6 +125,16 @@ def test_a_mark_tells_how_long_a_log_is_and_its_sum(store: RunStore) -> None:
     assert marks == {"metrics.jsonl": LogMark(len(LINES), sha256(LINES).hexdigest())}
 
 
+def test_a_log_is_read_as_it_was_added(store: RunStore) -> None:
+    run, _ = begin(store)
+    run.append("completions", {"step": 1, "question": "perché?", "reward": None})
+    run.append("completions", {"step": 2})
+    assert list(run.lines("completions")) == [
+        {"step": 1, "question": "perché?", "reward": None}, {"step": 2}
+    ]  # fmt: skip
+    assert not list(run.lines("nothing"))
+
+
 def test_logs_are_cut_back_to_their_marks_and_go_on_from_there(store: RunStore) -> None:
     run, marks = marked(store)
     run.append("metrics", {"step": 3})

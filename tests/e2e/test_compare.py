@@ -89,10 +89,29 @@ def test_a_searched_prompt_is_a_way_without_weights(project: Path) -> None:
     found = json.loads(done.stdout)
     base, _, searched = found["ways"]
     assert (searched["kind"], found["tasks"]) == ("apo", 8)
+    assert searched["begins_with"] == "base model"  # it began with the same prompt
     assert 0 < searched["cost"]["rollouts"] <= 80
     spent = json.loads((project / "runs" / "searched" / "search.json").read_text())["spent"]
     assert searched["cost"]["rollouts"] == sum(phase["rollouts"] for phase in spent)
     assert base["cost"]["rollouts"] == 0
+
+
+def test_a_search_on_tuned_weights_stands_beside_them(project: Path) -> None:
+    begun = SEARCH.replace("name: searched", "name: on-fast\nlora: {continue_from: runs/fast}")
+    (project / "on-fast.yaml").write_text(begun.replace("apo:", "apo:\n  system: Be brief."))
+    done = cesello_here("train", "on-fast.yaml", "--run", "on-fast", cwd=project)
+    assert done.returncode == 0, done.stderr
+    found = cesello_here("compare", "fast", "on-fast", cwd=project)
+    assert found.returncode == 0, found.stderr
+    assert "on-fast over on-fast, first prompt, which it began with: " in found.stdout
+    assert "the best prompt alone (base model)" in found.stdout
+    ways = json.loads(cesello_here("compare", "fast", "on-fast", "--json", cwd=project).stdout)["ways"]
+    assert [(one["name"], one["kind"]) for one in ways] == [
+        ("base model", "base"),
+        ("fast", "sft"),
+        ("on-fast, first prompt", "seed"),
+        ("on-fast", "apo"),
+    ]
 
 
 def test_a_prompt_for_another_model_is_not_compared(project: Path) -> None:
@@ -124,6 +143,8 @@ def test_a_person_reads_a_table_and_what_to_do(project: Path) -> None:
         (["slow", "--source", "other"], "C151", "--source"),
         (["slow", "--reward", "blen"], "C009", ""),
         (["nobody"], "D030", ""),
+        (["slow", "runs/slow"], "C153", "name it once"),
+        (["slow", "--reward", "function_calling"], "D061", "--reward"),
     ],
 )
 def test_what_cannot_be_compared_is_said(project: Path, arguments: list[str], code: str, fix: str) -> None:

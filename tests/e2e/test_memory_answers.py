@@ -92,6 +92,28 @@ def test_a_model_answers_from_the_passages_and_cites_them(project: Path) -> None
     assert "shutil.rmtree(self.folder)" in asked["content"]
 
 
+def test_a_prompt_file_is_put_around_the_question(project: Path) -> None:
+    text = """schema_version: 1
+system: "You know {product}."
+procedure: Name the method first.
+question: "{question} Be brief."
+values: {product: the cache}
+demos: [{question: "how do I knead?", answer: "With both hands."}]
+"""
+    (project / "prompt.yaml").write_text(text)
+    with answer_service(says="Call `Cache.clear` [1].") as service:
+        done = answered(project, service, "--prompt-file", "prompt.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Call `Cache.clear` [1].")
+    ((_, _, request),) = service.seen
+    turns = [(turn["role"], turn["content"]) for turn in request["messages"]]
+    assert [role for role, _ in turns] == ["system", "user", "assistant", "user"]
+    assert turns[0][1].startswith("You know the cache.\n\nName the method first.\n\nAnswer the question")
+    assert turns[2][1] == "With both hands."
+    assert turns[3][1].endswith(f"Question: {QUESTION} Be brief.")
+    assert "shutil.rmtree(self.folder)" in turns[3][1]
+
+
 def test_the_answer_in_json_names_what_it_cites(project: Path) -> None:
     with answer_service(says="Call it [1], not [7].") as service:
         done = answered(project, service, "--json", "--with", "class,imports")

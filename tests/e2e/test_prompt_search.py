@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +149,20 @@ def test_the_whole_of_a_search_with_servers(folder: Path, service: ChatService) 
     assert f"{spent['rollouts']}/160" in listed
 
 
+def test_a_search_that_finds_nothing_says_what_is_so(folder: Path) -> None:
+    with chat_service(lambda messages: answers(messages).replace("YES", "no")) as service:
+        write_recipe(folder, service)
+        done = cesello_here(
+            "train", "recipe.yaml", "--run", "none", "--set", "apo.optimizer.api_key_env=null", cwd=folder
+        )
+    assert done.returncode == 0, done.stderr
+    assert "keep yours: nothing better was proven" in done.stdout
+    assert read(folder, "none", "search.json")["test"] is None
+    assert "in the end the first prompt was estimated best; its held-out score is -1.000" in done.stdout
+    shown = load_prompt(folder / "runs" / "none" / "prompt.yaml")
+    assert shown.program.system == "Answer."
+
+
 def test_a_search_that_failed_goes_on_and_repeats_no_call(folder: Path, service: ChatService) -> None:
     write_recipe(folder, service)
     whole = cesello_here("train", "recipe.yaml", "--run", "whole", "--json", cwd=folder)
@@ -169,11 +184,13 @@ def test_a_search_that_failed_goes_on_and_repeats_no_call(folder: Path, service:
     found = read(folder, "two", "search.json")
     for name in ("winner", "verdict", "test", "candidates"):
         assert found[name] == expected[name]
-    # A batch of 16 was half answered when the server became busy, and is asked again.
-    assert total <= len(service.seen) < total + 16
+    # Of the four that are asked at a time some were answered when the server became busy.
+    assert total <= len(service.seen) < total + 4
     again = cesello_here("train", "recipe.yaml", "--run", "two", "--resume", cwd=folder)
     assert again.returncode == 3
     assert "D032" in again.stderr
+    assert "use its prompt.yaml" in again.stderr
+    assert "weights" not in again.stderr
 
 
 def test_another_recipe_does_not_go_on_with_it(folder: Path, service: ChatService) -> None:
@@ -194,6 +211,7 @@ def test_the_dry_run_prints_the_budget_by_phase(folder: Path, service: ChatServi
     rows = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines() if line.strip()}
     phases = [int(rows[name]) for name in ("search", "selection", "test")]
     assert sum(phases) == int(rows["together"]) == 160
+    assert "the two that are estimated best" in done.stdout
     assert not service.seen
     assert not (folder / "runs").exists()
     plan = json.loads(cesello_here("train", "recipe.yaml", "--dry-run", "--json", cwd=folder).stdout)["plan"]
@@ -210,6 +228,9 @@ def test_the_dry_run_prints_the_budget_by_phase(folder: Path, service: ChatServi
         ("C007", "rewards=[]"),
         ("C006", "apo.generator={kind: openai, url: 'http://localhost:1/v1'}"),
         ("C007", "apo.generator.url=http://localhost:1/v1"),
+        ("C010", "apo.generator={kind: openai, model: a, url: 'ftp://x'}"),
+        ("C007", "apo.components=[demos]"),  # rules change no demos
+        ("C007", "apo.values={a b: x}"),
         ("C007", "apo.replicates=2"),
         ("C007", "apo.procedure='Do {this}.'"),
         ("C131", "apo.prompt=nowhere.yaml"),
@@ -222,10 +243,13 @@ def test_what_cannot_be_searched_is_told_before_anything_is_made(
 ) -> None:
     offline = ("apo.optimizer=null", "apo.proposers=[rules]")
     options = [part for setting in (*offline, change) for part in ("--set", setting)]
-    done = cesello_here("train", "local.yaml", *options, cwd=folder)
-    assert done.returncode == 2, done.stderr
-    assert f"error[{code}]" in done.stderr
-    assert not (folder / "runs").exists()
+    for dry in ((), ("--dry-run",)):
+        done = cesello_here("train", "local.yaml", *options, *dry, cwd=folder)
+        assert done.returncode == 2, done.stderr
+        assert f"error[{code}]" in done.stderr
+        assert re.search("--set|local.yaml:| at apo.|prompt.yaml", done.stderr)  # where it is
+        assert done.stdout == ""
+        assert not (folder / "runs").exists()
 
 
 def test_a_local_model_searches_offline_and_its_prompt_is_used(folder: Path) -> None:
@@ -261,6 +285,14 @@ training: {max_steps: 2, batch_size: 2}
 evaluation: {samples: 1, max_new_tokens: 4}
 loggers: []
 """
+GRPO = (
+    SFT.replace("model:", "algorithm: grpo\nmodel:", 1)
+    + """
+rewards:
+  - {kind: length, shortest: 1, longest: 5, unit: characters}
+grpo: {completions: 2, max_completion_tokens: 6, masks_overlong: false}
+"""
+)
 
 
 def test_a_training_puts_a_prompt_around_its_rows_and_keeps_it(folder: Path) -> None:
@@ -275,9 +307,41 @@ def test_a_training_puts_a_prompt_around_its_rows_and_keeps_it(folder: Path) -> 
     sample = json.loads((folder / "runs" / "tuned" / "samples-before.jsonl").read_text().splitlines()[0])
     assert sample["prompt"].startswith("Q: what is ")
     # Its own prompt is put around a question too, wherever the file is now.
-    (folder / "prompt.yaml").unlink()
-    plain = cesello_here("generate", "what is 3?", "--run", "tuned", "--max-new-tokens", "4", cwd=folder)
-    assert plain.returncode == 0, plain.stderr
+    (folder / "prompt.yaml").rename(folder / "other.yaml")
+    asking = ("generate", "what is 3?", "--run", "tuned", "--max-new-tokens", "12")
+    own = cesello_here(*asking, cwd=folder)
+    assert own.returncode == 0, own.stderr
+    same = cesello_here(*asking, "--prompt-file", "other.yaml", cwd=folder)
+    assert (same.returncode, same.stdout) == (0, own.stdout)
+    (folder / "other.yaml").write_text("schema_version: 1\nquestion: 'zebra zebra {question}'\n")
+    other = cesello_here(*asking, "--prompt-file", "other.yaml", cwd=folder)
+    assert other.returncode == 0, other.stderr
+    assert other.stdout != own.stdout
+    # Without its prompt it is another model than the one that was trained.
+    (folder / "runs" / "tuned" / "prompt.yaml").unlink()
+    gone = cesello_here(*asking, cwd=folder)
+    assert gone.returncode == 2
+    assert "error[C136]" in gone.stderr
+    assert cesello_here(*asking, "--prompt-file", "other.yaml", cwd=folder).returncode == 0
+
+
+def test_a_reinforcement_puts_a_prompt_around_its_rows_and_keeps_it(folder: Path) -> None:
+    (folder / "prompt.yaml").write_text(PROMPT)
+    (folder / "grpo.yaml").write_text(GRPO)
+    done = cesello_here("train", "grpo.yaml", "--run", "drawn", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    kept = load_prompt(folder / "runs" / "drawn" / "prompt.yaml").program
+    assert kept == load_prompt(folder / "prompt.yaml").program
+    sample = json.loads((folder / "runs" / "drawn" / "samples-before.jsonl").read_text().splitlines()[0])
+    assert sample["prompt"].startswith("Q: what is ")
+    lines = (folder / "runs" / "drawn" / "completions.jsonl").read_text().splitlines()
+    questions = [json.loads(line)["question"] for line in lines]
+    assert len(questions) == 2 * 2 * 2
+    assert all(question.startswith("Q: what is ") for question in questions)
+    shown = cesello_here("data", "preview", "grpo.yaml", "--rows", "1", cwd=folder)
+    assert shown.returncode == 0, shown.stderr
+    for text in ("You are kind.", "1. Read.", "Q: what is one?", "it is seven"):
+        assert text in shown.stdout
 
 
 def test_another_text_in_the_same_file_is_another_training(folder: Path) -> None:
@@ -306,6 +370,18 @@ def test_a_search_has_no_model_of_its_own_to_ask(folder: Path, service: ChatServ
     assert asked_search.returncode == 4
     assert "a prompt search" in asked_search.stderr
     assert "--prompt-file" in asked_search.stderr
+    exported = cesello_here("export", "one", "--merge", "merged", cwd=folder)
+    assert exported.returncode == 4
+    assert "a prompt search, which changes no model" in exported.stderr
+    assert not (folder / "merged").exists()
+
+
+def test_a_search_has_no_rows_to_train_on(folder: Path) -> None:
+    told = cesello_here("data", "manifest", "local.yaml", cwd=folder)
+    assert told.returncode == 2
+    assert "error[C135]" in told.stderr
+    assert "cesello data preview" in told.stderr
+    assert cesello_here("data", "preview", "local.yaml", cwd=folder).returncode == 0
 
 
 def test_without_an_answer_there_is_nothing_to_put_a_prompt_around(folder: Path) -> None:

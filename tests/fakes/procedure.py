@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cesello.domain.errors import CeselloError, DataError, InvalidProcedure, UsageError
-from cesello.domain.procedure import Change, Procedure, Status, Version, sha_of
+from cesello.domain.procedure import Change, Procedure, Status, Version, sha_of, status_of_edit
+from cesello.domain.procedure_check import RESERVED
 from cesello.entrypoints.settings.procedure_file import ProcedureFiles
 from tests.fakes.run import FixedClock
 
@@ -54,8 +55,8 @@ class FakeProcedureStore:
         for version, _ in known:
             if version.sha == sha_of(files):
                 return procedure, version
-        in_use = any(version.status is Status.ACTIVE for version, _ in known)
-        return procedure, self._record(name, files, "user", "", Status.DRAFT if in_use else Status.ACTIVE)
+        status = status_of_edit([version for version, _ in known])
+        return procedure, self._record(name, files, "user", "", status)
 
     def list(self) -> Sequence[tuple[Procedure, Version]]:
         found: builtins.list[tuple[Procedure, Version]] = []
@@ -73,7 +74,7 @@ class FakeProcedureStore:
         for name in self.names():
             if not self._of(name) and self.form.check(self.folder(name), name, name).procedure:
                 self.standing(name)
-        found = [one for one, _ in self.recorded if one.status is Status.ACTIVE and one.name in self.folders]
+        found = [one for one, _ in self.recorded if one.status is Status.ACTIVE and one.name in self.names()]
         return [(self.read(one.name, one.sha), one) for one in sorted(found, key=lambda one: one.name)]
 
     def versions(self, name: str) -> Sequence[Version]:
@@ -99,7 +100,7 @@ class FakeProcedureStore:
         return next(files for version, files in self._of(name) if version.sha == whole)
 
     def add(self, name: str, files: Mapping[str, bytes], *, author: str, parent: str = "") -> Version:
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or name in RESERVED:
             raise UsageError("C111", "a procedure cannot be called that", where=name, fix="name it otherwise")
         self.form.read(files, name, name)
         whole = self.version(name, parent).sha if parent else ""
@@ -116,6 +117,9 @@ class FakeProcedureStore:
             if one.status is Status.ACTIVE and one.sha != found.sha:
                 why = replaced or f"replaced by {found.sha[:8]}"
                 self._set(replace(one, status=Status.RETIRED, reason=why))
+        for one, _ in self._of(name) if status is Status.TRIAL else ():
+            if one.status is Status.TRIAL and one.sha != found.sha:
+                self._set(replace(one, status=Status.DRAFT, reason=f"{found.sha[:8]} is tried"))
         return self._set(replace(found, status=status, reason=reason))
 
     def check_out(self, name: str, sha: str) -> None:

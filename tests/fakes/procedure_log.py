@@ -18,8 +18,8 @@ class FakeProcedureLog:
 
     rows: list[ProcedureRun] = field(default_factory=list)
 
-    def add(self, run: ProcedureRun) -> None:
-        self.rows.append(run)
+    def add(self, *runs: ProcedureRun) -> None:
+        self.rows += runs
 
     def runs(self, name: str | None = None, last: int | None = None) -> Sequence[ProcedureRun]:
         newest = {run.id: run for run in self.rows}

@@ -12,7 +12,7 @@ from cesello.domain.conversation import Conversation, Message, Role
 from cesello.domain.generation import Completion, Sampling
 from cesello.domain.halving import TaskParts
 from cesello.domain.prompt_program import PromptProgram
-from cesello.domain.prompt_search import CandidateRecord, Proposal, SearchView, Task, Trial, TrialKey
+from cesello.domain.prompt_search import FAILED, CandidateRecord, Proposal, SearchView, Task, Trial, TrialKey
 from cesello.domain.reward import Attempt, Reads, RewardResult
 
 
@@ -30,7 +30,9 @@ class FakeLedger:
 
     def add_trials(self, trials: Sequence[Trial]) -> None:
         for trial in trials:
-            self.known.setdefault(trial.key, trial)
+            known = self.known.get(trial.key)
+            if known is None or known.verdict == FAILED:
+                self.known[trial.key] = trial
 
     def proposals(self, key: str) -> Sequence[Proposal] | None:
         return self.answers.get(key)

@@ -71,7 +71,7 @@ class NotedLedger(SqliteLedger):
         note(kept=keys)
 
     def add_proposals(self, key: str, proposals: Sequence[Proposal]) -> None:
-        note(asked=[key], calls=sum(one.calls for one in proposals))
+        note(asked=[key])
         super().add_proposals(key, proposals)
         note(kept=[key])
 
@@ -94,6 +94,7 @@ class NotedProposer(ClauseProposer):
     points: Points
 
     def propose(self, view: SearchView, count: int, seed: int) -> list[Proposal]:
+        note(calls=count)
         proposals = super().propose(view, count, seed)
         self.points()
         return proposals
@@ -112,7 +113,8 @@ def search(last: int | None) -> int:
     # With the time of the machine no two reports would be the same.
     report = SearchPrompt(engine, [proposer], RecordingObserver(), FakeStop(), lambda: 0.0)(REQUEST)
     ledger.close()
-    spent = [[one.phase, one.rollouts, one.tokens, one.optimizer_calls] for one in report.spent]
+    # Not its calls: one that was killed is paid for, and made again.
+    spent = [[one.phase, one.rollouts, one.tokens] for one in report.spent]
     kept = {name: value for name, value in report.as_json().items() if name != "spent"}
     REPORT.write_text(json.dumps({"spent": spent, **kept}, sort_keys=True))
     return points.passed
@@ -154,10 +156,14 @@ def wrong(kills: int) -> list[str]:
             problems += [f"asked again: {key}" for key in again]
         kept |= set(map(json.dumps, line.get("kept", ())))
         said["answers"] += line.get("answers", 0)
+        said["calls"] += line.get("calls", 0)
     trials = sum(key.startswith("[") for key in kept)
     # A batch that was answered when the process died is asked once more, and nothing else.
     if not trials <= said["answers"] <= trials + BATCH * kills:
         problems.append(f"{said['answers']} answers for {trials} trials after {kills} kills")
+    begun = sum(key.startswith('"call ') for key in kept)
+    if not said["calls"] <= begun <= REQUEST.budget.optimizer_calls:
+        problems.append(f"{said['calls']} calls, of which {begun} are paid for")
     if trials > REQUEST.budget.rollouts:
         problems.append(f"{trials} trials are more than the budget")
     return problems

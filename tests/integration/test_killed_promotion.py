@@ -57,6 +57,9 @@ def test_a_promotion_can_be_killed_anywhere(tmp_path: Path) -> None:
         PromoteProcedure(store)("demo", chosen.sha)
         assert store.active()[0][1].sha == chosen.sha == sha_of(store.folder("demo"))
         assert (folder / "demo" / ".SKILL.md.swp").read_text() == "unsaved"
-        assert sorted(path.name for path in (folder / ".versions").iterdir()) == ["versions.sqlite3"]
+        assert sorted(path.name for path in (folder / ".versions").iterdir()) == [
+            ".gitignore",
+            "versions.sqlite3",
+        ]
     assert actives == {"First.", "Of a run."}  # kills before and after the change were among them
     assert stands == {"Edited.", "Of a run."}

@@ -115,7 +115,7 @@ def drawn(
     stop: Stop | None = None,
 ) -> list[Episode]:
     turns = ToolTurns(policy, Scripted(policy, says).generate, ToolUse(tools, most, stop))
-    [group] = turns([policy.prompt(turns.offered(SUM))], [seeds], Sampling(tokens), [True])
+    [group] = turns([policy.prompt(turns.offered(SUM))], [seeds], Sampling(tokens), [SUM])
     return group
 
 
@@ -132,7 +132,8 @@ def test_held_out_prompts_are_answered_with_the_tools_too(policy: HfPolicy) -> N
 def test_a_call_of_a_tool_of_the_row_s_own_is_not_run(policy: HfPolicy) -> None:
     tools = FakeToolbox({"add": "4"})
     turns = ToolTurns(policy, Scripted(policy, first_asks).generate, ToolUse(tools))
-    [[episode]] = turns([policy.prompt(SUM)], [[1]], Sampling(400), [False])
+    own = replace(SUM, tools=(ToolSpec("add", "Another's.", {"type": "object"}),))
+    [[episode]] = turns([policy.prompt(SUM)], [[1]], Sampling(400), [own])
     assert (episode.answers, episode.tools.total()) == (1, 0)
 
 
@@ -264,7 +265,7 @@ def test_a_tool_is_run_read_and_answered(policy: HfPolicy) -> None:
 def test_without_tools_a_completion_is_one_answer(policy: HfPolicy) -> None:
     turns = ToolTurns(policy, Scripted(policy, first_asks).generate, None)
     assert turns.offered(SUM) == SUM
-    [[episode]] = turns([policy.prompt(SUM)], [[1]], Sampling(400), [True])
+    [[episode]] = turns([policy.prompt(SUM)], [[1]], Sampling(400), [SUM])
     assert (episode.completion, episode.answers) == (CALL, 1)
     assert turns.figures([]) == {}
 
@@ -321,10 +322,10 @@ def test_a_completion_does_not_depend_on_what_is_beside_it(policy: HfPolicy) -> 
     engine = Scripted(policy, says)
     turns = ToolTurns(policy, engine.generate, ToolUse(tools))
     prompt = policy.prompt(turns.offered(SUM))
-    together = turns([prompt, prompt], [[1, 2], [3]], Sampling(900), [True, True])
+    together = turns([prompt, prompt], [[1, 2], [3]], Sampling(900), [SUM, SUM])
     assert engine.asked == [3, 2, 2]
     for seed, [episode] in zip((1, 3), ([together[0][0]], together[1]), strict=True):
-        [[alone]] = turns([prompt], [[seed]], Sampling(900), [True])
+        [[alone]] = turns([prompt], [[seed]], Sampling(900), [SUM])
         assert alone == episode
     assert together[0][0].completion != together[1][0].completion
 

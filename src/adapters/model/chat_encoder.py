@@ -139,6 +139,25 @@ class ChatEncoder:
                 return self.results(calls, [replace(results[0], content=text)])
             raise _untold(cause.got or cause.what) from cause
 
+    def told(self, text: str) -> list[int]:
+        """The tokens between an answer and the next, where the user says this in between, shape [T].
+
+        Raises:
+            ModelError: M057 when the template has no place for it. DataError: D017 when the text is not told
+                from the tokens that end a turn.
+        """
+        self._leave_whole()
+        turns = (Message(Role.USER, "?"), Message(Role.ASSISTANT, "-"), Message(Role.USER, text))
+        try:
+            rows = (self._after_answer(Conversation(turns), block) for block in BLOCKS)
+            return self._first_row(rows).ids.tolist()
+        except DataError as cause:
+            if cause.code == "D017":
+                raise
+            what = "the chat template has no turn of the user after an answer"
+            fix = "let memory.procedures be full or catalog, or take another model"
+            raise ModelError("M057", what, got=cause.got or cause.what, fix=fix) from cause
+
     def check_tools(self) -> None:
         """Makes sure that calls, as the template writes them, are read as such, and that results are told.
 

@@ -101,6 +101,14 @@ class HfPolicy:
         """
         return self._encoder.results(calls, results)
 
+    def told(self, text: str) -> list[int]:
+        """The tokens that come after an answer where the user says this, up to where the next answer begins.
+
+        Raises:
+            ModelError: M057 when the chat template has no place for it. DataError: D017.
+        """
+        return self._encoder.told(text)
+
     def check_tools(self) -> None:
         """Makes sure that calls are read as the model is shown to write them, and that results can be told.
 

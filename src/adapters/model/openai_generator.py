@@ -116,7 +116,7 @@ class OpenAiGenerator:
         except (OSError, http.client.HTTPException) as cause:
             # The cause may hold the request, and the request the key.
             raise self._unreachable(type(cause).__name__) from None
-        return self._completion(answer)
+        return self._completion(answer, sampling.max_new_tokens)
 
     def _refused(self, status: int) -> CeselloError:
         if status >= 500 or status in _BUSY:
@@ -134,7 +134,8 @@ class OpenAiGenerator:
             "T090", "a model's server gives no answer", where=self._url, got=got, fix="try later"
         )
 
-    def _completion(self, answer: bytes) -> Completion:
+    def _completion(self, answer: bytes, longest: int) -> Completion:
+        """An answer whose tokens the server does not count is taken for the longest: a budget must hold."""
         try:
             if len(answer) > _LARGEST:
                 raise ValueError
@@ -143,9 +144,8 @@ class OpenAiGenerator:
             text, usage = choice["message"]["content"], value.get("usage") or {}
             if not isinstance(text, str):
                 raise TypeError
-            return Completion(
-                text, int(usage.get("completion_tokens") or 0), choice.get("finish_reason") == "stop"
-            )
+            tokens = int(usage.get("completion_tokens") or 0)
+            return Completion(text, tokens if tokens > 0 else longest, choice.get("finish_reason") == "stop")
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
             raise ModelError(
                 "M090",

@@ -14,9 +14,9 @@ from pathlib import Path
 from ...domain.errors import CeselloError, DataError, InvalidProcedure, UsageError
 from ...domain.ports.procedure import ProcedureFormat
 from ...domain.ports.run import Clock
-from ...domain.procedure import Change, Procedure, Status, Version, sha_of
-from ...domain.procedure_check import LONGEST_NAME, NAME_FORM, SKILL
-from .safe_files import left_beside, read_folder, sync, write_folder, writing
+from ...domain.procedure import Change, Procedure, Status, Version, sha_of, status_of_edit
+from ...domain.procedure_check import LONGEST_NAME, NAME_FORM, RESERVED, SKILL
+from .safe_files import keep_executable, move_beside, read_folder, sync, write_folder, writing
 from .version_database import VersionDatabase
 
 _KEPT = ".versions"
@@ -62,8 +62,7 @@ class FolderProcedures:
             known = self._kept.versions(name)
             if same := [one for one in known if one.sha == sha]:
                 return procedure, same[0]
-            status = Status.DRAFT if _active(known) else Status.ACTIVE
-            return procedure, self._added(name, files, "user", _parent(known), status)
+            return procedure, self._added(name, files, "user", _parent(known), status_of_edit(known))
 
     def list(self) -> Sequence[tuple[Procedure, Version]]:
         found: _list[tuple[Procedure, Version]] = []
@@ -134,6 +133,11 @@ class FolderProcedures:
                     if one.status is Status.ACTIVE and one.sha != found.sha:
                         why = replaced or f"replaced by {found.sha[:_FEWEST_DIGITS]}"
                         self._set(replace(one, status=Status.RETIRED, reason=why))
+            for one in self._kept.versions(name) if status is Status.TRIAL else ():
+                if one.status is Status.TRIAL and one.sha != found.sha:
+                    self._set(
+                        replace(one, status=Status.DRAFT, reason=f"{found.sha[:_FEWEST_DIGITS]} is tried")
+                    )
             return self._set(replace(found, status=status, reason=reason))
 
     def check_out(self, name: str, sha: str) -> None:
@@ -151,6 +155,7 @@ class FolderProcedures:
             partial = new.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
             write_folder(partial, files)
+            keep_executable(place, partial)
             partial.rename(new)  # what has this name is whole
             sync(new.parent)
             if os.path.lexists(place):
@@ -178,16 +183,11 @@ class FolderProcedures:
             elif old.is_dir():
                 old.rename(place)
             sync(self._root)
-        if old.is_dir() and recorded:
-            for path in left_beside(old):
-                target = place / path.relative_to(old)
-                if target.parent.is_dir() and not os.path.lexists(target) and path.exists():
-                    path.rename(target)
+        if old.is_dir() and recorded and move_beside(old, place):
             shutil.rmtree(old)
-        elif old.is_dir():
-            old.rename(
-                old.with_suffix(f".{sha[:_FEWEST_DIGITS]}")
-            )  # nobody knows how; it is not ours to delete
+        elif old.is_dir():  # what is left in it is not ours to delete
+            asides = (old.with_suffix(f".{sha[:_FEWEST_DIGITS]}{more}") for more in ("", *range(2, 1_000)))
+            old.rename(next(one for one in asides if not os.path.lexists(one)))
         shutil.rmtree(new, ignore_errors=True)
 
     def _beside(self, name: str) -> tuple[Path, Path]:
@@ -210,8 +210,9 @@ class FolderProcedures:
         return version
 
     def _place(self, name: str) -> Path:
-        if not re.fullmatch(NAME_FORM, name) or len(name) > LONGEST_NAME:
-            expected = f"small letters, digits and single hyphens, at most {LONGEST_NAME}"
+        if not re.fullmatch(NAME_FORM, name) or len(name) > LONGEST_NAME or name in RESERVED:
+            reserved = " and ".join(RESERVED)
+            expected = f"small letters, digits and single hyphens, at most {LONGEST_NAME}; not {reserved}"
             what, fix = "a procedure cannot be called that", "choose a name such as debug-a-failure"
             raise UsageError("C111", what, where=name[:80], expected=expected, fix=fix)
         return self._root / name

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from errno import EACCES, EIO, ENOSPC
 from pathlib import Path
 from urllib.parse import quote
 
 from ...domain.errors import CeselloError, DataError, RetryableError
-from .safe_files import refused
+from .safe_files import keep_out, refused
 
 _PATIENCE = 10.0
 """Seconds to wait for another process, which writes for some milliseconds."""
@@ -48,8 +48,7 @@ def opened(file: Path, tables: str, form: int) -> Iterator[sqlite3.Connection]:
 
 def _prepare(file: Path) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError), (file.parent / ".gitignore").open("x") as ignore:
-        ignore.write("*\n")  # requests of a person are nobody else's
+    keep_out(file.parent)  # requests of a person are nobody else's
     # SQLite would make it readable to everybody; its neighbours, the log and its index, are made like it.
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
 

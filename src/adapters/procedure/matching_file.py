@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...domain.procedure_match import Known, Learnt
-from .safe_files import sync, writing
+from ...domain.text_hazards import masked
+from .safe_files import keep_out, sync, writing
 
 _FORM = 1
 _LARGEST = 64 << 20
@@ -35,7 +36,7 @@ class JsonMatchingFile:
     def read(self) -> Learnt | None:
         """See the port. A file that is damaged is learnt anew like one that is not there."""
         try:
-            if self._file.stat().st_size > _LARGEST:
+            if not self._file.is_file() or self._file.stat().st_size > _LARGEST:
                 return None
             return _learnt(json.loads(self._file.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -49,11 +50,12 @@ class JsonMatchingFile:
             "procedures": learnt.digest,
             "threshold": learnt.threshold,
             "figures": dict(learnt.figures),
-            "labelled": [[one.text, one.procedure] for one in learnt.labelled],
+            "labelled": [[masked(one.text), one.procedure] for one in learnt.labelled],
             "votes": [[round(vote, 6) for vote in row] for row in learnt.votes],
         }
         with writing(self._file):
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            keep_out(self._file.parent, self._file.name)  # it holds requests
             _replace(self._file, (json.dumps(written, ensure_ascii=True) + "\n").encode())
 
 

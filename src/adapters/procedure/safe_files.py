@@ -8,7 +8,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ...domain.errors import CeselloError, DataError, RetryableError, StorageError, UsageError
@@ -129,10 +129,46 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def left_beside(folder: Path) -> Iterator[Path]:
-    """What lies in a folder and is no part of a procedure, and could not be made again."""
-    for path in sorted(folder.rglob("*")):
-        if _LEFT.fullmatch(path.name) and path.name != "__pycache__" and path.suffix != ".pyc":
+    """What lies in a folder and is no part of a procedure, and could not be made again: empty folders too."""
+    for path in sorted(folder.iterdir()):
+        is_folder = path.is_dir() and not path.is_symlink()
+        if _LEFT.fullmatch(path.name):
+            if path.name != "__pycache__" and path.suffix != ".pyc":
+                yield path
+        elif is_folder and not any(path.iterdir()):
             yield path
+        elif is_folder:
+            yield from left_beside(path)
+
+
+def move_beside(old: Path, new: Path) -> bool:
+    """Moves ``left_beside`` of a folder into another; whether all of it is there now."""
+    moved = True
+    for path in list(left_beside(old)):
+        target = new / path.relative_to(old)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not os.path.lexists(target):
+                path.rename(target)
+            elif not (path.is_dir() and target.is_dir() and not any(path.iterdir())):
+                moved = False
+        except OSError:  # a file has the name of a folder
+            moved = False
+    return moved
+
+
+def keep_executable(old: Path, new: Path) -> None:
+    """What could be run in the old folder can be run in the new one."""
+    for path in new.rglob("*"):
+        before = old / path.relative_to(new)
+        if path.is_file() and before.is_file() and not before.is_symlink():
+            path.chmod(path.stat().st_mode | (before.stat().st_mode & 0o111))
+
+
+def keep_out(folder: Path, pattern: str = "*") -> None:
+    """Keeps files of a folder out of repositories, unless a person has said already what is."""
+    with suppress(FileExistsError), (folder / ".gitignore").open("x") as ignore:
+        ignore.write(f"{pattern}\n")
 
 
 def sync(folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...domain.procedure import Outcome, ProcedureRun, StepRun
+from ...domain.text_hazards import masked
 from .learnt_database import damaged, opened
 
 _FORM = 1
@@ -26,16 +27,21 @@ _COLUMNS = "id, name, sha, request, mode, outcome, started, finished, held_out, 
 
 
 class SqliteProcedureLog:
-    """Implements ``ProcedureLog``. A file that is not there yet is made by the first row."""
+    """Implements ``ProcedureLog``. A file that is not there yet is made by the first row.
+
+    Secrets in requests and in what steps gave are masked before they are written.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    def add(self, run: ProcedureRun) -> None:
+    def add(self, *runs: ProcedureRun) -> None:
         """See the port."""
         with opened(self._file, _TABLES, _FORM) as connection:
             marks = ", ".join("?" * len(_COLUMNS.split(",")))
-            connection.execute(f"INSERT INTO run ({_COLUMNS}) VALUES ({marks})", _row(run))
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(f"INSERT INTO run ({_COLUMNS}) VALUES ({marks})", map(_row, runs))
+            connection.execute("COMMIT")
 
     def runs(self, name: str | None = None, last: int | None = None) -> Sequence[ProcedureRun]:
         """See the port."""
@@ -52,8 +58,9 @@ class SqliteProcedureLog:
 
 
 def _row(run: ProcedureRun) -> tuple[Any, ...]:
-    steps = json.dumps([asdict(step) for step in run.steps], ensure_ascii=True)
-    texts = [_sound(text) for text in (run.id, run.name, run.sha, run.request, run.mode, run.outcome)]
+    tried = [{**asdict(step), "evidence": masked(step.evidence)} for step in run.steps]
+    steps = json.dumps(tried, ensure_ascii=True)
+    texts = [_sound(text) for text in (run.id, run.name, run.sha, masked(run.request), run.mode, run.outcome)]
     return (*texts, run.started, run.finished, int(run.held_out), run.reward, _sound(run.origin), steps)
 
 

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from ...domain.errors import CeselloError, DataError, RetryableError
 from ...domain.procedure import Change, Status, Version, sha_of
-from .safe_files import refused
+from .safe_files import keep_out, refused
 
 _FORM = 1
 _TABLES = f"""
@@ -70,6 +70,7 @@ class VersionDatabase:
     def _begun(self) -> sqlite3.Connection:
         with self._explained():
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            keep_out(self._file.parent)
             os.close(os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o600))
             connection = self._connect()
             try:
@@ -84,7 +85,8 @@ class VersionDatabase:
         """Of a name, or all, newest first."""
         where = "" if name is None else " WHERE name = ?"
         rows = self._rows(f"{_VERSION}{where} ORDER BY id DESC", *([] if name is None else [name]))
-        return [_version(row) for row in rows]
+        with self._explained():
+            return [_version(row) for row in rows]
 
     def has(self, name: str, sha: str) -> bool:
         """Whether there is that version."""
@@ -96,9 +98,9 @@ class VersionDatabase:
             "SELECT sha, change.status, change.reason, at FROM change"
             " JOIN version ON version.id = change.version WHERE name = ? ORDER BY change.id DESC"
         )
-        return [
-            Change(sha, Status(status), reason, at) for sha, status, reason, at in self._rows(query, name)
-        ]
+        rows = self._rows(query, name)
+        with self._explained():
+            return [Change(sha, Status(status), reason, at) for sha, status, reason, at in rows]
 
     def files(self, version: Version) -> Mapping[str, bytes]:
         """Its files, sorted.

@@ -54,9 +54,9 @@ class GepaProposer:
         if not components or not failed:
             return []
         draw = Random(f"{seed}/gepa")
-        return [
-            self._proposal(view, components[at % len(components)], draw, seed + at) for at in range(count)
-        ]
+        first = draw.randrange(len(components))
+        chosen = [components[(first + at) % len(components)] for at in range(count)]
+        return [self._proposal(view, one, draw, seed + at) for at, one in enumerate(chosen)]
 
     def _proposal(self, view: SearchView, component: str, draw: Random, seed: int) -> Proposal:
         failed = failures(view)

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from ...domain.errors import RetryableError
 from ...domain.prompt_json import program_from, program_values
-from ...domain.prompt_search import CandidateRecord, Proposal, Trial, TrialKey
+from ...domain.prompt_search import FAILED, CandidateRecord, Proposal, Trial, TrialKey
 from .ledger_tables import connected, damaged, explained
 
 _PATIENCE = 1.0
@@ -24,6 +24,8 @@ _BATCH = 200
 """Keys of one query; SQLite takes 32,766 values."""
 
 _TRIAL = "candidate, task, replicate, score, reasons, verdict, completion, tokens, prompt_characters, seconds"
+
+_ANEW = ", ".join(f"{name} = excluded.{name}" for name in _TRIAL.split(", ")[3:])
 
 
 class SqliteLedger:
@@ -67,7 +69,9 @@ class SqliteLedger:
         marks = ", ".join("?" * 11)
         with self._changing() as connection:
             connection.executemany(
-                f"INSERT INTO trials(engine, {_TRIAL}) VALUES ({marks}) ON CONFLICT DO NOTHING", rows
+                f"INSERT INTO trials(engine, {_TRIAL}) VALUES ({marks})"
+                f" ON CONFLICT DO UPDATE SET {_ANEW} WHERE trials.verdict = '{FAILED}'",
+                rows,
             )
 
     def proposals(self, key: str) -> list[Proposal] | None:

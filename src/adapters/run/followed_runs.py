@@ -59,6 +59,10 @@ class FollowedRun:
     def append(self, log: str, line: Mapping[str, Any]) -> None:
         """Nothing."""
 
+    def lines(self, log: str) -> Sequence[Mapping[str, Any]]:
+        """The process that writes them reads them."""
+        return ()
+
     def mark_logs(self) -> Mapping[str, LogMark]:
         return {}
 

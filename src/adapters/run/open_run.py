@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,9 @@ class OpenRun:
 
     def append(self, log: str, line: Mapping[str, Any]) -> None:
         self._logs.append(log, line)
+
+    def lines(self, log: str) -> Iterator[Mapping[str, Any]]:
+        return self._logs.lines(log)
 
     def mark_logs(self) -> Mapping[str, LogMark]:
         return self._logs.mark()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,18 @@ class RunLogs:
             raise ValueError(f"{name} is no name of a log")
         with writing_run(self._folder):
             append_line(self._folder / name, (json.dumps(finite(line)) + "\n").encode("ascii"))
+
+    def lines(self, log: str) -> Iterator[Mapping[str, Any]]:
+        file = self._folder / f"{log}.jsonl"
+        if not file.exists():
+            return
+        try:
+            with file.open(encoding="ascii") as opened:
+                yield from map(json.loads, opened)
+        except (OSError, ValueError) as cause:
+            fix = "see whether the disk is well"
+            what = "a log of the run cannot be read"
+            raise StorageError("I003", what, where=str(file), got=str(cause), fix=fix) from cause
 
     def mark(self) -> Mapping[str, LogMark]:
         with writing_run(self._folder):

@@ -27,6 +27,7 @@ from ..model.label_log_probs import label_log_probs
 from ..model.packed_loss import Scores
 from ..model.shared_prefix import PromptGroup, completion_scores
 from . import workers
+from .guided_turns import Guide
 from .lightning_sft import SftModule
 from .policy_loss import ScoredCompletions, mask_of, padded, policy_loss
 from .policy_sums import PolicySums
@@ -64,6 +65,7 @@ class GrpoModule(SftModule):
         engine: makes what draws them.
         reward: gives what judges them.
         tools: what completions may call; None: nothing.
+        guide: leads them through the procedures of their prompts; None: nobody does.
     """
 
     def __init__(
@@ -74,10 +76,12 @@ class GrpoModule(SftModule):
         engine: MakeEngine,
         reward: Callable[[], RewardModel],
         tools: Toolbox | None = None,
+        guide: Guide | None = None,
     ) -> None:
         super().__init__(policy, *shared)
         self._reinforcement = reinforcement
-        use = ToolUse(tools, reinforcement.max_turns, self._stop) if tools else None
+        several = tools is not None or guide is not None
+        use = ToolUse(tools, reinforcement.max_turns, self._stop, guide) if several else None
         self._roller = Roller(
             policy, engine(policy, self._stop), reward(), reinforcement, self.plan.seed, use
         )

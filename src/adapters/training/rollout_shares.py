@@ -55,9 +55,7 @@ def groups_as_plain(groups: Sequence[JudgedGroup]) -> list[dict[str, Any]]:
 def groups_from(values: Sequence[Mapping[str, Any]]) -> list[JudgedGroup]:
     """From plain data."""
     return [
-        JudgedGroup(
-            one["prompt"], one["question"], [_judged(judged) for judged in one["completions"]], one["dead"]
-        )
+        JudgedGroup(**{**one, "completions": [_judged(judged) for judged in one["completions"]]})
         for one in values
     ]
 

@@ -18,7 +18,7 @@ from ...domain.curriculum import PromptChoice
 from ...domain.generation import Sampling
 from ...domain.ports.reward import RewardModel
 from ...domain.ports.rollout import RolloutEngine
-from ...domain.reinforcement import Judged, JudgedGroup, PromptRow, ReinforcementPlan
+from ...domain.reinforcement import Judged, JudgedGroup, PromptRow, ReinforcementPlan, procedure_record
 from ...domain.reward import Attempt, InfraErrors, RewardResult, Verdict
 from ...domain.rollout import Rollout
 from ...domain.schedule import stream_seed
@@ -186,7 +186,7 @@ class Roller:
         prompts = [self._turns.offered(one) for one in bare]
         asked = [self._policy.prompt(one) for one in prompts]
         seeds = [self._seeds(turn, places[at]) for at in mine]
-        drawn = self._turns(asked, seeds, self._sampling(), [not one.tools for one in bare])
+        drawn = self._turns(asked, seeds, self._sampling(), bare)
         generated = time.perf_counter()
         results = self._judged(prompts, drawn)
         judged = time.perf_counter()
@@ -254,7 +254,9 @@ class Roller:
             for one, result in zip(drawn, results, strict=True)
         ]  # fmt: skip
         question = prompt.messages[-1].content if prompt.messages else ""
-        return JudgedGroup(list(drawn[0].prompt), question, judged, _nothing_to_learn(judged))
+        return JudgedGroup(
+            list(drawn[0].prompt), question, judged, _nothing_to_learn(judged), procedure_record(prompt)
+        )
 
     def _text(self, one: Episode) -> str:
         """To be read by a person: several turns with all that stands between them."""

@@ -1,7 +1,8 @@
 """Completions of several turns: the model answers, the tools that it calls are run, and it answers again.
 
-What the model drew is never written out and tokenised again: after it come the tokens of what the tools said,
-as the chat template writes them, and what it draws next.
+Or it is led through a procedure: after an answer that calls no tool comes the next step, as a turn of the
+user. What the model drew is never written out and tokenised again: after it come the tokens of what it was
+told, as the chat template writes them, and what it draws next.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from ...domain.chatml import parse_answer
 from ...domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec, tools_named
 from ...domain.errors import DataError
 from ...domain.generation import Sampling
+from ...domain.guided_run import GuidedRun
 from ...domain.ports.run import Stop
 from ...domain.ports.tools import Toolbox
 from ...domain.reinforcement import Judged, JudgedGroup
@@ -23,6 +25,7 @@ from ...domain.schedule import stream_seed
 from ...domain.tool_use import Episode, ToolAnswer, sound
 from ..model.hf_policy import HfPolicy
 from ..model.local_rollout import LocalRollout
+from .guided_turns import Guide
 
 Draw = Callable[
     [Sequence[Sequence[int]], Sequence[Sequence[int]], Sampling, Sequence[int] | None], list[list[Rollout]]
@@ -34,67 +37,82 @@ _UNTOLD = "error: the answer cannot be shown"
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """Which tools a model may call while it is trained.
+    """Which tools a model may call while it is trained, and what leads it through procedures.
 
     Attributes:
-        most: answers of one completion; what the last one calls is not run.
+        tools: None: there are none.
+        most: answers of one completion; what the last one calls is not run, and no step comes after it.
         stop: is asked before every call.
+        guide: None: nobody leads it.
     """
 
-    tools: Toolbox
+    tools: Toolbox | None = None
     most: int = 4
     stop: Stop | None = None
+    guide: Guide | None = None
 
 
 class ToolTurns:
-    """Draws completions of one answer, or with tools of several.
+    """Draws completions of one answer, or with tools or a guide of several.
 
-    A completion is over when an answer calls none of the tools, at the last answer, or where its tokens,
-    those of what tools said among them, reach the sampling's limit; then it has been cut off.
+    A completion is over when an answer calls none of the tools and no step comes after it, at the last
+    answer, or where its tokens, those of what it was told among them, reach the sampling's limit; then it has
+    been cut off.
 
     Args:
         policy: one that has passed its ``check_tools``, where there are tools.
-        use: None: there are none, and every completion is one answer.
+        use: None: every completion is one answer.
     """
 
     def __init__(self, policy: HfPolicy, draw: Draw, use: ToolUse | None) -> None:
         self._policy, self._draw, self._use = policy, draw, use
-        self._specs: tuple[ToolSpec, ...] = tuple(use.tools.specs) if use else ()
+        self._specs: tuple[ToolSpec, ...] = tuple(use.tools.specs) if use and use.tools else ()
         self.seconds = 0.0
         """That all calls so far took."""
 
     def offered(self, prompt: Conversation) -> Conversation:
         """The prompt with these tools, where it brings none of its own."""
-        return prompt if prompt.tools else replace(prompt, tools=self._specs)
+        return prompt if prompt.tools or not self._specs else replace(prompt, tools=self._specs)
 
     def __call__(
         self,
         prompts: Sequence[Sequence[int]],
         seeds: Sequence[Sequence[int]],
         sampling: Sampling,
-        offered: Sequence[bool],
+        asked: Sequence[Conversation],
     ) -> list[list[Episode]]:
         """A group of completions for each prompt; see ``RolloutEngine.generate``.
 
         Args:
-            offered: whether a prompt names these tools; calls of others' tools are never run.
+            asked: the prompts as they were before they were ``offered`` the tools. Of one that has tools of
+                its own no call is ever run.
         """
-        groups = [[Episode(prompt, seed) for seed in its] for prompt, its in zip(prompts, seeds, strict=True)]
+        groups = [
+            [Episode(prompt, seed, guided=self._begun(row)) for seed in its]
+            for prompt, its, row in zip(prompts, seeds, asked, strict=True)
+        ]
         for group, drawn in zip(groups, self._draw(prompts, seeds, sampling, None), strict=True):
             for episode, answer in zip(group, drawn, strict=True):
                 episode.write(answer, self._policy.text(answer.ids))
-        going = [episode for group, its in zip(groups, offered, strict=True) if its for episode in group]
-        most = sampling.max_new_tokens
+        going = [
+            (one, not row.tools)
+            for group, row in zip(groups, asked, strict=True)
+            for one in group
+            if one.guided or not row.tools
+        ]
         for turn in range(1, self._use.most if self._use else 1):
-            going = [one for one in going if one.finished and self._was_told(one, most)]
+            going = [each for each in going if self._goes_on(*each, sampling.max_new_tokens)]
             if not going:
                 break
-            self._answer(going, turn, sampling)
+            self._answer([one for one, _ in going], turn, sampling)
         return groups
+
+    def _begun(self, prompt: Conversation) -> GuidedRun | None:
+        return self._use.guide.begun(prompt) if self._use and self._use.guide else None
 
     def figures(self, groups: Sequence[JudgedGroup]) -> dict[str, float]:
         """Calls and failed calls of a completion, on average; nothing without tools."""
-        if not self._use:
+        if not self._specs:
             return {}
         everything: list[Judged] = [one for group in groups for one in group.completions]
         calls = sum(sum(one.tools.values()) for one in everything)
@@ -113,6 +131,12 @@ class ToolTurns:
         for episode, [answer] in zip(going, drawn, strict=True):
             episode.write(answer, self._policy.text(answer.ids))
 
+    def _goes_on(self, episode: Episode, offered: bool, most: int) -> bool:
+        """Whether there is something to answer to: what tools said, or else another step."""
+        if not episode.finished:
+            return False
+        return (offered and self._was_told(episode, most)) or self._was_led(episode, most)
+
     def _was_told(self, episode: Episode, most: int) -> bool:
         """Whether its last answer called tools, and what they said leaves room for another answer."""
         asks = parse_answer(episode.completion)
@@ -127,17 +151,23 @@ class ToolTurns:
             episode.errors += 1
             results = [Message(Role.TOOL, _UNTOLD, name=name) for name, _ in said]
             ids = self._policy.results(known, results)
-        if len(episode.ids) + len(ids) >= most:
-            episode.finished = False
+        return _reads(episode, asks, results, ids, most)
+
+    def _was_led(self, episode: Episode, most: int) -> bool:
+        """Whether another step of its procedure came after its last answer, and leaves room for another."""
+        if not episode.finished or self._use is None or self._use.guide is None:
             return False
-        episode.read(asks, results, ids)
-        return True
+        step = self._use.guide.next(episode)
+        if step is None:
+            return False
+        return _reads(episode, episode.turns[-1], [step], self._policy.told(step.content), most)
 
     def _knows(self, call: ToolCall) -> bool:
         return tools_named(self._specs, call.name) is not None
 
     def _run(self, episode: Episode, call: ToolCall) -> ToolAnswer:
         assert self._use
+        assert self._use.tools
         if self._use.stop is not None:
             self._use.stop.check()
         if not self._knows(call):
@@ -151,24 +181,32 @@ class ToolTurns:
         return answer
 
 
+def _reads(episode: Episode, answer: Message, told: Sequence[Message], ids: Sequence[int], most: int) -> bool:
+    """Adds what comes after an answer, if it leaves room for another one; else the completion is cut off."""
+    if len(episode.ids) + len(ids) >= most:
+        episode.finished = False
+        return False
+    episode.read(answer, told, ids)
+    return True
+
+
 def answers_with_tools(
     policy: HfPolicy,
     prompts: Sequence[Conversation],
     sampling: Sampling,
     stop: Stop,
     *,
-    tools: Toolbox,
+    tools: Toolbox | None,
     most: int,
+    guide: Guide | None = None,
     draw: Draw | None = None,
 ) -> list[Attempt]:
     """One completion a prompt, of up to ``most`` answers; see ``ToolTurns``."""
     draw = draw or LocalRollout(policy.model, policy.ends, stop).generate
-    turns = ToolTurns(policy, draw, ToolUse(tools, most, stop))
+    turns = ToolTurns(policy, draw, ToolUse(tools, most, stop, guide))
     offered = [turns.offered(prompt) for prompt in prompts]
     seeds = [[stream_seed(sampling.seed, at, "answer")] for at in range(len(prompts))]
-    drawn = turns(
-        [policy.prompt(one) for one in offered], seeds, sampling, [not one.tools for one in prompts]
-    )
+    drawn = turns([policy.prompt(one) for one in offered], seeds, sampling, prompts)
     return [
         Attempt(prompt, one.completion, tuple(one.turns))
         for prompt, [one] in zip(offered, drawn, strict=True)

@@ -171,7 +171,8 @@ class ProcedureStore(Protocol):
     def set_status(
         self, name: str, sha: str, status: Status, reason: str = "", *, replaced: str = ""
     ) -> Version:
-        """Changes what may be done with a version; one that becomes active retires the one that was.
+        """Changes what may be done with a version; one that becomes active retires the one that was, and
+        one that is tried makes a draft of the one that was tried.
 
         Args:
             replaced: the reason of the one that is retired.
@@ -193,8 +194,8 @@ class ProcedureStore(Protocol):
 class ProcedureLog(Protocol):
     """What came of procedures: rows are added, never changed. A run that is judged later is added again."""
 
-    def add(self, run: ProcedureRun) -> None:
-        """Writes down a run with its steps; when this returns it outlasts a power cut.
+    def add(self, *runs: ProcedureRun) -> None:
+        """Writes down runs with their steps, all or none; when this returns they outlast a power cut.
 
         Raises:
             RetryableError: T075 when the disk is full. StorageError: I003 when it cannot be written.

@@ -20,7 +20,7 @@ class EvaluationLedger(Protocol):
         ...
 
     def add_trials(self, trials: Sequence[Trial]) -> None:
-        """Writes them down; one that is known already is left as it is.
+        """Writes them down; one that is known already is left as it is, unless its grading has failed.
 
         Raises:
             RetryableError: T075 when the disk is full. StorageError: I003 when it cannot be written.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -67,6 +67,14 @@ class RunFolder(Protocol):
 
     def append(self, log: str, line: Mapping[str, Any]) -> None:
         """Adds a line to ``<log>.jsonl``: metrics, timings, evaluations."""
+        ...
+
+    def lines(self, log: str) -> Iterable[Mapping[str, Any]]:
+        """What was added to ``<log>.jsonl``, by this process or one before it; none where there is no log.
+
+        Raises:
+            StorageError: I003 when it cannot be read.
+        """
         ...
 
     def mark_logs(self) -> Mapping[str, LogMark]:

@@ -129,7 +129,7 @@ def _answer(
 
     sampling = Sampling(loaded.settings.answer.max_new_tokens)
     own = load_prompt(prompt_file).program if prompt_file else PromptProgram()
-    with instructed(container, own, *sop, request.question, "ask") as program:
+    with instructed(lambda: container, own, *sop, request.question, "ask") as program:
         answered = container.answer_question()(request, budget, sampling, program)
     if as_json:
         its = {"answer": answered.text, "cited": answered.cited, "context": answered.context.text}

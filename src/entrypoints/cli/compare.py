@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...domain.prompt_verdict import PROVEN, Comparison
 from .output import echo_json, echo_table
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 @click.option("--source", help="Whose held-out rows are asked; default: as the first recipe grades them.")
 @click.option("--reward", help="What judges: a reward of that recipe, or blend.")
 @click.option("--rows", type=click.IntRange(min=2), help="Held-out rows, at most.")
-@click.option("--max-new-tokens", type=click.IntRange(min=1), help="Longest answer; default: the recipe's.")
+@click.option(
+    "--max-new-tokens",
+    type=click.IntRange(min=1),
+    help="Longest answer; default: the longest of the recipes.",
+)
 @click.option("--batch-size", default=8, show_default=True, type=click.IntRange(min=1))
 @click.option("as_json", "--json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
@@ -39,19 +44,19 @@ def compare(
     be named too. No task is asked that one of them was trained on. Answers are greedy.
     """
     from ...application.compare_ways import CompareWays
-    from ..compare_requests import Models, compare_request, judge, tried
+    from ..compare_requests import Models, all_tried, compare_request, judge, longest_answer
     from .watch import watched
 
-    all_tried = [tried(recipe, runs) for recipe in recipes]
-    first, graded = judge(all_tried, source, reward, rows)
-    longest = max_new_tokens or first.loaded.recipe.evaluation.max_new_tokens
+    found = all_tried(recipes, runs)
+    first, graded = judge(found, source, reward, rows)
+    longest = max_new_tokens or longest_answer(found)
     with watched(first.container, debug):
         observer, stop = first.container.observer(), first.container.stop()
         rewards = first.container.rewards()
         try:
             rewards.check([graded.reward])
-            request = compare_request(all_tried, graded, longest, batch_size)
-            result = CompareWays(Models(all_tried), rewards[graded.reward], observer, stop)(request)
+            request = compare_request(found, graded, longest, batch_size)
+            result = CompareWays(Models(found), rewards[graded.reward], observer, stop)(request)
         finally:
             rewards.close()
     if as_json:
@@ -78,26 +83,40 @@ def _say(result: WaysCompared) -> None:
         [_row(one) for one in result.ways],
         right=(2, 6, 7),
     )
-    click.echo(f"\n{advice(result)}")
+    click.echo()
+    for one in result.ways:
+        if one.beside_start is not None:
+            click.echo(f"{one.name} over {one.begins_with}, which it began with: {_gained(one.beside_start)}")
+    click.echo(advice(result))
+    if any(one.kind in ("apo", "grpo") for one in result.ways):
+        click.echo(
+            "Held-out rows also told a search what to ship and a training its best checkpoint, and the best "
+            "of several ways is flattered a little."
+        )
 
 
 def _row(one: Compared) -> tuple[str, ...]:
     tasks, its = one.figure.tasks, one.figure
     beside = one.beside_first
-    gained = (
-        f"{beside.gain:+.3f} ({beside.interval.low:+.3f} to {beside.interval.high:+.3f})" if beside else "-"
-    )
     return (
         one.name,
         one.kind,
         f"{one.solved}/{tasks} ({one.solved / tasks:.0%})" if tasks else "-",
         f"{its.mean:.3f} ({its.interval.low:.3f} to {its.interval.high:.3f})",
-        gained,
+        _interval(beside) if beside else "-",
         f"{beside.p:.3f}" if beside else "-",
         f"{one.tokens:.0f}",
         f"{one.seconds:.2f}",
         _made(one),
     )
+
+
+def _interval(its: Comparison) -> str:
+    return f"{its.gain:+.3f} ({its.interval.low:+.3f} to {its.interval.high:+.3f})"
+
+
+def _gained(its: Comparison) -> str:
+    return f"{_interval(its)}, p {its.p:.3f}"
 
 
 def _made(one: Compared) -> str:
@@ -113,10 +132,8 @@ def advice(result: WaysCompared) -> str:
     if its is None:
         return "Nothing here is trained: name the recipe of a fine-tuning to learn whether it is needed."
     beside = its.comparison
-    figures = (
-        f"{beside.gain:+.3f} ({beside.interval.low:+.3f} to {beside.interval.high:+.3f}, p {beside.p:.3f})"
-    )
-    if beside.interval.low > 0:
+    figures = _gained(beside)
+    if beside.interval.low > 0 and beside.p <= PROVEN:
         return f"Training pays: {its.trained} scores {figures} over the best prompt alone ({its.prompt})."
     if beside.interval.high < 0:
         return f"Keep the prompt: {its.trained} scores {figures} under the best prompt alone ({its.prompt})."

@@ -96,8 +96,8 @@ def manifest(debug: bool, recipe: Path, overrides: tuple[str, ...], as_json: boo
     from .watch import watched
 
     loaded = load_recipe(recipe, overrides)
-    container = recipe_container(loaded)
     request = finetune_request(loaded)
+    container = recipe_container(loaded)
     with watched(container, debug):
         plan = container.plan_data()(request.data, request.lora)
     if as_json:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .output import echo_json, printable
 from .sop_prompt import instructed, sop_options
+
+if TYPE_CHECKING:
+    from ..container import Container
+
+
+def _of_project() -> Container:
+    """Procedures are those of the folder that one is in, as for `cesello sop`, and not of the run's."""
+    from ..memory_requests import memory_container
+    from ..settings.memory_file import load_memory
+
+    return memory_container(load_memory(None, ()))
 
 
 @click.command()
@@ -65,7 +77,7 @@ def generate(
     pieces = []
     with (
         listening(stop),
-        instructed(container, request.program, sop, sop_mode, prompt, "generate") as program,
+        instructed(_of_project, request.program, sop, sop_mode, prompt, "generate") as program,
     ):
         for piece in container.generate()(replace(request, program=program)):
             pieces.append(printable(piece))

@@ -68,7 +68,7 @@ def say_budget(plan: SearchPlan) -> None:
         ["phase", "rollouts", ""],
         [
             ("search", plan.search, each),
-            ("selection", plan.selection, "the last two that were accepted, where there are two"),
+            ("selection", plan.selection, "the two that are estimated best, unless the first prompt leads"),
             ("test", plan.test, f"{plan.test_tasks} held-out tasks, the first prompt against the best"),
             ("together", total, "at most; optimizer calls at most " + str(plan.optimizer_calls)),
         ],
@@ -82,7 +82,8 @@ def say_search(report: SearchReport, path: Path) -> None:
     say_test(report.test)
     if report.test is None:
         figure = report.seed_figure
-        click.echo(f"no candidate was accepted; held-out score {figure.mean:.3f} on {figure.tasks} tasks")
+        why = "in the end the first prompt was estimated best"
+        click.echo(f"{why}; its held-out score is {figure.mean:.3f} on {figure.tasks} tasks")
     for name, diff in report.diff.items():
         click.echo(f"\n{printable(diff) or name}")
     click.echo()

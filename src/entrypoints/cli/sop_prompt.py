@@ -36,18 +36,21 @@ def sop_options(command: _Command) -> _Command:
 
 @contextmanager
 def instructed(
-    container: Any, program: PromptProgram, sop: str, mode: str, request: str, origin: str
+    container: Callable[[], Any], program: PromptProgram, sop: str, mode: str, request: str, origin: str
 ) -> Iterator[PromptProgram]:
     """The prompt with the procedure; what came of it is in the log when the block ends, or is left.
 
     A log that cannot be written is told, and keeps nobody from the answer.
+
+    Args:
+        container: gives the one that has the procedures; called where one is asked for.
     """
     from ...domain.procedure_prompt import Mode
 
     if sop == "off":
         yield program
         return
-    put = container.prompt_with_procedure()
+    put = container().prompt_with_procedure()
     made = put(program, sop, request, Mode(mode), origin)
     click.echo(f"procedure: {_said(made.choice)}", err=True)
     finished = False

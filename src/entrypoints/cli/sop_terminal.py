@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import select
 import subprocess
 import time
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
 
 import click
 
@@ -13,6 +17,10 @@ from .output import printable
 
 _LONGEST = 1_000_000
 """Characters of a command's output that are kept; its end says how it went."""
+
+_LONGEST_LINE = 10_000
+_LOOK = 0.1
+"""Seconds between two looks whether a command has ended."""
 
 
 class TerminalFollower:
@@ -76,22 +84,46 @@ class TerminalFollower:
 
     def _run(self, command: str) -> Gave:
         """A command of the person's own, in their shell, as if they had typed it there."""
-        text = ""
+        text = line = ""
+        decoder = getincrementaldecoder("utf-8")("replace")
         with subprocess.Popen(
             ["/bin/sh", "-c", command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
         ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                self._say(line.rstrip("\n"))
-                text = (text + line)[-_LONGEST:]
+            for chunk in _output(process):
+                some = decoder.decode(chunk)
+                text = (text + some)[-_LONGEST:]
+                *whole, line = (line + some).split("\n")
+                for one in whole:
+                    self._say(one)
+                if len(line) > _LONGEST_LINE:  # what writes no line ends is shown in pieces
+                    self._say(line)
+                    line = ""
             code = process.wait()
+        if line:
+            self._say(line)
         self._say(f"exit code {code}")
         return Gave(text, code)
 
     def _say(self, text: str) -> None:
         click.echo(printable(text), err=self._err)
+
+
+def _output(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """What a command writes until it has ended; what it left in the background may hold the pipe for ever."""
+    assert process.stdout is not None
+    pipe = process.stdout.fileno()
+    left = _LONGEST
+    while left > 0:
+        ended = process.poll() is not None
+        if not select.select([pipe], [], [], 0 if ended else _LOOK)[0]:
+            if ended:
+                return
+            continue
+        chunk = os.read(pipe, 1 << 16)
+        if not chunk:
+            return
+        left -= len(chunk) if ended else 0  # what is in the background may write for ever too
+        yield chunk

@@ -16,6 +16,7 @@ from .output import echo_json, echo_table, printable
 from .sop_files import json_option, sop_container
 
 if TYPE_CHECKING:
+    from ...application.choose_procedure import Choice
     from ...application.match_procedure import Matched
     from ...domain.procedure_outcomes import Standing
 
@@ -27,8 +28,11 @@ _LAST = 20
 def _container(config: Path | None, overrides: tuple[str, ...] = ()) -> Any:
     from ..memory_requests import memory_container
     from ..settings.memory_file import load_memory
+    from .watch import LineObserver
 
-    return memory_container(load_memory(config, overrides))
+    container = memory_container(load_memory(config, overrides))
+    container.observer.override(LineObserver())  # it takes its time to learn what requests are for
+    return container
 
 
 @click.command("search")
@@ -63,7 +67,7 @@ def _show_matched(matched: Matched) -> None:
     if matched.version is None:
         click.echo("nothing applies")
     else:
-        first = matched.found[0]
+        first = next(one for one in matched.found if one.name == matched.version.name)
         click.echo(f"{first.name} applies: {first.score:.2f}, from {first.threshold:.2f} on")
     rows = [
         (one.name, f"{one.score:.2f}", one.barred or f"like: {_cut(one.like)}") for one in matched.found[:5]
@@ -81,7 +85,7 @@ def _cut(text: str, most: int = 70) -> str:
 @click.argument("name")
 @click.option("inputs", "--inputs", multiple=True, metavar="NAME=VALUE", help="An input; may be repeated.")
 @click.option("--request", default="", help="What it is done for; it is kept in the log.")
-@click.option("--shell", is_flag=True, help="Run the commands that you type, and take their output.")
+@click.option("--shell", is_flag=True, help="Run what you type, with empty input, and take its output.")
 @config_option
 @json_option
 def run_command(
@@ -99,20 +103,28 @@ def run_command(
     values = dict(_pair(one) for one in inputs)
     container = sop_container(config)
     choice = container.choose_procedure()(name, request)
-    procedure, version = choice.procedure, choice.version
-    assert procedure is not None
-    assert version is not None
+    procedure, version = choice.used, choice.version
+    if procedure is None or version is None:
+        raise _nothing_to_follow(choice, name, request)
     follower = TerminalFollower(procedure, types_commands=shell, err=as_json)
     run = container.follow_procedure()(
         procedure, version, values, follower, run_id=token_hex(6), request=request
     )
-    changed = container.learn_from_outcomes().settle(name)
+    changed = container.learn_from_outcomes().settle(procedure.name)
     if as_json:
         echo_json(_run_row(run))
     else:
         click.echo(f"\n{run.outcome}: {len(run.steps)} tries, run {run.id}")
     if changed is not None:
         click.echo(f"version {changed.version.sha[:_SHOWN]} is {changed.status}: {changed.reason}", err=True)
+
+
+def _nothing_to_follow(choice: Choice, name: str, request: str) -> UsageError:
+    what = "nothing is followed: " + ("this request is held out" if choice.held_out else choice.why)
+    if name == "auto" and not request.strip():
+        what = "a procedure is found by a request, and there is none"
+    fix = "name the procedure to follow; `cesello sop list` lists them, and --request says what it is for"
+    return UsageError("C129", what, where=name, fix=fix)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -151,6 +163,8 @@ def log_command(
     if judge is not None:
         _judge(container, *judge)
     runs = container.procedure_log().runs(name, last)
+    if name and not runs and name not in container.procedure_store().names():
+        container.procedure_store().versions(name)  # says so where there is none
     if as_json:
         echo_json([_run_row(run) for run in runs])
         return
@@ -215,18 +229,19 @@ def _run_row(run: ProcedureRun) -> dict[str, Any]:
 
 @click.command("stats")
 @click.argument("name", required=False)
+@click.option("--of", "origin", default="user", metavar="RUN", help="Of a training instead, by its run's id.")
 @config_option
 @json_option
-def stats_command(name: str | None, config: Path | None, as_json: bool) -> None:
+def stats_command(name: str | None, origin: str, config: Path | None, as_json: bool) -> None:
     """How often each version succeeds, and what is won over requests that go without.
 
-    A tenth of the requests that --sop auto matches go without the procedure and show what happens then. Runs
-    count half after 50 more.
+    A fifth of the requests that --sop auto matches go without the procedure and show what happens then. Runs
+    count half after 50 more. Trainings count apart: a model that learns is not the one that you use.
     """
     container = sop_container(config)
     store, log = container.procedure_store(), container.procedure_log()
     names = [name] if name else list(store.names())
-    rows = [(version, found) for one in names for version, found in _standings(store, log, one)]
+    rows = [(version, found) for one in names for version, found in _standings(store, log, one, origin)]
     if as_json:
         echo_json([_standing_row(version, found) for version, found in rows])
         return
@@ -251,21 +266,21 @@ def stats_command(name: str | None, config: Path | None, as_json: bool) -> None:
     )
 
 
-def _standings(store: Any, log: Any, name: str) -> Iterator[tuple[Version, Standing]]:
-    from ...domain.procedure_outcomes import standing
+def _standings(store: Any, log: Any, name: str, origin: str) -> Iterator[tuple[Version, Standing]]:
+    from ...domain.procedure_outcomes import alike, standing
 
-    runs = log.runs(name)
+    runs = alike(log.runs(name), origin)
     if name in store.names():
         store.standing(name)  # what was edited since is a version too
     for version in store.versions(name):
         found = standing(runs, version.sha)
-        if found.uses or version.status in (Status.ACTIVE, Status.DRAFT):
+        if found.uses or version.status in (Status.ACTIVE, Status.TRIAL, Status.DRAFT):
             yield version, found
 
 
 def _standing_cells(version: Version, found: Standing) -> Sequence[object]:
     low, high = found.interval.low, found.interval.high
-    compared = found.runs and found.held
+    compared = found.compared and found.held
     return (
         version.name,
         version.sha[:_SHOWN],
@@ -290,8 +305,8 @@ def _standing_row(version: Version, found: Standing) -> Mapping[str, Any]:
         "held_out": found.held,
         "success": found.belief.mean,
         "interval": [found.interval.low, found.interval.high],
-        "lift": found.lift if found.held and found.runs else None,
-        "p_lift": found.helps if found.held and found.runs else None,
+        "lift": found.lift if found.held and found.compared else None,
+        "p_lift": found.helps if found.held and found.compared else None,
     }
 
 
@@ -332,7 +347,7 @@ def calibrate_command(
             f"{found.other} found another"
         )
     if found.unwanted:
-        of = "requests for none" if done.labelled else "near misses"
+        of = "requests for none" if done.labelled else "requests for none, most of a list that is built in"
         click.echo(f"false  {found.false} of {found.unwanted} {of} ({false.low:.1%} to {false.high:.1%})")
     if not done.labelled:
         click.echo("by the procedures' own evals; requests of yours say more: --evals FILE")

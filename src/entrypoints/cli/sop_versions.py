@@ -41,10 +41,23 @@ def diff_command(name: str, old: str, new: str, config: Path | None, as_json: bo
 @click.argument("name")
 @click.argument("sha", required=False, default="")
 @click.option("--reason", default="", help="Why, for those who read it later.")
+@click.option("--trial", is_flag=True, help="Let half of the requests meet it, until outcomes decide.")
 @config_option
 @json_option
-def promote_command(name: str, sha: str, reason: str, config: Path | None, as_json: bool) -> None:
-    """Put a version into use: SHA, or what stands in the folder. The folder then holds it."""
+def promote_command(
+    name: str, sha: str, reason: str, trial: bool, config: Path | None, as_json: bool
+) -> None:
+    """Put a version into use: SHA, or what stands in the folder. The folder then holds it.
+
+    With --trial, which is for versions that you have written, the one in use stays in use beside it.
+    """
+    if trial:
+        tried = sop_container(config).promote_procedure().trial(name, sha, reason)
+        if as_json:
+            echo_json(version_row(tried))
+        else:
+            click.echo(f"{name} {tried.sha[:_SHOWN]} is tried on half of the requests")
+        return
     _say(sop_container(config).promote_procedure()(name, sha, reason), as_json)
 
 

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from ...domain.prompt_program import QUESTION, placeholders
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from ...domain.errors import UsageError
+from ...domain.prompt_program import COMPONENTS, QUESTION, placeholders
 from .contradictions import contradiction, is_number, maps
 from .document import Document, Keys
 from .problems import quoted
+from .prompt_texts import name_faults, text_fault, unsafe
 from .validation import missing_key
 
 ASKING = ("reflective", "history", "gepa")
 """Proposers that ask a language model."""
+
+WRITERS = ("rules", *ASKING)
+"""Proposers that change texts."""
+
+DEMOS = "demos"
+"""The component that is no text, and the proposer that changes it alone."""
+
+PROPOSERS = (*WRITERS, DEMOS, "merge")
+
+HERE = ("localhost", "127.0.0.1", "::1")
 
 PROMPT_TEXTS = ("system", "procedure", "question", "values")
 
@@ -23,6 +38,7 @@ def check_apo(document: Document) -> None:
         what = "apo looks for the prompt that is rewarded most, and there is no reward"
         contradiction(document, ("algorithm",), what, "add rewards, as [{kind: function_calling}]")
     _check_beginning(document)
+    _check_proposers(document)
     _check_optimizer(document)
     for key in ("generator", "optimizer"):
         _check_server(document, key)
@@ -50,20 +66,49 @@ def _check_beginning(document: Document) -> None:
                 contradiction(document, ("apo", key), what, "remove one of them")
         return
     question, values = document.sound("apo", "question"), document.sound("apo", "values")
-    known = {QUESTION, *(values if isinstance(values, dict) else ())}
     if isinstance(question, str) and QUESTION not in placeholders(question):
         what = "what the user asks would not be asked"
         contradiction(document, ("apo", "question"), what, "put {question} where it belongs")
-    if isinstance(values, dict) and QUESTION in values:
-        what = "{question} stands for what each task asks"
-        contradiction(document, ("apo", "values", QUESTION), what, "call the placeholder something else")
-    for key in ("system", "procedure", "question"):
-        text = document.sound("apo", key)
-        allowed = known if key == "question" else known - {QUESTION}
-        strange = sorted(placeholders(text) - allowed) if isinstance(text, str) else []
-        if strange and not document.is_wrong(("apo", key)):
-            what = f"nothing says what {quoted('{' + strange[0] + '}')} stands for"
-            contradiction(document, ("apo", key), what, "add it to apo.values, or take the braces away")
+    names = values if isinstance(values, dict) else {}
+    for name, what, fix in name_faults(name for name in names if isinstance(name, str)):
+        contradiction(document, ("apo", "values", name), what, fix)
+    for name, text in names.items():
+        if isinstance(text, str) and (found := unsafe(text)):
+            contradiction(document, ("apo", "values", name), *found)
+    if document.is_wrong(("apo", "values")):
+        return  # it is not known what stands for something
+    for keys, text in _texts(document):
+        if found := text_fault(str(keys[-1]), text, names, "apo.values"):
+            contradiction(document, keys, *found)
+
+
+def _texts(document: Document) -> Iterator[tuple[Keys, str]]:
+    """Those that a search begins with, where they are written."""
+    begins = "data", "system_prompt"
+    places: list[Keys] = [("apo", "system"), ("apo", "procedure"), ("apo", "question")]
+    if document.get("apo", "system") is None:
+        places[0] = begins
+    for keys in places:
+        text = document.sound(*keys)
+        if isinstance(text, str):
+            yield keys, text
+
+
+def _check_proposers(document: Document) -> None:
+    """Somebody thinks of prompts from nothing; merge needs two of others."""
+    given, proposers = document.sound("apo", "components"), document.sound("apo", "proposers")
+    may = given if isinstance(given, list) else ["system", DEMOS]
+    if not isinstance(proposers, list) or not proposers or not may:
+        return
+    if any(one not in PROPOSERS for one in proposers) or any(one not in (*COMPONENTS, DEMOS) for one in may):
+        return  # a misspelt name has its own problem
+    texts, demos = any(one != DEMOS for one in may), DEMOS in may
+    if any(texts if one in WRITERS else demos for one in proposers if one != "merge"):
+        return
+    what = "none of these proposers changes what may be changed"
+    wanted = [name for name, is_free in (("rules", texts), (DEMOS, demos)) if is_free]
+    got = f"{', '.join(proposers)} for {', '.join(may)}"
+    contradiction(document, ("apo", "proposers"), what, f"add {' or '.join(wanted)}", got=got)
 
 
 def _check_optimizer(document: Document) -> None:
@@ -85,11 +130,41 @@ def _check_server(document: Document, key: str) -> None:
         if kind == "openai" and document.get(*keys) is None and not document.is_wrong(("apo", key)):
             example = "url: http://localhost:8000/v1" if name == "url" else "model: its name on the server"
             document.report(keys, missing_key(keys, document, example))
+    if kind == "openai":
+        _check_address(document, key)
     if kind != "openai":
         for name in ("url", "model", "api_key_env"):
             if document.sound("apo", key, name) is not None:
                 what = f"{name} is for the kind openai alone"
                 contradiction(document, ("apo", key, name), what, "set kind to openai, or remove it")
+
+
+def _check_address(document: Document, key: str) -> None:
+    keys: Keys = ("apo", key, "url")
+    url = document.sound(*keys)
+    if not isinstance(url, str):
+        return
+    address = _address(url)
+    where, got = document.value_place(keys), quoted(str(document.as_written(keys)))
+    if address is None:
+        what, fix = (
+            f"{document.dotted(keys)} is no address of a model's server",
+            "write it as http://localhost:8000/v1",
+        )
+        document.report(keys, UsageError("C010", what, where=where, got=got, fix=fix))
+    elif document.sound("apo", key, "api_key_env") and address[0] == "http" and address[1] not in HERE:
+        what = "the server's key would be sent unencrypted"
+        document.report(keys, UsageError("C010", what, where=where, got=got, fix="write https://..."))
+
+
+def _address(url: str) -> tuple[str, str] | None:
+    """Scheme and host, where a server can be there."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # which tells a port that is none
+    except ValueError:
+        return None
+    return (parts.scheme, host) if parts.scheme in ("http", "https") and host else None
 
 
 def _check_replicates(document: Document) -> None:

@@ -49,7 +49,10 @@ class BudgetSettings(Section):
     rollouts: int = Field(default=600, ge=1, description="Answers to tasks.")
     optimizer_calls: int = Field(default=0, ge=0, description="Calls of the optimizer.")
     tokens: int | None = Field(
-        default=None, ge=1, description="That all answers have together; null: not limited."
+        default=None,
+        ge=1,
+        description="That all answers to tasks have together, the optimizer's not among them; null: not "
+        "limited.",
     )
 
 

@@ -16,8 +16,14 @@ def check_grpo(document: Document) -> None:
             document, ("grpo", "engine"), what, "add grpo.vllm with its url, or choose another engine"
         )
     if document.sound("algorithm") != "grpo":
+        if document.sound("memory", "procedures") == "guided":
+            what = "steps come after answers, and only grpo has completions of several"
+            contradiction(document, ("memory", "procedures"), what, "let it be full or catalog")
         return
     _check_tools(document)
+    if document.sound("memory", "procedures") == "guided" and document.sound("grpo", "max_turns") == 1:
+        what = "a completion of one answer is over before a second step"
+        contradiction(document, ("grpo", "max_turns"), what, "let it be as many as the steps, or more")
     if not document.get("rewards"):
         what = "grpo makes more of what is rewarded, and there is no reward"
         contradiction(document, ("algorithm",), what, "add rewards, as [{kind: reasoning_gym}]")

@@ -113,7 +113,10 @@ class GrpoSettings(Section):
         ".py file or a package under root. They are run.",
     )
     max_turns: int = Field(
-        default=4, ge=1, description="With tools: answers in one completion; what the last calls is not run."
+        default=4,
+        ge=1,
+        description="With tools or guided procedures: answers in one completion; what the last one calls "
+        "is not run.",
     )
     tool_timeout: float = Field(
         default=10.0, gt=0, allow_inf_nan=False, description="Seconds for one call of a tool."

@@ -143,10 +143,17 @@ class MemorySettings(Section):
         description="What is added to a passage where there is room. class: how the class of a method "
         "begins; imports: what its file imports.",
     )
-    procedures: Literal["off", "catalog", "full"] = Field(
+    procedures: Literal["off", "catalog", "full", "guided"] = Field(
         default="off",
         description="Put the procedure that matches a row into its prompt, in a training. catalog: its name "
-        "and description; full: all of it. Guided steps are for `cesello sop run`.",
+        "and description; full: all of it; guided: with grpo, one step at a time, at most grpo.max_turns.",
+    )
+    procedure_holdout: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="The share of matching rows that go without their procedure, always the same ones, so "
+        "that it is seen whether it helps.",
     )
     context_tokens: int = Field(default=1_000, ge=1, description="The most that passages have together.")
 

@@ -8,21 +8,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from ...domain.errors import InvalidRecipe, UsageError
 from ...domain.prompt_json import program_from, program_values
-from ...domain.prompt_program import QUESTION, PromptProgram, placeholders
+from ...domain.prompt_program import COMPONENTS, QUESTION, PromptProgram, placeholders
 from .document import Document, Keys
 from .loader import read_document
-from .problems import in_order, nearest, printable, quoted, shown
+from .problems import in_order, quoted, shown
+from .prompt_texts import name_faults, text_fault, unsafe
 from .section import Section, Text
+from .validation import validate
 from .yaml_text import write_readable_yaml
 
 NAME = "prompt.yaml"
 VERSION = 1
 
-_READ_OTHERWISE = {"C020": "no such prompt file", "C024": "the prompt file is empty"}
+_NAME_ONE = "name a file that a search has written, as runs/ID/prompt.yaml"
+_READ_OTHERWISE = {
+    "C020": ("no such prompt file", _NAME_ONE),
+    "C021": ("a prompt file is a file", _NAME_ONE),
+    "C024": ("the prompt file is empty", "write schema_version: 1, and system: with a text"),
+    "C025": ("the prompt file is too large", "shorten its texts, or show fewer demos"),
+    "C030": ("a prompt file is a map of keys", "start with the line schema_version: 1"),
+}
+"""Of problems that are told of a recipe otherwise: what they are here, and what to do."""
 
 
 class DemoText(Section):
@@ -45,7 +55,7 @@ class Provenance(Section):
     run: str | None = None
     verdict: str | None = None
     gain: float | None = None
-    interval: tuple[float | None, float | None] | None = Field(default=None, strict=False)
+    interval: tuple[float | None, ...] | None = Field(default=None, strict=False)
     p: float | None = None
     spent: dict[str, Any] = Field(default={})
 
@@ -58,14 +68,14 @@ class PromptFile(Section):
         parent: the id of the prompt that the search began with.
     """
 
-    schema_version: Literal[1]
+    schema_version: Literal[1] = Field(examples=[1])
     name: Text | None = None
     version: str | None = None
     parent: str | None = None
     system: str = ""
     procedure: str = ""
     question: str = "{question}"
-    values: dict[Text, str] = Field(default={})
+    values: dict[str, str] = Field(default={})
     demos: tuple[DemoText, ...] = Field(default=(), strict=False)
     provenance: Provenance = Provenance()
 
@@ -89,15 +99,16 @@ def load_prompt(path: Path) -> LoadedPrompt:
         document = read_document(path)
     except UsageError as problem:
         raise InvalidRecipe([_of_a_prompt(problem)]) from problem
-    try:
-        file = PromptFile.model_validate(document.value)
-    except ValidationError as error:
-        problems = [_problem(detail, document) for detail in error.errors(include_url=False)]
-        raise InvalidRecipe(in_order([*document.problems, *problems])) from error
+    read = list(document.problems)
+    _check_form(document)
+    file = validate(document, PromptFile)
+    wrong = [_of_the_form(one) for one in document.problems[len(read) :]]
+    if file is None or wrong:
+        raise InvalidRecipe(in_order([*read, *wrong]))
     program = program_from(
         {key: value for key, value in file.model_dump(mode="json").items() if key in _PROGRAM}
     )
-    problems = [*document.problems, *_lost(program, document), *_changed(file, program, document)]
+    problems = [*read, *_faults(program, document), *_changed(file, program, document)]
     if problems:
         raise InvalidRecipe(in_order(problems))
     return LoadedPrompt(program, file, path)
@@ -136,46 +147,51 @@ def _plain(value: Any) -> Any:
 
 def _of_a_prompt(problem: UsageError) -> UsageError:
     """The same problem, of a prompt file and not of a recipe."""
+    what, fix = _READ_OTHERWISE.get(
+        problem.code, (problem.what.replace("recipe", "prompt file"), problem.fix)
+    )
     return UsageError(
-        "C131",
-        _READ_OTHERWISE.get(problem.code, problem.what.replace("recipe", "prompt file")),
-        where=problem.where,
-        got=problem.got,
-        expected=problem.expected,
-        fix="name a file that a search has written, as runs/ID/prompt.yaml",
-    )
+        "C131", what, where=problem.where, got=problem.got, expected=problem.expected, fix=fix
+    )  # fmt: skip
 
 
-def _problem(detail: Any, document: Document) -> UsageError:
-    keys: Keys = tuple(detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        near = nearest(str(keys[-1]), _keys_at(keys[:-1]))
-        return UsageError(
-            "C132",
-            f"unknown key {quoted(str(keys[-1]))} in a prompt file",
-            where=document.key_place(keys),
-            fix=f"did you mean {quoted(near)}?"
-            if near
-            else f"the keys are: {', '.join(_keys_at(keys[:-1]))}",
-        )
-    what = (
-        f"{printable(document.dotted(keys))} of a prompt file: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
-    )
-    got = None if detail["type"] == "missing" else shown(document.get(*keys))
-    fix = f"write schema_version: {VERSION}" if keys == ("schema_version",) else "correct it"
-    return UsageError("C132", what, where=document.value_place(keys), got=got, fix=fix)
+def _of_the_form(problem: UsageError) -> UsageError:
+    return UsageError(
+        "C132", f"{problem.what} in a prompt file", where=problem.where, got=problem.got,
+        expected=problem.expected, fix=problem.fix,
+    )  # fmt: skip
 
 
-def _keys_at(keys: Keys) -> list[str]:
-    models: dict[str, type[Section]] = {"demos": DemoText, "provenance": Provenance}
-    return list(models.get(str(keys[0]) if keys else "", PromptFile).model_fields)
+def _check_form(document: Document) -> None:
+    """The version of the form is the whole number 1; true and 1.0 are equal to it, and something else."""
+    keys: Keys = ("schema_version",)
+    given = document.get(*keys)
+    if "schema_version" not in document.value or (type(given) is int and given == VERSION):
+        return
+    what, got = "schema_version is of another form", shown(given)
+    place, fix = document.value_place(keys), f"write schema_version: {VERSION}"
+    document.report(keys, UsageError("C132", what, where=place, got=got, expected=VERSION, fix=fix))
 
 
-def _lost(program: PromptProgram, document: Document) -> Iterator[UsageError]:
-    """What the user asks must be asked, and every placeholder must stand for something."""
+def _faults(program: PromptProgram, document: Document) -> Iterator[UsageError]:
+    """What the user asks must be asked, every placeholder must stand for something, and all can be read."""
+
+    def fault(keys: Keys, what: str, fix: str) -> UsageError:
+        return UsageError("C132", what, where=document.value_place(keys), fix=fix)
+
     if QUESTION not in placeholders(program.question):
-        what, fix = "what the user asks would not be asked", "put {question} where it belongs"
-        yield UsageError("C132", what, where=document.value_place(("question",)), fix=fix)
+        yield fault(("question",), "what the user asks would not be asked", "put {question} where it belongs")
+    for name, what, fix in name_faults(program.values):
+        yield fault(("values", name), what, fix)
+    for component in COMPONENTS:
+        if found := text_fault(component, program.text(component), program.values, "values"):
+            yield fault((component,), *found)
+    shown_too: list[tuple[Keys, str]] = [(("values", name), text) for name, text in program.values.items()]
+    for at, demo in enumerate(program.demos):
+        shown_too += [(("demos", at, "question"), demo.question), (("demos", at, "answer"), demo.answer)]
+    for keys, text in shown_too:
+        if found := unsafe(text):
+            yield fault(keys, *found)
 
 
 def _changed(file: PromptFile, program: PromptProgram, document: Document) -> Iterator[UsageError]:

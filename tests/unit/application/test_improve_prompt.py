@@ -22,6 +22,7 @@ from cesello.domain.generation import Completion, Sampling
 from cesello.domain.halving import TaskParts
 from cesello.domain.mixture import MixtureSpec
 from cesello.domain.model_spec import LoraSpec, ModelSpec
+from cesello.domain.prompt_gate import plainly_asked
 from cesello.domain.prompt_program import PromptProgram
 from cesello.domain.prompt_search import Budget
 from cesello.domain.run import RunManifest, RunStatus
@@ -210,13 +211,26 @@ def test_what_decides_an_answer_is_part_of_the_engine() -> None:
     for change in (
         replace(REQUEST, sampling=Sampling(max_new_tokens=7)),
         replace(REQUEST, grading={"rewards[0].kind": '"length"'}),
+        replace(REQUEST, batch=5),
+        replace(REQUEST, versions={"torch": "9"}),
     ):
         workshop.ledger = FakeLedger()
         workshop.improve(change)
     workshop.ledger = FakeLedger()
     workshop.improve(replace(REQUEST, budget=Budget(300)))
-    assert len(set(workshop.engines)) == 3
-    assert workshop.engines[0] == workshop.engines[3]
+    assert len(set(workshop.engines)) == 5
+    assert workshop.engines[0] == workshop.engines[5]
+
+
+def test_a_server_is_asked_no_more_at_a_time_than_it_answers_and_the_optimizer_is_known_by_its_identity() -> (
+    None
+):
+    search = REQUEST.search(parts(TaskLimits(9, 9, 9)))
+    local = Answering(Workshop(), {}, None, [])
+    assert local.search(search).batch == search.batch == 8
+    assert replace(local, together=3).search(search).batch == 3
+    models = [replace(local, thinking={"proposals of": one}).search(search).model for one in "aba"]
+    assert models[0] == models[2] != models[1]
 
 
 def test_a_budget_that_is_too_small_is_told_before_a_row_is_read() -> None:
@@ -243,6 +257,25 @@ class TestTasks:
         assert {name: asked.count(name) for name in set(asked)} == {"one": 20, "two": 20, "tested": 9}
         assert len(ids[0]) + len(ids[1]) == 70 + 50
         assert all("tested" not in task.conversation.messages[0].content for task in made.search)
+
+    def test_a_question_stands_in_one_part_alone_whatever_its_answers(self) -> None:
+        def row(question: str, answer: str) -> Mapping[str, Any]:
+            return {"instruction": question, "response": answer}
+
+        twice = [row(f"What is {n}?", "one") for n in range(90)]
+        twice += [row(f"what  IS {n}?", "two") for n in range(90)]
+        container = Workshop().container()
+        container.sources.override(providers.Object({"one": FakeDatasetSource(twice, "one")}))
+        prepare: PrepareTasks = container.prepare_tasks()
+        data = replace(REQUEST.data, sources=(SourceSpec("one", holdout=40),))
+        made = prepare(data, TaskLimits(1_000, 1_000, 5))
+        everything = prepare(data, TaskLimits(1_000, 1_000, 1_000))
+        held = {plainly_asked(task.conversation) for task in everything.test}
+        others = [plainly_asked(task.conversation) for task in (*made.search, *made.selection)]
+        assert len(made.test) == 5
+        assert len(everything.test) == 40
+        assert len(set(others)) == len(others) == 90 - len(held)
+        assert not held & set(others)
 
     def test_five_of_eight_are_searched_on(self) -> None:
         made = parts(TaskLimits(1_000, 1_000, 1_000))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cesello.adapters.procedure.numpy_ridge import NumpyRidge
@@ -12,7 +14,7 @@ from cesello.application.match_procedure import MatchProcedure
 from cesello.application.prompt_with_procedure import PromptWithProcedure
 from cesello.domain.conversation import Role, user
 from cesello.domain.errors import DataError
-from cesello.domain.procedure import Outcome, Procedure, ProcedureRun, Status, Triggers
+from cesello.domain.procedure import Input, Outcome, Procedure, ProcedureRun, Status, Step, Triggers
 from cesello.domain.procedure_match import Known
 from cesello.domain.procedure_prompt import Mode
 from cesello.domain.prompt_program import PromptProgram
@@ -50,6 +52,40 @@ def test_a_row_gets_the_procedure_that_matches_behind_its_system_prompt(store: F
     assert made.messages[1].content == ASKED
 
 
+def test_a_row_tells_which_procedure_it_was_given(store: FakeProcedureStore) -> None:
+    version = store.active()[0][1]
+    given = InstructRows(store, matcher(store), Mode.FULL)(user(ASKED), user(ASKED)).procedure
+    assert given is not None
+    assert (given.name, given.sha, given.mode, given.request) == (version.name, version.sha, "full", ASKED)
+
+
+def test_a_row_that_is_held_out_tells_what_it_goes_without(store: FakeProcedureStore) -> None:
+    made = InstructRows(store, matcher(store), Mode.FULL, hold_out=1.0)(user(ASKED), user(ASKED))
+    assert made.messages == user(ASKED).messages
+    assert made.procedure is not None
+    assert (made.procedure.name, made.procedure.mode, made.procedure.text) == ("run-checks", "off", "")
+
+
+def test_a_row_that_is_led_is_given_the_first_step(store: FakeProcedureStore) -> None:
+    steps = (Step("look", "Look at {place}."), Step("tell", "Tell it."))
+    store.place(replace(CHECKS, steps=steps, inputs=(Input("place", required=True),)))
+    store.set_status("run-checks", store.versions("run-checks")[0].sha, Status.ACTIVE)
+    system = InstructRows(store, matcher(store), Mode.GUIDED)(user(ASKED), user(ASKED)).messages[0].content
+    assert system.endswith("\n\nStep 1 of 2, look: Look at {place}.")
+    assert "Tell it." not in system
+
+
+def test_a_task_of_a_search_is_asked_with_the_procedure_behind_each_prompt(store: FakeProcedureStore) -> None:
+    row = InstructRows(store, matcher(store), Mode.FULL)(user(ASKED), user(ASKED).with_system("Be brief."))
+    bare = row.without_system("Be brief.")
+    assert bare.messages == user(ASKED).messages
+    asked = PromptProgram("Be long.", "Follow {this}.", values={"this": "that"}).around(bare)
+    assert asked.messages[0].content.startswith("Be long.\n\nFollow that.\n\nFollow this procedure as far")
+    assert PromptProgram("Be brief.").around(bare) == row
+    own = row.without_system("Something else.")
+    assert [turn.content for turn in own.messages] == ["Be brief.", ASKED]
+
+
 def test_other_rows_stay_as_they_are(store: FakeProcedureStore) -> None:
     rows = InstructRows(store, matcher(store), Mode.CATALOG)
     assert rows(user("hello"), user("hello")) == user("hello")
@@ -59,6 +95,7 @@ def test_the_identity_names_the_versions(store: FakeProcedureStore) -> None:
     before = InstructRows(store, matcher(store), Mode.FULL).identity
     assert store.active()[0][1].sha[:8] in before
     assert before != InstructRows(store, matcher(store), Mode.CATALOG).identity
+    assert before != InstructRows(store, matcher(store), Mode.FULL, 0.1).identity
     store.place(Procedure("another", "Does another thing. Use for others.", "Do it.\n"))
     assert before != InstructRows(store, matcher(store), Mode.FULL).identity
 
@@ -72,7 +109,7 @@ def test_what_was_put_into_a_prompt_is_written_down(store: FakeProcedureStore) -
     assert "run-checks: Runs all checks" in made.program.procedure
     put.record(made, finished=False)
     assert [(run.mode, run.outcome, run.origin) for run in log.rows] == [
-        ("catalog", Outcome.ABANDONED, "generate")
+        ("catalog", Outcome.ABANDONED, "user")  # a person has named it
     ]
     put.record(put(PromptProgram(), "auto", "hello", Mode.FULL, "generate"), finished=True)
     put.record(put(PromptProgram(), "off", ASKED, Mode.FULL, "generate"), finished=True)
@@ -92,10 +129,13 @@ def test_a_procedure_that_does_harm_is_taken_out_of_use(store: FakeProcedureStor
     learn = LearnFromOutcomes(store, FakeProcedureLog())
     sha = store.active()[0][1].sha
     found = None
-    for number in range(40):
-        held = number < 10
+    for number in range(45):
+        held = number < 15
         outcome = Outcome.SUCCESS if held else Outcome.FAILURE
-        found = learn(ProcedureRun(str(number), "run-checks", sha, "r", "full", outcome, "", "", held))
+        run = ProcedureRun(
+            str(number), "run-checks", sha, "r", "full", outcome, "", "", held, origin="generate"
+        )
+        found = learn(run)
     assert found is not None
     assert found.status is Status.QUARANTINED
     assert store.version("run-checks", sha).status is Status.QUARANTINED

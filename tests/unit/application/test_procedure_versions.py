@@ -183,3 +183,50 @@ def test_procedures_are_checked_by_name_and_by_path(store: FakeProcedureStore, t
     with pytest.raises(DataError, match="D043"):
         lint(["nowhere"])
     assert store.recorded == []
+
+
+def test_only_what_the_person_wrote_is_tried_beside_a_version_in_use(store: FakeProcedureStore) -> None:
+    first, theirs = added(store, "B")
+    promote = PromoteProcedure(store)
+    with pytest.raises(UsageError, match="C119"):
+        promote.trial("demo", theirs)
+    with pytest.raises(UsageError, match="C119"):
+        promote.trial("demo", first)
+    store.folders["demo"] = skill("Edited.")
+    tried = promote.trial("demo", reason="may be better")
+    assert (tried.status, tried.reason) == (Status.TRIAL, "may be better")
+    assert store.version("demo", first).status is Status.ACTIVE
+    store.set_status("demo", first, Status.QUARANTINED)
+    with pytest.raises(UsageError, match="C119"):
+        promote.trial("demo", tried.sha)
+
+
+def test_a_folder_without_a_skill_changes_no_status(store: FakeProcedureStore) -> None:
+    first, second = added(store, "B")
+    store.folders["demo"] = {"notes.txt": b"mine"}
+    with pytest.raises(UsageError, match="C110"):
+        PromoteProcedure(store)("demo", second)
+    assert store.version("demo", first).status is Status.ACTIVE
+    assert store.folders["demo"] == {"notes.txt": b"mine"}
+    with pytest.raises(UsageError, match="C111"):
+        NewProcedure(store, store.form)("demo", skill())
+
+
+@pytest.mark.parametrize("draft", [True, False])
+def test_what_was_deleted_does_not_come_back_with_a_new_one(store: FakeProcedureStore, draft: bool) -> None:
+    first = store.standing("demo")[1].sha
+    del store.folders["demo"]
+    made = NewProcedure(store, store.form)("demo", skill("Anew."), draft=draft)
+    assert made.status is (Status.DRAFT if draft else Status.ACTIVE)
+    assert store.version("demo", first).status is Status.RETIRED
+    del store.folders["demo"]
+    again = NewProcedure(store, store.form)("demo", skill("Anew."), draft=True)
+    assert (again.sha, again.status) == (made.sha, Status.DRAFT)
+
+
+def test_an_import_over_a_deleted_one_brings_nothing_back(store: FakeProcedureStore, tmp_path: Path) -> None:
+    store.standing("demo")
+    del store.folders["demo"]
+    (tmp_path / "SKILL.md").write_bytes(skill("Theirs.")["SKILL.md"])
+    done = ImportProcedure(store, SafeFolders(), store.form)(str(tmp_path))
+    assert (done.placed, done.version.status, store.active()) == (True, Status.DRAFT, [])

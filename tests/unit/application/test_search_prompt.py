@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from cesello.application.search_prompt import PromptSearchRequest, SearchPrompt
 from cesello.application.try_prompts import Engine
-from cesello.domain.errors import Interrupted, UsageError
+from cesello.domain.errors import Interrupted, RetryableError, UsageError
 from cesello.domain.generation import Completion, Sampling
 from cesello.domain.halving import TaskParts
 from cesello.domain.prompt_program import Demo, PromptProgram
 from cesello.domain.prompt_report import SearchReport
-from cesello.domain.prompt_search import Budget
+from cesello.domain.prompt_search import Budget, SearchView, Task
 from cesello.domain.prompt_verdict import PromptVerdict
 from cesello.domain.reward import Attempt, RewardResult
 from tests.fakes.prompt import (
@@ -80,13 +80,16 @@ def test_equal_prompts_keep_the_seed() -> None:
 
 
 def test_hidden_helpful_clauses_are_found_within_the_budget() -> None:
+    """52 of 60 say that more than three searches of four find them, with a confidence of 95 % (Clopper and
+    Pearson, 1934: a rate of at least 0.77); 55 were found when this was written.
+    """
     found = 0
-    for seed in range(20):
+    for seed in range(60):
         its = bench(seed)
         report = its.search(request(600, parts=simulated_parts(150, 60, 75), random_seed=seed))
         assert len(its.world.calls) <= 600
         found += its.world.success(report.winner.system) - its.world.success("Answer.") >= 0.1
-    assert found >= 18
+    assert found >= 52
 
 
 def test_a_report_tells_all_and_is_json() -> None:
@@ -188,6 +191,75 @@ def test_no_budget_is_exceeded_by_one_call(
     assert len(its.world.calls) <= rollouts
     assert 5 * len(its.world.calls) <= (tokens or 10**9)
     assert sum(count for count, _ in proposers[1].asked) * each <= calls
+
+
+@dataclass
+class Flaky:
+    """A port of which every call of some number fails, counted over all starts of a search.
+
+    Attributes:
+        every: that number; 0: none fails.
+        made: calls, the failed ones too.
+        asked: what was asked in them.
+    """
+
+    inner: Any
+    every: int
+    made: int = 0
+    asked: int = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def generate(self, prompts: Sequence[Any], sampling: Sampling) -> Any:
+        self._count(len(prompts))
+        return self.inner.generate(prompts, sampling)
+
+    def propose(self, view: SearchView, count: int, seed: int) -> Any:
+        self._count(count)
+        return self.inner.propose(view, count, seed)
+
+    def _count(self, asked: int) -> None:
+        self.made += 1
+        self.asked += asked
+        if self.every and self.made % self.every == 0:
+            raise RetryableError("T090", "no answer")
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    rollouts=st.integers(60, 140),
+    calls=st.integers(0, 12),
+    each=st.integers(1, 2),
+    generator_fails=st.sampled_from([0, 2, 3, 7]),
+    optimizer_fails=st.sampled_from([0, 1, 2, 3, 5]),
+    batch=st.integers(1, 8),
+    seed=st.integers(0, 99),
+)
+def test_no_budget_is_exceeded_by_one_call_over_all_starts(
+    rollouts: int,
+    calls: int,
+    each: int,
+    generator_fails: int,
+    optimizer_fails: int,
+    batch: int,
+    seed: int,
+) -> None:
+    world = Flaky(ClauseWorld(seed, HELPFUL), generator_fails)
+    paid = Flaky(ClauseProposer(12, "paid", each), optimizer_fails)
+    ledger, failed, report = FakeLedger(), 0, None
+    while report is None:
+        its = bench(seed, world=world, proposers=[paid, ClauseProposer(12)], ledger=ledger)
+        try:
+            report = its.search(request(budget=Budget(rollouts, calls), batch=batch, random_seed=seed))
+        except RetryableError:
+            failed += 1
+        # What was asked and not written down is a batch for each time that it failed.
+        assert len(ledger.known) <= rollouts
+        assert world.asked <= rollouts + batch * failed
+        assert paid.made * each <= calls
+    assert world.asked - len(ledger.known) <= batch * failed
+    assert paid.made * each <= sum(one.optimizer_calls for one in report.spent) <= calls
 
 
 class Killed(BaseException):
@@ -319,6 +391,34 @@ def test_a_clause_world_is_as_it_says() -> None:
     answers = [world.solves("", f"task {number}") for number in range(2_000)]
     assert abs(sum(answers) / 2_000 - world.success("")) < 0.04
     assert isinstance(world.generate([PARTS.test[0].conversation], Sampling())[0], Completion)
+
+
+def test_a_candidate_that_leaves_too_few_tasks_is_not_tried_and_told_so() -> None:
+    tasks = simulated_parts(4, 4, 40)
+    shown = [Demo(one.conversation.messages[0].content, "right") for one in tasks.search[:2]]
+    demos = [replace(SEED, demos=(demo,)) for demo in shown]
+    its = bench(proposers=[ScriptedProposer(list(demos))])
+    report = its.search(request(200, parts=tasks, editable=("system", "demos")))
+    assert report.ended == "no proposer has another idea"
+    assert all("too few tasks" in one.rejected for one in report.candidates[1:])
+    assert len(report.candidates) == 3
+    assert {key.candidate for key in its.ledger.known} == {SEED.id}
+
+
+def test_where_rows_bring_their_own_system_prompt_edits_of_another_are_refused_unasked() -> None:
+    def own(part: Sequence[Task]) -> list[Task]:
+        return [replace(one, conversation=one.conversation.with_system("Mine.")) for one in part]
+
+    parts = TaskParts(own(PARTS.search), own(PARTS.selection), own(PARTS.test))
+    its = bench()
+    with pytest.raises(UsageError, match=r"components: \[procedure\]") as caught:
+        its.search(request(parts=parts))
+    assert caught.value.code == "C122"
+    report = its.search(request(parts=parts, editable=("system", "procedure")))
+    assert {one.rejected for one in report.candidates[1:]} == {"changes nothing on these tasks"}
+    assert {key.candidate for key in its.ledger.known} == {SEED.id}
+    some = TaskParts([*parts.search[:-1], PARTS.search[-1]], parts.selection, parts.test)
+    assert bench().search(request(parts=some)).rounds > 2
 
 
 def test_parts_that_are_too_small_are_told_before_anything_is_asked() -> None:

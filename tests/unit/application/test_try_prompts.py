@@ -113,13 +113,64 @@ def test_tokens_are_reserved_as_if_every_answer_were_the_longest() -> None:
     assert ask.left == (40 - 15) // 4
 
 
-def test_a_grader_that_fails_stops_it_and_its_answers_are_not_written_down() -> None:
-    ledger = FakeLedger()
-    ask = trying(Recorded(), ledger, reward=Failing(1))
+def test_a_grader_that_fails_stops_it_and_the_answers_are_graded_when_it_goes_on() -> None:
+    ledger, asked = FakeLedger(), [(SEED, task) for task in TASKS]
     with pytest.raises(SandboxError) as caught:
-        ask([(SEED, task) for task in TASKS], "search")
+        trying(Recorded(), ledger, reward=Failing(1))(asked, "search")
     assert caught.value.code == "X010"
-    assert len(ledger.known) == 8
+    assert len(ledger.known) == 16
+    still = Recorded()
+    with pytest.raises(SandboxError):
+        trying(still, ledger, reward=Failing(0))(asked, "search")
+    assert not still.batches
+    generator = Recorded()
+    again = trying(generator, ledger)
+    again(asked, "search")
+    assert generator.batches == [(4, 7)]
+    assert again.scores(SEED.id) == {task.id: 1.0 for task in TASKS}
+    assert {one.score for one in ledger.known.values()} == {1.0}
+
+
+class FailingOnce(RightOrWrong):
+    """A grader that fails on one answer, of the first batch."""
+
+    failed = False
+
+    def score(self, attempts: Sequence[Attempt]) -> list[RewardResult]:
+        results = super().score(attempts)
+        if not self.failed:
+            self.failed = True
+            results[0] = infra_error("no_sandbox", "it is away")
+        return results
+
+
+def test_what_a_search_went_on_without_stays_unjudged_and_counts_when_it_goes_on() -> None:
+    ledger, asked = FakeLedger(), [(SEED, task) for task in TASKS]
+    first = trying(Recorded(), ledger, reward=FailingOnce())
+    first(asked, "search")
+    generator = Recorded()
+    again = trying(generator, ledger, reward=FailingOnce())
+    again(asked, "search")
+    assert not generator.batches
+    assert again.scores(SEED.id) == first.scores(SEED.id)
+    assert len(again.scores(SEED.id)) == 19
+    # One of twenty is let pass; a second one of them is too many.
+    with pytest.raises(SandboxError, match="2 of 21") as caught:
+        again([(OTHER, TASKS[0])], "search")
+    assert "it is away" in str(caught.value)
+
+
+def test_a_server_that_counts_more_tokens_than_an_answer_may_have_does_not_break_the_budget() -> None:
+    @dataclass
+    class Longwinded(Recorded):
+        def generate(self, prompts: Sequence[Conversation], sampling: Sampling) -> list[Completion]:
+            return [Completion("right", sampling.max_new_tokens + 3, False) for _ in prompts]
+
+    ask = trying(Longwinded(), FakeLedger(), Budget(100, tokens=40))
+    for task in TASKS[:10]:
+        ask([(SEED, task)], "search")
+    assert ask.left == 0
+    assert sum(one.tokens for one in ask.spent) == 40
 
 
 def test_a_prompt_cannot_speak_to_the_grader() -> None:

@@ -137,3 +137,27 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     else:
         assert condition.holds({}) in (True, False)
         assert condition.holds(dict.fromkeys(condition.names, 1)) in (True, False)
+
+
+@pytest.mark.parametrize("text", ['inputs.ok == "yes"', 'inputs.steps.ok == "yes"', "steps.a.ok == (1 == 1)"])
+def test_only_whether_a_step_succeeded_is_true_or_false(text: str) -> None:
+    assert parse(text).can_hold()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("inputs.count == 3", ["text == a number"]),
+        ('a and (steps.b.ok == "yes" or not steps.b.exit_code < "1")', [
+            "true or false == text", "a number < text",
+        ]),
+        ("steps.b.output in [1, true]", ["text is in no list of a number and true or false"]),
+        ("steps.b.exit_code in inputs.x", ["a number in text"]),
+        ('inputs.x == "1" and steps.b.exit_code in [0, 5] and "e" in steps.b.output', []),
+        ("steps.b.ok == true", []),
+        ('inputs.x in []', []),
+        ('inputs.x in ["a", 1]', []),
+    ],
+)  # fmt: skip
+def test_values_of_two_kinds_are_told(text: str, told: list[str]) -> None:
+    assert list(parse(text).senseless()) == told

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cesello.domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec
+from cesello.domain.conversation import Conversation, GivenProcedure, Message, Role, ToolCall, ToolSpec
 from cesello.domain.conversation_json import from_json, identity, to_json
 
 plain: st.SearchStrategy[Any] = st.recursive(
@@ -33,6 +33,7 @@ conversations = st.builds(
     st.lists(messages, max_size=4).map(tuple),
     st.lists(st.builds(ToolSpec, st.text(), st.text(), maps), max_size=2).map(tuple),
     maps,
+    st.none() | st.builds(GivenProcedure, st.text(), st.text(), st.text(), st.text(), st.text()),
 )
 
 

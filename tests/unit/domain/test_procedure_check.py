@@ -79,3 +79,15 @@ def test_the_most_tries_are_counted() -> None:
     assert most_tries(made(retried)) == 3
     assert most_tries(made(retried, step("b", "a", 2))) == 3 * (3 + 1)
     assert most_tries(made()) == 0
+
+
+def test_a_tool_that_nobody_knows_is_told_of_unless_the_procedure_says_what_it_needs() -> None:
+    using = [
+        Step("a", "Do.", tools=(tool,), expect=PASSES)
+        for tool in ("shell", "Read", "Bash(git:*)", "teleport")
+    ]
+    advice = [one for one in check(made(*using)) if one.advice and "uses" in one.what]
+    assert [one.what.split()[4] for one in advice] == ["teleport,"]
+    assert [one.keys for one in advice] == [("steps", 3, "tools", 0)]
+    allowing = replace(made(*using), allowed_tools=("shell", "Read", "Bash(git:*)", "teleport"))
+    assert not [one for one in check(allowing) if "uses" in one.what]

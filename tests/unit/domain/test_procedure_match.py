@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cesello.adapters.procedure.numpy_ridge import NumpyRidge
@@ -17,6 +19,7 @@ from cesello.domain.procedure_match import (
 )
 from tests.fakes.memory import FakeEmbedder
 from tests.fakes.procedure_log import FakeMatchingFile
+from tests.fakes.run import RecordingObserver
 
 DEBUG = Procedure(
     "debug", "Finds the cause of a failure", "",
@@ -58,7 +61,24 @@ def test_another_example_is_another_digest() -> None:
     ],
 )
 def test_files_are_seen(request_text: str, files: list[str]) -> None:
-    assert [one for one in files_in(request_text) if one not in ("e.g",)] == files
+    assert files_in(request_text) == files
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["e.g. that", "os.path.join", "example.com", "v1.x", "Node.js", "2.x", "i.e. this", "ASP.NET", "vs. it"],
+)
+def test_a_dot_makes_no_file_and_bars_nothing(word: str) -> None:
+    assert files_in(f"why does {word} fail") == []
+    assert not barred(DEBUG, f"why does {word} fail")
+
+
+def test_the_extensions_of_globs_are_those_of_files() -> None:
+    dockets = replace(DEBUG, triggers=replace(DEBUG.triggers, files=("*.docket",)))
+    assert files_in("fix a.docket", ("*.docket",)) == ["a.docket"]
+    assert files_in("fix a.docket") == []
+    assert not barred(dockets, "fix a.docket")
+    assert barred(dockets, "fix b.py")
 
 
 def test_files_and_tools_bar_a_procedure() -> None:
@@ -80,9 +100,13 @@ def test_the_best_that_applies_is_taken() -> None:
 
 def test_what_is_learnt_is_kept_until_something_changes() -> None:
     file = FakeMatchingFile()
-    learn = LearnMatching(FakeEmbedder(), NumpyRidge(), file)
+    observer = RecordingObserver()
+    learn = LearnMatching(FakeEmbedder(), NumpyRidge(), file, observer)
     assert not learn.ready([DEBUG, DOCS]).note
+    count = len(known_requests([DEBUG, DOCS]))
+    assert observer.notes == [f"learning from {count} requests which procedure is for what, once"]
     learn.ready([DEBUG, DOCS])
+    assert len(observer.notes) == 1  # it takes long when something is learnt, and then alone
     assert file.written == 1
     assert "procedures have changed" in learn.ready([DOCS]).note
     assert file.written == 2

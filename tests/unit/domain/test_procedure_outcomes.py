@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -10,8 +11,10 @@ from cesello.domain.procedure_outcomes import (
     HOLD_OUT,
     LEAST_RUNS,
     Verdict,
+    alike,
     belief,
     choose,
+    outcome_of,
     score,
     share_of,
     standing,
@@ -20,14 +23,17 @@ from cesello.domain.procedure_outcomes import (
 
 ACTIVE = Version("p", "a" * 64, "", "user", "", Status.ACTIVE)
 DRAFT = Version("p", "d" * 64, ACTIVE.sha, "user", "", Status.DRAFT)
-SEEDS = range(200)
+SEEDS = range(40)
+"""The documents have what 200 came to: it takes minutes."""
 
 
 def run(
     number: int = 0, *, version: Version = ACTIVE, won: bool = True, held_out: bool = False
 ) -> ProcedureRun:
     outcome = Outcome.SUCCESS if won else Outcome.FAILURE
-    return ProcedureRun(str(number), "p", version.sha, "request", "full", outcome, "", "", held_out)
+    return ProcedureRun(
+        str(number), "p", version.sha, "request", "full", outcome, "", "", held_out, origin="generate"
+    )
 
 
 def history(
@@ -47,30 +53,42 @@ def history(
     return None
 
 
-def fates(*, without: float, active: float, draft: float | None = None) -> Counter[str]:
-    """What 200 seeded histories came to."""
-    found = [history(seed, without=without, active=active, draft=draft) for seed in SEEDS]
+def fates(seeds: range = SEEDS, *, without: float, active: float, draft: float | None = None) -> Counter[str]:
+    """What seeded histories came to."""
+    found = [history(seed, without=without, active=active, draft=draft) for seed in seeds]
     return Counter("kept" if one is None else f"{one.version.status} {one.status}" for one in found)
 
 
-def test_a_version_that_does_harm_is_quarantined_in_95_of_100_histories() -> None:
-    assert fates(without=0.5, active=0.3)["active quarantined"] >= 190
+def test_a_version_that_does_harm_is_quarantined_in_85_of_100_histories() -> None:
+    assert fates(without=0.5, active=0.3)["active quarantined"] >= 34
 
 
-def test_a_version_that_helps_is_quarantined_by_mistake_in_at_most_8_of_100() -> None:
-    assert fates(without=0.5, active=0.7)["active quarantined"] <= 16
+@pytest.mark.parametrize("chance", [0.5, 0.8])
+def test_a_version_that_changes_nothing_is_quarantined_in_at_most_15_of_100(chance: float) -> None:
+    assert fates(without=chance, active=chance)["active quarantined"] <= 6
 
 
-def test_a_better_draft_is_promoted_in_90_of_100_and_never_quarantined() -> None:
+@pytest.mark.parametrize(("active", "most"), [(0.55, 4), (0.7, 1)])
+def test_a_version_that_helps_is_hardly_ever_quarantined(active: float, most: int) -> None:
+    assert fates(without=0.5, active=active)["active quarantined"] <= most
+
+
+def test_a_better_draft_is_promoted_in_85_of_100_and_never_quarantined() -> None:
     found = fates(without=0.4, active=0.6, draft=0.8)
-    assert found["draft active"] >= 180
+    assert found["draft active"] >= 34
     assert found["draft quarantined"] == 0
 
 
-def test_a_worse_draft_is_promoted_in_at_most_1_of_100() -> None:
+def test_a_worse_draft_is_never_promoted_and_quarantined_in_75_of_100() -> None:
     found = fates(without=0.4, active=0.6, draft=0.4)
-    assert found["draft active"] <= 2
-    assert found["draft quarantined"] >= 190
+    assert found["draft active"] == 0
+    assert found["draft quarantined"] >= 30
+
+
+def test_a_draft_that_changes_nothing_is_seldom_promoted_or_quarantined() -> None:
+    found = fates(without=0.4, active=0.6, draft=0.6)
+    assert found["draft active"] <= 5
+    assert found["draft quarantined"] <= 5
 
 
 def test_nothing_is_decided_before_there_are_runs() -> None:
@@ -104,6 +122,41 @@ def test_what_nothing_judged_does_not_count() -> None:
         assert score(ProcedureRun("1", "p", "s", "r", "full", outcome, "", "")) is None
     rewarded = ProcedureRun("1", "p", "s", "r", "full", Outcome.UNKNOWN, "", "", reward=0.5)
     assert score(rewarded) == 0.75
+
+
+def test_what_a_person_chose_is_not_compared_with_what_was_held_out() -> None:
+    held = [run(won=False, held_out=True) for _ in range(20)]
+    chosen = [replace(run(), origin="user") for _ in range(40)]
+    found = standing([*chosen, *held], ACTIVE.sha)
+    assert (found.uses, found.runs, found.compared, found.held) == (40, 40, 0, 20)
+    assert found.belief.mean > 0.9
+    assert found.matched.mean == 0.5
+    bad = [replace(run(won=False), origin="user") for _ in range(200)]
+    good = [run(held_out=True) for _ in range(50)]
+    assert all(verdict([*bad[at:], *good], ACTIVE) is None for at in range(200))
+    assert all(verdict([*good, *bad[at:]], ACTIVE, DRAFT) is None for at in range(200))
+
+
+def test_a_training_is_compared_with_itself_alone() -> None:
+    origins = ["user", "run-1", "generate", "run-2", "ask", "run-1"]
+    runs = [replace(run(at), origin=origin) for at, origin in enumerate(origins)]
+    assert [one.id for one in alike(runs, "run-1")] == ["1", "5"]
+    assert [one.id for one in alike(runs, "ask")] == ["0", "2", "4"]
+    assert alike(runs, "run-3") == []
+
+
+@pytest.mark.parametrize(
+    ("reward", "outcome"),
+    [
+        (1.0, Outcome.SUCCESS),
+        (0.5, Outcome.SUCCESS),
+        (0.0, Outcome.PARTIAL),
+        (-0.5, Outcome.FAILURE),
+        (None, Outcome.UNKNOWN),
+    ],
+)
+def test_a_mean_reward_comes_to_an_outcome(reward: float | None, outcome: Outcome) -> None:
+    assert outcome_of(reward) is outcome
 
 
 def test_old_runs_count_half_after_fifty_more() -> None:

@@ -39,6 +39,19 @@ def refusal(
     return PromptGate(SEED, editable, PARTS).refusal(candidate, parent)
 
 
+def test_what_asks_every_task_as_another_prompt_does_is_refused() -> None:
+    own = [replace(one, conversation=one.conversation.with_system("Mine.")) for one in PARTS.search]
+    mixed = TaskParts([*own, task("d", "Which trains go to Pisa?")], PARTS.selection, PARTS.test)
+    inert = PromptGate(SEED, EVERYTHING, replace(PARTS, search=own))
+    gate = PromptGate(SEED, EVERYTHING, mixed)
+    longer, procedure = with_system("Be brief."), SEED.with_text("procedure", "1. Read.")
+    assert inert.refusal(longer, SEED) == "changes nothing on these tasks"
+    assert inert.refusal(procedure, SEED) == ""
+    both = procedure.with_text("system", longer.system)
+    assert inert.refusal(both, procedure) == "changes nothing on these tasks"
+    assert [gate.refusal(one, SEED) for one in (longer, procedure, both)] == ["", "", ""]
+
+
 def with_system(more: str) -> PromptProgram:
     return SEED.with_text("system", f"{SEED.system}\n{more}")
 

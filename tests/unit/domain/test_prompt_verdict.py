@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cesello.domain.prompt_verdict import PromptVerdict, compared, figure, verdict
-from cesello.domain.statistics import mcnemar
+from cesello.domain.statistics import Interval, mcnemar, newcombe, wilson
 
 WIN, LOSS, BOTH, NEITHER = (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.0)
 
@@ -55,3 +55,31 @@ def test_a_figure_of_right_and_wrong_has_an_interval_of_a_proportion() -> None:
     assert (found.tasks, found.mean) == (4, 0.75)
     assert 0 < found.interval.low < 0.75 < found.interval.high < 1
     assert figure("p", []).mean == 0
+
+
+def test_two_values_are_right_and_wrong_whatever_they_are_called() -> None:
+    its = figure("a", [1.0, -1.0, 1.0, 1.0])
+    share = wilson(3, 4)
+    assert its.interval == Interval(2 * share.low - 1, 2 * share.high - 1)
+    both = compared("a", "b", [(-1.0, 1.0), (-1.0, -1.0), (1.0, 1.0)])
+    assert both.test == "exact McNemar"
+    assert both.gain == pytest.approx(2 / 3)
+    share = newcombe(both=1, wins=1, losses=0, neither=1)
+    assert both.interval == Interval(2 * share.low, 2 * share.high)
+
+
+def test_equal_values_do_not_tell_a_mean_exactly() -> None:
+    thirty = figure("a", [0.6] * 30).interval
+    assert thirty.low == pytest.approx(0.5)
+    assert thirty.high == pytest.approx(0.7)
+    two = compared("a", "b", [(0.1, 0.6), (0.1, 0.6)])
+    assert two.interval.low < 0 < two.interval.high
+
+
+@given(st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=1, max_size=30))
+def test_no_interval_leaves_what_is_possible(pairs: list[tuple[float, float]]) -> None:
+    its = compared("a", "b", pairs)
+    for one in (its.old, its.new):
+        assert -1 <= one.interval.low <= one.mean + 1e-9
+        assert one.mean - 1e-9 <= one.interval.high <= 1
+    assert -2 <= its.interval.low <= its.interval.high <= 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,41 @@ def test_a_question_has_the_prompt_named_by_hand_or_that_of_the_run(folder: Path
     assert asked_prompt(prompted, run, None).system == "From the run."
     # A search's run has such a file too, and it is not what its model was trained with.
     assert asked_prompt(plain, run, None) == PromptProgram("Be brief.")
+
+
+def test_the_prompt_of_a_training_that_is_gone_is_told(folder: Path) -> None:
+    prompted = recipe(folder, SFT, "data.prompt=prompt.yaml")
+    with pytest.raises(UsageError) as refused:
+        asked_prompt(prompted, folder / "run", None)
+    assert refused.value.code == "C136"
+    assert refused.value.where == str(folder / "run" / "prompt.yaml")
+    assert "--prompt-file" in str(refused.value)
+    assert asked_prompt(prompted, folder / "run", folder / "prompt.yaml").system == "From a file."
+
+
+def test_a_plan_that_cannot_be_carried_out_names_its_key(folder: Path) -> None:
+    for code, change, key in (
+        ("C120", "apo.budget.rollouts=20", "apo.budget.rollouts"),
+        ("C120", "apo.budget.tokens=300", "apo.budget.tokens"),
+        ("C121", "apo.tasks.search=1", "apo.tasks.search"),
+        ("C121", "apo.tasks.selection=1", "apo.tasks.selection"),
+        ("C121", "apo.tasks.test=2", "apo.tasks.test"),
+    ):
+        with pytest.raises(UsageError) as refused:
+            improve_request(recipe(folder, APO, change))
+        assert (refused.value.code, refused.value.where) == (code, key)
+
+
+def test_a_package_that_a_proposer_needs_is_missed_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = (
+        "apo.proposers=[gepa]", "apo.optimizer={kind: policy}", "apo.budget.optimizer_calls=4"
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "gepa", None)
+    with pytest.raises(UsageError) as refused:
+        improve_request(recipe(folder, APO, *asking))
+    assert (refused.value.code, refused.value.where) == ("C130", "apo.proposers")
 
 
 def test_resolved_recipes_load_again(folder: Path) -> None:

@@ -11,7 +11,7 @@ import regex
 
 from cesello import entrypoints
 from cesello.domain.guided_run import Ask, Do, Finished, Gave, GuidedRun, Reply, begin
-from cesello.domain.procedure import Expect, Kind, Outcome, Procedure
+from cesello.domain.procedure import Expect, Kind, Outcome, Procedure, Step
 from cesello.domain.procedure_check import MOST_LINES, Checked
 from cesello.entrypoints.cli.ask import ask
 from cesello.entrypoints.cli.remember import remember
@@ -32,7 +32,7 @@ TOOLS = {"edit", "read", "shell"}
 
 SAID = {
     "explain": "at src/cart.py:42 the discount is taken twice, because apply() is called again",
-    "observe": "CONFIRMED: total is 19.98 before the second call",
+    "observe": "total is 19.98 before the second call\nCONFIRMED",
     "reproduce": "AssertionError: assert 19.98 == 20.0",
     "test": "1 failed in 0.1 s",
     "locate": "src/export.py:12 writes CSV in the same way",
@@ -52,6 +52,27 @@ SAID = {
     "answer": "It is sent again by src/webhooks.py:88.",
 }
 """What a step that went well gives, by its id."""
+
+SAYING = {
+    ("add-feature-with-tests", "implement"),
+    ("answer-from-code-memory", "judge"),
+    ("debug-failure", "observe"),
+    ("profile-and-speed-up", "compare"),
+    ("profile-and-speed-up", "stop"),
+    ("refactor-safely", "repeat"),
+    ("review-change", "comment"),
+    ("review-change", "verdict"),
+}
+WORDS = {
+    "comment": "NO FINDINGS",
+    "compare": "KEEP",
+    "implement": "SLICES DONE",
+    "judge": "ENOUGH",
+    "observe": "CONFIRMED",
+    "repeat": "PLAN DONE",
+    "stop": "GOAL REACHED",
+    "verdict": "VERDICT: approve",
+}
 
 
 @cache
@@ -73,6 +94,17 @@ def plain(text: str) -> str:
 
 def finds(pattern: str, text: str) -> bool:
     return regex.search(pattern, text) is not None
+
+
+def said_in(name: str) -> list[tuple[Step, str]]:
+    """The steps that are to say a word in capitals, with that word."""
+    return [(step, WORDS[step.id]) for step in starter(name).steps if (name, step.id) in SAYING]
+
+
+def pattern_of(name: str, step: str) -> str:
+    (expect,) = (one.expect for one in starter(name).steps if one.id == step)
+    assert expect is not None
+    return str(expect.value)
 
 
 def step_by_step(name: str, said: dict[str, str], exit_code: int, reply: Reply) -> GuidedRun:
@@ -151,10 +183,27 @@ def test_its_steps_use_tools_that_every_agent_has_in_some_form(name: str) -> Non
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_step_is_to_say_is_in_its_text(name: str) -> None:
-    for step in starter(name).steps:
-        if step.expect is not None and step.expect.kind is Kind.CONTAINS:
-            assert str(step.expect.value) in step.do
-            assert str(step.expect.value) in starter(name).body
+    for step, word in said_in(name):
+        assert word in step.do, step.id
+        assert word in starter(name).body, step.id
+        assert "line of its own" in step.do, step.id
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_step_is_to_say_counts_on_a_line_of_its_own_alone(name: str) -> None:
+    for step, word in said_in(name):
+        assert step.expect is not None
+        pattern = str(step.expect.value)
+        for text in (word, f"I looked.\n{word}\n", f"**{word}**\r\nthat is all", f"  {word}."):
+            assert finds(pattern, text), (step.id, text)
+        for text in (
+            f"NOT {word}",
+            f"not {word}, REFUTED",
+            f"{word}? No.",
+            f"it isn't\n{word} yet",
+            f"UN{word}",
+        ):
+            assert not finds(pattern, text), (step.id, text)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -175,6 +224,81 @@ def test_where_nothing_goes_well_it_ends_and_is_none(name: str, reply: Reply) ->
     assert run.next.outcome in (Outcome.FAILURE, Outcome.PARTIAL)
 
 
+LAZY = (
+    "",
+    "ok",
+    "done",
+    "not CONFIRMED, NOT GOAL REACHED, PLAN DONE is false",
+    "12 passed, 0 failed, no errors",
+)
+
+
+@pytest.mark.parametrize("exit_code", [0, 1])
+@pytest.mark.parametrize("text", LAZY)
+@pytest.mark.parametrize("name", NAMES)
+def test_who_does_nothing_and_always_goes_on_has_no_success(name: str, text: str, exit_code: int) -> None:
+    said = dict.fromkeys((step.id for step in starter(name).steps), text)
+    run = step_by_step(name, said, exit_code, Reply.NEXT)
+    assert isinstance(run.next, Finished)
+    assert run.next.outcome in (Outcome.FAILURE, Outcome.PARTIAL), run.next.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12 passed, 0 failed",
+        "test result: ok. 3 passed; 0 failed",
+        "Failures: 0",
+        "no errors",
+        "Errors=0",
+        "FAIL: 0",
+    ],
+)
+@pytest.mark.parametrize("name", ["debug-failure", "add-feature-with-tests"])
+def test_a_test_that_passes_is_none_that_fails(name: str, text: str) -> None:
+    assert not finds(pattern_of(name, "test"), text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10 failed, 2 passed",
+        "FAILED (failures=1)",
+        "--- FAIL: TestTotal (0.00s)",
+        "Tests run: 3, Failures: 1, Errors: 0",
+        "1 failing",
+        "E   ModuleNotFoundError: No module named 'cart'",
+        "java.lang.AssertionError: expected 3",
+        "thread 'main' panicked at src/lib.rs:4",
+        "test result: FAILED. 0 passed; 1 failed",
+    ],
+)
+@pytest.mark.parametrize("name", ["debug-failure", "add-feature-with-tests"])
+def test_a_test_that_fails_is_seen_whatever_ran_it(name: str, text: str) -> None:
+    assert finds(pattern_of(name, "test"), text)
+
+
+def test_a_failure_that_is_shown_is_none_that_is_denied() -> None:
+    pattern = pattern_of("debug-failure", "reproduce")
+    for text in ("12 passed, 0 failed", "no errors", "finished without errors", "the default value"):
+        assert not finds(pattern, text), text
+    for text in (
+        "10 failed",
+        "KeyError: 'a'",
+        "Segmentation fault",
+        "it timed out",
+        "Traceback (most recent",
+    ):
+        assert finds(pattern, text), text
+
+
+def test_a_step_of_a_refactoring_that_is_red_is_not_passed_over() -> None:
+    run = step_by_step("refactor-safely", {**SAID, "cover": ""}, 1, Reply.NEXT)
+    done = [tried.step for tried in run.tries]
+    assert done.count("step") == 2
+    assert not {"repeat", "compare"} & set(done)
+
+
 def test_a_refuted_explanation_leads_to_another_one() -> None:
     run = step_by_step("debug-failure", {**SAID, "observe": "REFUTED: it is taken once"}, 0, Reply.STOP)
     assert [tried.step for tried in run.tries].count("explain") == 4
@@ -192,7 +316,7 @@ def test_what_the_memory_does_not_know_is_admitted() -> None:
 
 def test_the_refactoring_goes_on_until_the_plan_is_done() -> None:
     run = step_by_step("refactor-safely", {**SAID, "repeat": "STEPS LEFT: 2"}, 0, Reply.NEXT)
-    assert [tried.step for tried in run.tries].count("step") == 7
+    assert [tried.step for tried in run.tries].count("step") == 6
 
 
 def test_the_options_that_it_names_are_those_of_the_command() -> None:

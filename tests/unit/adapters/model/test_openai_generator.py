@@ -83,6 +83,14 @@ def test_a_completion_comes_for_every_prompt_in_order(served: Served) -> None:
     assert answers == [Completion(f"question {n}", 3, True) for n in range(10)]
 
 
+@pytest.mark.parametrize("usage", [None, {}, {"completion_tokens": None}, {"completion_tokens": -5}])
+def test_an_answer_whose_tokens_nobody_counts_is_taken_for_the_longest(served: Served, usage: object) -> None:
+    said = {"message": {"content": "hello"}, "finish_reason": "stop"}
+    served.body = json.dumps({"choices": [said], "usage": usage}).encode()
+    answers = OpenAiGenerator(served.url, "tiny").generate([user("hi")], Sampling(8))
+    assert answers == [Completion("hello", 8, True)]
+
+
 def test_what_is_asked(served: Served) -> None:
     prompt = Conversation((Message(Role.SYSTEM, "Be short."), Message(Role.USER, "hi \ud800")))
     OpenAiGenerator(f"{served.url}/", "tiny").generate([prompt], Sampling(8, 0.5, 0.9, 3))
