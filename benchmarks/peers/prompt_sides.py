@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol
 
 from gepa.api import optimize as gepa_optimize
 from gepa.core.adapter import EvaluationBatch
 
 from cesello.application.search_prompt import PromptSearchRequest, SearchPrompt
 from cesello.application.try_prompts import Engine
+from cesello.domain.conversation import Conversation
+from cesello.domain.generation import Completion, Sampling
 from cesello.domain.prompt_program import PromptProgram
 from cesello.domain.prompt_search import Budget
 from tests.fakes.prompt import (
@@ -27,13 +29,38 @@ from tests.fakes.prompt import (
 from tests.fakes.run import FakeStop, RecordingObserver
 
 CLAUSES = 12
-TASKS = (150, 90, 120)
-"""Of cesello's three parts; the others may use all 360 for training and validation as they like."""
-
 SEED = "Answer."
 
 _optimize: Any = gepa_optimize
 """Its types are of adapters that learn more of a trial than whether it was right."""
+
+
+class World(Protocol):
+    """Where prompts are tried: a model with its tasks, and the truth about both.
+
+    Attributes:
+        seed: of what is drawn in a search.
+        parts: tasks of cesello's three parts; the others may use all of them as they like.
+        clauses: how many a prompt may hold.
+        calls: prompts that the model was asked.
+    """
+
+    seed: int
+    parts: tuple[int, int, int]
+    calls: list[Conversation]
+
+    @property
+    def clauses(self) -> int: ...
+
+    def generate(self, prompts: Sequence[Conversation], sampling: Sampling) -> Sequence[Completion]: ...
+
+    def solves(self, system: str, question: str, seed: int = 0) -> bool:
+        """Whether that question is answered right under that prompt."""
+        ...
+
+    def success(self, system: str) -> float:
+        """The share of tasks that are solved under a prompt, of tasks that no search has seen."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +98,7 @@ KINDS = {
 class Asker:
     """Counts what a peer asks, each (prompt, task) once: nobody pays twice for what is known."""
 
-    world: ClauseWorld
+    world: World
     budget: int
     asked: dict[tuple[str, int], float] = field(default_factory=dict)
 
@@ -93,37 +120,37 @@ class Found:
     rollouts: int
 
 
-def cesello(world: ClauseWorld, budget: int) -> Found:
-    """As it is: parts of 150, 90 and 120 tasks."""
+def cesello(world: World, budget: int) -> Found:
+    """As it is."""
     engine = Engine(world, RightOrWrong(), FakeLedger())
-    search = SearchPrompt(engine, [ClauseProposer(CLAUSES)], RecordingObserver(), FakeStop())
+    search = SearchPrompt(engine, [ClauseProposer(world.clauses)], RecordingObserver(), FakeStop())
     request = PromptSearchRequest(
-        PromptProgram(SEED), ["system"], simulated_parts(*TASKS), Budget(budget), random_seed=world.seed
+        PromptProgram(SEED), ["system"], simulated_parts(*world.parts), Budget(budget), random_seed=world.seed
     )
     return Found(search(request).winner.system, len(world.calls))
 
 
-def edit(system: str, draw: Random, known: set[str]) -> str:
+def edit(system: str, draw: Random, known: set[str], clauses: int) -> str:
     """An edit of the kind that cesello's candidates are, of a prompt that was not proposed before."""
     tries = 0
-    while (new := edited(PromptProgram(system), draw, CLAUSES).system) in known and tries < 200:
+    while (new := edited(PromptProgram(system), draw, clauses).system) in known and tries < 200:
         tries += 1
     known.add(new)
     return new
 
 
-def gepa_with(validation: int) -> Callable[[ClauseWorld, int], Found]:
+def gepa_with(validation: int) -> Callable[[World, int], Found]:
     """gepa's own ``optimize`` at its defaults (Pareto, minibatches of 3), its evaluations cached."""
 
-    def search(world: ClauseWorld, budget: int) -> Found:
+    def search(world: World, budget: int) -> Found:
         asker, draw, known = Asker(world, budget), Random(f"edits {world.seed}"), {SEED}
 
         def propose(
             candidate: Mapping[str, str], reflective: Mapping[str, Any], components: Sequence[str]
         ) -> dict[str, str]:
-            return {"system": edit(candidate["system"], draw, known)}
+            return {"system": edit(candidate["system"], draw, known, world.clauses)}
 
-        tasks = list(range(sum(TASKS)))
+        tasks = list(range(sum(world.parts)))
         result = _optimize(
             seed_candidate={"system": SEED},
             trainset=tasks[validation:],
@@ -163,7 +190,7 @@ class _GepaAdapter:
         }
 
 
-def agent_lightning_with(beam: int, branch: int, validation: int) -> Callable[[ClauseWorld, int], Found]:
+def agent_lightning_with(beam: int, branch: int, validation: int) -> Callable[[World, int], Found]:
     """The rule of APO in Agent Lightning 0.3, written anew: a beam of prompts, textual gradients, no test.
 
     The seed is scored on all of the validation tasks. In a round each of ``beam`` parents, drawn from the
@@ -174,7 +201,7 @@ def agent_lightning_with(beam: int, branch: int, validation: int) -> Callable[[C
     where they end.
     """
 
-    def search(world: ClauseWorld, budget: int) -> Found:
+    def search(world: World, budget: int) -> Found:
         rule = _Beam(Asker(world, budget), Random(f"edits {world.seed}"), beam, branch, validation)
         try:
             while rule.round():
@@ -194,7 +221,7 @@ class _Beam:
     def __init__(self, asker: Asker, draw: Random, width: int, branch: int, validation: int) -> None:
         self.asker, self.best, self._known = asker, SEED, {SEED}
         self._draw, self._width, self._branch = draw, width, branch
-        tasks = list(range(sum(TASKS)))
+        tasks = list(range(sum(asker.world.parts)))
         self._validation = tasks[:validation]
         self._gradient = _batches(tasks[validation:], 4, draw)
         self._sample = _batches(self._validation, 16, draw)
@@ -216,7 +243,7 @@ class _Beam:
         for parent in parents:
             for _ in range(self._branch):
                 self._score(parent, next(self._gradient))
-                new.append(edit(parent, self._draw, self._known))
+                new.append(edit(parent, self._draw, self._known, self.asker.world.clauses))
         sample = next(self._sample)
         ranked = sorted([*self._beam, *new], key=lambda one: -self._score(one, sample))
         self._beam = ranked[: self._width]
@@ -236,7 +263,7 @@ def _batches(tasks: Sequence[int], size: int, draw: Random) -> Iterator[list[int
         left = left[size:]
 
 
-SIDES: Mapping[str, Callable[[ClauseWorld, int], Found]] = {
+SIDES: Mapping[str, Callable[[World, int], Found]] = {
     "cesello": cesello,
     "gepa 0.1.4, 20 validation tasks": gepa_with(20),
     "gepa 0.1.4, 40 validation tasks": gepa_with(40),

@@ -84,6 +84,7 @@ class ClauseWorld:
     Attributes:
         effects: of every clause on the mean success, near ``base``.
         luck: standard deviation of what each set of clauses has besides, for these do not simply add up.
+        parts: tasks of a search's three parts.
         calls: prompts that it was asked, in order.
     """
 
@@ -93,6 +94,7 @@ class ClauseWorld:
     spread: float = 1.5
     tokens: int = 5
     luck: float = 0.0
+    parts: tuple[int, int, int] = (150, 90, 120)
     calls: list[Conversation] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -103,6 +105,11 @@ class ClauseWorld:
         self._slope = self.base * (1 - self.base) / stretch
         self._logits = [effect / self._slope for effect in self.effects]
         self._grid = [Random(f"grid {at}").gauss(0, self.spread) for at in range(300)]
+
+    @property
+    def clauses(self) -> int:
+        """How many there are."""
+        return len(self.effects)
 
     def generate(self, prompts: Sequence[Conversation], sampling: Sampling) -> list[Completion]:
         self.calls += prompts

@@ -101,7 +101,7 @@ def test_calls_that_always_fail_end_with_the_budget() -> None:
         with pytest.raises(RetryableError):
             proposing(paid, ledger=ledger, calls=8)(VIEW, 6, 1)
         made += len(paid.asked)
-    assert not proposing(paid, ledger=ledger, calls=8)(VIEW, 6, 1)
+    assert not proposing(Paid(fails=1), ledger=ledger, calls=8)(VIEW, 6, 1)
     assert made == 4
 
 
