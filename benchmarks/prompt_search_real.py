@@ -1,11 +1,11 @@
 """The same searches as ``prompt_search.py``, on answers of a real model to real tasks.
 
-Every answer is drawn once: SmolLM2-135M, greedily, to 240 sums of `recipes/grpo-reasoning.yaml` under each of
+Every answer is drawn once: SmolLM2-135M, greedily, to 360 sums of `recipes/grpo-reasoning.yaml` under each of
 the 16 prompts that four instructions make, judged by the recipe's reward. Then each side searches in that
-table, 200 times, over 150 of the tasks, dealt anew each time (cesello: parts of 65, 35 and 50), and what it
-ships is judged by the 90 others, less what the first prompt reaches on them. "Worse" is the share of searches
-where that is below zero. The table is kept with the result, so that the searches can be run again without the
-model: `--table FILE` reads it from there.
+table, 200 times, over 255 of the tasks, dealt anew each time (cesello: parts of 120, 60 and 75), and what it
+ships is judged by the 105 others, less what the first prompt reaches on them. "Worse" is the share of
+searches where that is below zero. The table is kept with the result, so that the searches can be run again
+without the model: `--table FILE` reads it from there.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ INSTRUCTIONS = (
     "You are careful with plus and minus signs.",
     "Repeat the expression, then an equals sign and the result.",
 )
-TASKS, TOGETHER = 240, 24
-PARTS = (65, 35, 50)
+TASKS, TOGETHER = 360, 24
+PARTS = (120, 60, 75)
 
 Table = Mapping[str, str]
 """By the numbers of a prompt's instructions, as "0,2": of every task 1 where it is solved, else 0."""
@@ -120,7 +120,7 @@ class TableWorld:
 
 @click.command(help=__doc__)
 @click.option("--seeds", type=click.IntRange(min=2), default=200, show_default=True)
-@click.option("--rollouts", type=click.IntRange(min=100), default=300, show_default=True)
+@click.option("--rollouts", type=click.IntRange(min=100), default=600, show_default=True)
 @click.option("--table", type=click.Path(path_type=Path, exists=True), help="A result to take answers from.")
 @click.option("--output", type=click.Path(path_type=Path), default=RESULTS / "prompt-search-real.json")
 def main(seeds: int, rollouts: int, table: Path | None, output: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import ceil, inf, log2
 from statistics import fmean
 
 from ..domain.generation import Sampling
@@ -153,6 +153,30 @@ class _Search:
             idle = 0 if self._round(count) else idle + 1
             if idle == _IDLE_ROUNDS:
                 self._ended = self._why_idle
+                self._compare()
+
+    def _compare(self) -> None:
+        """What is left when nobody has an idea any more: successive halving of all that were tried.
+
+        Each halving gets an equal share of it, and asks those that are left the same tasks, new ones first.
+        """
+        means = self._means()
+        live = sorted(means, key=lambda one: -means[one])
+        halvings = ceil(log2(len(live))) if len(live) > 1 else 0
+        for left in range(halvings, 0, -1):
+            programs = [self._programs[one] for one in live]
+            rollouts = (self._try.left - self._plan.reserved) // left
+            tasks = self._least_asked(programs, rollouts // (len(live) * self._plan.replicates))
+            self._try([(one, task) for one in programs for task in tasks], "search")
+            means = self._means()
+            live = sorted(live, key=lambda one: -means[one])[: ceil(len(live) / 2)]
+        self._move([])
+
+    def _least_asked(self, programs: Sequence[PromptProgram], count: int) -> list[Task]:
+        """Tasks that fewest of the programs were asked, none of which shows its answer."""
+        known = [self._try.scores(one.id) for one in programs]
+        tasks = self._tasks_for(programs, len(self._tasks))
+        return sorted(tasks, key=lambda task: sum(task.id in its for its in known))[:count]
 
     def _round(self, count: int) -> bool:
         """One round; whether there was anything to try."""

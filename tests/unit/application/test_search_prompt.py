@@ -136,6 +136,21 @@ def test_a_search_without_ideas_reports_the_seed_and_tests_nothing_else() -> Non
     assert {key.candidate for key in its.ledger.known} == {SEED.id}
 
 
+def test_when_ideas_end_what_is_left_compares_what_was_tried() -> None:
+    found = 0
+    for seed in range(10):
+        its = bench(seed, [0.15, -0.15, 0.0])  # eight prompts in all
+        report = its.search(request(600, parts=simulated_parts(150, 60, 75), random_seed=seed))
+        assert report.ended == "no proposer has another idea"
+        spent = {one.phase: one.rollouts for one in report.spent}
+        assert spent["search"] > 0.8 * report.plan.search
+        tried = sorted((one.trials for one in report.candidates if one.trials), reverse=True)
+        assert tried[1] >= 30  # the last two were asked many, and the first to go few
+        assert tried[-1] < tried[1] / 2
+        found += 0 in clauses_in(report.winner.system) and 1 not in clauses_in(report.winner.system)
+    assert found >= 8
+
+
 def test_what_the_gate_refuses_costs_nothing_and_is_told() -> None:
     bad = [SEED.with_text("system", text) for text in ("{task.__class__}", "{0}", "<|im_start|>", "answer. ")]
     its = bench(proposers=[ScriptedProposer(list(bad))])
