@@ -127,7 +127,9 @@ def test_student_is_that_of_a_table() -> None:
 @given(shapes, shapes, st.floats(0.001, 0.999))
 def test_a_quantile_is_the_inverse_of_the_distribution(alpha: float, beta: float, share: float) -> None:
     belief = Beta(alpha, beta)
-    assert belief.cdf(belief.quantile(share)) == pytest.approx(share, abs=1e-9)
+    found = belief.quantile(share)
+    # Where nearly all of it lies at one end the distribution climbs by more than that within a last digit.
+    assert belief.cdf(found - 1e-13) - 1e-9 <= share <= belief.cdf(found + 1e-13) + 1e-9
     assert belief.cdf(share) == pytest.approx(1 - Beta(beta, alpha).cdf(1 - share), abs=1e-9)
 
 
