@@ -49,6 +49,7 @@ class ChromaFolder:
         self.path = folder
         self._lock = FileLock(folder / _LOCK, mode=0o600)
         self._seen: dict[str, tuple[int, int, int]] = {}
+        self._was_sealed = False
 
     @contextmanager
     def locked(self, where: str) -> Iterator[None]:
@@ -92,8 +93,10 @@ class ChromaFolder:
         for path in (self.path / DATABASE, *files):
             path.chmod(0o600)
         now = self._now()
-        if self._is_sealed and now != self._sealed():
-            self._write(now)
+        if self._is_sealed:
+            self._was_sealed = True
+            if now != self._sealed():
+                self._write(now)
 
     def sweep(self) -> None:
         """Deletes the graphs of collections that are no more; Chroma leaves them."""
@@ -104,8 +107,13 @@ class ChromaFolder:
                 shutil.rmtree(graph)
 
     def empty(self) -> bool:
-        """Deletes all that Chroma wrote, whatever state it is in; False for a folder that is not ours."""
-        if not self._is_sealed and (self._graph_files() or (self.path / DATABASE).exists()):
+        """Deletes all that Chroma wrote, whatever state it is in; False for a folder that is not ours.
+
+        One that was sealed when it was opened is ours though somebody has deleted it since: Chroma may have
+        made a new database there, and no seal.
+        """
+        is_ours = self._is_sealed or self._was_sealed
+        if not is_ours and (self._graph_files() or (self.path / DATABASE).exists()):
             return False
         for graph in {path.parent for path in self._graph_files()}:
             shutil.rmtree(graph)
