@@ -6,12 +6,12 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import EACCES, EIO, ENOSPC
 from pathlib import Path
 from urllib.parse import quote
 
-from ...domain.errors import CeselloError, DataError, RetryableError
+from ...domain.errors import CeselloError, DataError
 from .safe_files import keep_out, refused
+from .sqlite_errors import meaning
 
 _PATIENCE = 10.0
 """Seconds to wait for another process, which writes for some milliseconds."""
@@ -40,7 +40,7 @@ def opened(file: Path, tables: str, form: int) -> Iterator[sqlite3.Connection]:
     except OSError as cause:
         raise refused(file, cause) from cause
     except (sqlite3.Error, ValueError) as cause:
-        raise _meaning(file, cause) from cause
+        raise meaning(file, cause, "what was learnt of procedures is", damaged) from cause
     finally:
         if connection is not None:
             connection.close()
@@ -66,18 +66,6 @@ def _make(connection: sqlite3.Connection, file: Path, tables: str, form: int) ->
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {form}")
     connection.execute("COMMIT")
-
-
-def _meaning(file: Path, cause: Exception) -> CeselloError:
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        what, fix = "what was learnt of procedures is busy", "try again in a moment"
-        return RetryableError("T098", what, where=str(file), got=str(cause), fix=fix)
-    numbers = {sqlite3.SQLITE_FULL: ENOSPC, sqlite3.SQLITE_IOERR: EIO, sqlite3.SQLITE_NOMEM: EIO}
-    numbers |= dict.fromkeys((sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM), EACCES)
-    if code in numbers:
-        return refused(file, OSError(numbers[code], str(cause)))
-    return damaged(file, str(cause))
 
 
 def damaged(file: Path, got: str) -> DataError:

@@ -10,15 +10,15 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from errno import EACCES, EIO, ENOSPC
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ...domain.errors import CeselloError, DataError, RetryableError
+from ...domain.errors import CeselloError, DataError
 from ...domain.procedure import Change, Status, Version, sha_of
 from .safe_files import keep_out, refused
+from .sqlite_errors import meaning
 
 _FORM = 1
 _TABLES = f"""
@@ -193,25 +193,12 @@ class VersionDatabase:
         except OSError as cause:
             raise refused(self._file, cause) from cause
         except (sqlite3.Error, ValueError) as cause:
-            raise _meaning(self._file, cause) from cause
+            raise meaning(self._file, cause, "the versions of procedures are", damaged) from cause
 
 
 def _version(row: Sequence[str]) -> Version:
     name, sha, parent, author, created, status, reason = row
     return Version(name, sha, parent, author, created, Status(status), reason)
-
-
-def _meaning(file: Path, cause: Exception) -> CeselloError:
-    """What SQLite's error means: a full disk, a file that may not be opened or is busy, or a damaged one."""
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        what, fix = "the versions of procedures are busy", "try again in a moment"
-        return RetryableError("T098", what, where=str(file), got=str(cause), fix=fix)
-    numbers = {sqlite3.SQLITE_FULL: ENOSPC, sqlite3.SQLITE_IOERR: EIO, sqlite3.SQLITE_NOMEM: EIO}
-    numbers |= dict.fromkeys((sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM), EACCES)
-    if code in numbers:
-        return refused(file, OSError(numbers[code], str(cause)))
-    return damaged(file, str(cause))
 
 
 def damaged(file: Path, got: str) -> DataError:
