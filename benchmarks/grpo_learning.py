@@ -1,6 +1,7 @@
 """What cesello and TRL 1.16 learn from the same number of rollouts: held-out success before and after.
 
 SmolLM2-135M on a CPU in float32. `sums` is `recipes/grpo-reasoning.yaml`, with fresh LoRA weights;
+`products` is the same with products of two or three digits for tasks;
 `functions` is `recipes/grpo-functions.yaml`, which goes on from the quickstart's weights (made in `--folder`
 where they are missing; every seed has its own, since it holds out other rows). Both sides begin with the same
 LoRA weights and ask the same prompts in the same steps, with the same reward, objective, AdamW and learning

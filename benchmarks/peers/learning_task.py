@@ -15,8 +15,10 @@ from cesello.application.prepare_data import PreparedData
 from cesello.application.prepare_source import PreparedSource
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-STEPS = {"sums": 24, "functions": 24}
+STEPS = {"sums": 24, "products": 24, "functions": 24}
 """Optimizer steps of each task, where nothing else is said."""
+PRODUCTS = {"name": "products", "min_terms": 2, "max_terms": 3, "min_digits": 1, "max_digits": 1}
+"""Tasks of reasoning-gym that take the place of the recipe's sums."""
 ANSWERS = 4
 """Drawn to every held-out row."""
 
@@ -54,8 +56,10 @@ class Job:
             "evaluation.every_steps=null",
             "evaluation.samples=0",
         ]
-        if self.task == "sums":
+        if self.task in ("sums", "products"):
             changes += _held_out("sums", self.rows)
+            if self.task == "products":
+                changes.append(f"data.sources.sums.tasks={json.dumps([PRODUCTS])}")
             return load_recipe(RECIPES / "grpo-reasoning.yaml", changes)
         # As many of the fine-tuning's own held-out rows as it has for that, 24 of 96; others are of a source
         # that it has not seen.
