@@ -26,7 +26,7 @@ FOLDER = ROOT / "requirements"
 LOCK, CUDA, CPU, BUILT, LOGGERS = (
     FOLDER / name for name in ("lock.txt", "lock-cuda.txt", "lock-cpu.txt", "lock-built.txt", "extras.txt")
 )
-EXTRAS = ("dev", "gepa", "pgvector", "reasoning", "torchao")
+EXTRAS = ("dev", "docs", "gepa", "pgvector", "reasoning", "torchao")
 APART = ("liger", "mlflow", "trackio", "wandb")
 """Extras that `make venv` leaves out; `make loggers` puts them into a folder of their own."""
 
