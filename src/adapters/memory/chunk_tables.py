@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import suppress
 from errno import EACCES, EIO, ENOSPC
 from pathlib import Path
+from threading import Lock
 from urllib.parse import quote
 
 from ...domain.errors import RetryableError, StoreError
@@ -14,6 +15,7 @@ from ...domain.errors import RetryableError, StoreError
 FILE = "memory.sqlite3"
 FORM = "1"
 """Raised when the tables change."""
+_making = Lock()
 
 _TABLES = f"""
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -54,8 +56,7 @@ def connected(folder: Path, *, writing: bool) -> sqlite3.Connection | None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError), (folder / ".gitignore").open("x") as ignore:
             ignore.write("*\n")  # nobody wants it in a repository, and it may be large
-        # SQLite would make it readable to everybody; its neighbours, the log and its index, are made like it.
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        _make(file)
     elif not file.is_file() or not file.stat().st_size:
         return None
     try:
@@ -71,6 +72,18 @@ def connected(folder: Path, *, writing: bool) -> sqlite3.Connection | None:
     except (sqlite3.DatabaseError, UnicodeDecodeError) as cause:
         raise explained(file, cause) from cause
     return connection
+
+
+def _make(file: Path) -> None:
+    """An empty file where there is none.
+
+    One that is there is not opened: closing it would take from this process SQLite's locks on it (POSIX).
+    """
+    with _making:
+        if not file.exists():
+            # SQLite would make it readable to everybody; its log and the log's index are made like it.
+            with suppress(FileExistsError):  # another process was faster
+                os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _mode(file: Path) -> str:

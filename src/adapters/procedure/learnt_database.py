@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ...domain.errors import CeselloError, DataError
-from .safe_files import keep_out, refused
+from .safe_files import keep_out, make_private, refused
 from .sqlite_errors import meaning
 
 _PATIENCE = 10.0
@@ -49,8 +49,7 @@ def opened(file: Path, tables: str, form: int) -> Iterator[sqlite3.Connection]:
 def _prepare(file: Path) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     keep_out(file.parent)  # requests of a person are nobody else's
-    # SQLite would make it readable to everybody; its neighbours, the log and its index, are made like it.
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    make_private(file)
 
 
 def _make(connection: sqlite3.Connection, file: Path, tables: str, form: int) -> None:

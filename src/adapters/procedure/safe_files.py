@@ -10,12 +10,14 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 
 from ...domain.errors import CeselloError, DataError, RetryableError, StorageError, UsageError
 
 _MOST_FILES, _MOST_BYTES, _DEEPEST = 500, 16 << 20, 8
 _LEFT = re.compile(r"__pycache__|\.git|\.DS_Store|.*\.pyc|.*~|\.#.*|\..*\.sw[a-p]")
 """What programs put beside a person's files: no part of a procedure, and left where it is."""
+_making = Lock()
 
 
 class SafeFolders:
@@ -198,3 +200,15 @@ def refused(where: Path, cause: OSError) -> CeselloError:
         return RetryableError("T075", "the disk is full", where=str(where), got=str(cause), fix=fix)
     fix = "check the folder and its permissions"
     return StorageError("I003", "a procedure cannot be written", where=str(where), got=str(cause), fix=fix)
+
+
+def make_private(file: Path) -> None:
+    """An empty file for its owner alone, where there is none.
+
+    SQLite would make it readable to everybody; its log and the log's index are made like it. One that is
+    there is not opened: closing it would take from this process the locks that SQLite has on it (POSIX).
+    """
+    with _making:
+        if not file.exists():
+            with suppress(FileExistsError):  # another process was faster
+                os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

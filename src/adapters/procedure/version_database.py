@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from ...domain.errors import CeselloError, DataError
 from ...domain.procedure import Change, Status, Version, sha_of
-from .safe_files import keep_out, refused
+from .safe_files import keep_out, make_private, refused
 from .sqlite_errors import meaning
 
 _FORM = 1
@@ -71,7 +71,7 @@ class VersionDatabase:
         with self._explained():
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             keep_out(self._file.parent)
-            os.close(os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o600))
+            make_private(self._file)
             connection = self._connect()
             try:
                 connection.execute("BEGIN IMMEDIATE")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
+from contextlib import suppress
 from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
+from threading import Lock
 from urllib.parse import quote
 
 from ...domain.errors import CeselloError, RetryableError, StorageError
@@ -33,6 +36,7 @@ INSERT INTO meta VALUES ('form', '{FORM}');
 ASCII, so that what is no text comes back as it was."""
 
 _NAMES = {"meta", "trials", "proposals", "candidates"}
+_making = Lock()
 
 
 def connected(file: Path) -> sqlite3.Connection:
@@ -43,8 +47,7 @@ def connected(file: Path) -> sqlite3.Connection:
     """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # SQLite would make it readable to everybody; its log and the log's index are made like it.
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+        _make(file)
         connection = sqlite3.connect(
             f"file:{quote(str(file.absolute()))}?mode=rw",
             uri=True, timeout=30, isolation_level=None, check_same_thread=False,
@@ -60,6 +63,20 @@ def connected(file: Path) -> sqlite3.Connection:
             raise explained(file, cause) from cause
         raise
     return connection
+
+
+def _make(file: Path) -> None:
+    """An empty file where there is none; a link is refused.
+
+    One that is there is not opened: closing it would take from this process SQLite's locks on it (POSIX).
+    """
+    with _making:
+        if not os.path.lexists(file):
+            # SQLite would make it readable to everybody; its log and the log's index are made like it.
+            with suppress(FileExistsError):  # another process was faster
+                os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        if not stat.S_ISREG(os.lstat(file).st_mode):
+            raise OSError(f"{file.name} is not a file")
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
