@@ -344,3 +344,16 @@ def test_an_unknown_run_is_told_with_those_there_are(store: FolderRunStore, run:
     with pytest.raises(DataError) as caught:
         store.find("other")
     assert caught.value.expected == f"one of: {run.id}"
+
+
+@pytest.mark.parametrize(("key", "value"), [("started", {}), ("started", None), ("name", ["x"]), ("id", 7)])
+def test_a_strangers_manifest_is_passed_over(
+    key: str, value: object, store: FolderRunStore, run: OpenRun
+) -> None:
+    run.write_manifest(manifest(run))
+    strange = store.create("strange", "")
+    strange.write_manifest(manifest(strange))
+    file = strange.path / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {key: value}))
+    assert [one.id for one in store.list()] == [run.id]
+    assert store.find("demo").id == run.id

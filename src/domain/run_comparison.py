@@ -1,0 +1,376 @@
+"""What differs between runs: what went in, and whether what came out was measured on the same rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from .prompt_verdict import compared
+from .report_gains import gain_interval, range_of
+from .run_figures import number
+
+_RECIPE = "recipe "
+_OTHERS = (
+    "base model",
+    "base weights",
+    "tokenizer",
+    "chat template",
+    "trained weights",
+    "device",
+    "number format",
+    "processes",
+)
+"""Of what a training is, besides its recipe, its data and its libraries."""
+
+_EMPTY = ("null", "{}", "[]", '""')
+UNMEASURED = "not measured in both"
+
+_CHOOSES_ROWS = ("seed", "data.max_tokens", "data.overlong", "evaluation.rows")
+_OF_A_SOURCE_BUT = ("weight", "name")
+_IS_ASKED = ("data.system_prompt", "evaluation.max_new_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A value that is not the same in all runs.
+
+    Attributes:
+        values: as text, one a run; None where the run has none.
+    """
+
+    key: str
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """A figure of a run minus that of the first one.
+
+    Attributes:
+        low, high: at 95 %.
+        paired: by the answers to the same prompts; otherwise the interval is that of rows of their own, and
+            wider than it need be.
+        rows: that it rests on.
+    """
+
+    mean: float
+    low: float
+    high: float
+    paired: bool
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutFigure:
+    """A held-out figure of all runs.
+
+    Attributes:
+        name: loss, score, or a part of a reward, as a share of its rows.
+        before, after: one a run; None where it was not measured.
+        rows: one a run.
+        gains: over the first run, where they can be told; the first of them is None.
+        reasons: why a run cannot be compared with the first; empty where it can.
+    """
+
+    source: str
+    name: str
+    before: tuple[float | None, ...]
+    after: tuple[float | None, ...]
+    rows: tuple[int | None, ...]
+    gains: tuple[Gain | None, ...]
+    reasons: tuple[str, ...]
+
+
+Manifest = Mapping[str, Any]
+Answers = Sequence[Mapping[str, Any]]
+
+
+def recipe_differences(manifests: Sequence[Manifest]) -> list[Difference]:
+    """By dotted key, of all keys that decide the training; and what is not in a recipe, by its name."""
+    settings = [
+        {
+            key.removeprefix(_RECIPE): _text(value)
+            for key, value in _map(one, "identity").items()
+            if key.startswith(_RECIPE)
+        }
+        for one in manifests
+    ]
+    others = [{key: _text(_map(one, "identity").get(key)) for key in _OTHERS} for one in manifests]
+    machines = [{"machine": _text(one.get("machine"))} for one in manifests]
+    return [*_differences(settings), *_differences(others), *_differences(machines)]
+
+
+def version_differences(manifests: Sequence[Manifest]) -> list[Difference]:
+    """Of the libraries at work."""
+    return _differences([{k: _text(v) for k, v in _map(one, "versions").items()} for one in manifests])
+
+
+def data_differences(manifests: Sequence[Manifest]) -> list[Difference]:
+    """The digest, and the fingerprint and the rows of every source."""
+    return _differences([dict(_facts(one)) for one in manifests])
+
+
+def _facts(manifest: Manifest) -> Iterator[tuple[str, str | None]]:
+    data = _map(manifest, "data")
+    digest = data.get("digest") or _map(manifest, "identity").get("data")
+    yield "digest", _short(digest)
+    for name, source in _sources(manifest).items():
+        yield f"{name}: fingerprint", _short(source.get("fingerprint"))
+        for key in ("kept", "held_out", "drawn"):
+            yield f"{name}: {key.replace('_', ' ')}", _text(source.get(key))
+
+
+def held_out_figures(
+    manifests: Sequence[Manifest], answers: Sequence[Answers], rewards: Iterable[float | None] = ()
+) -> list[HeldOutFigure]:
+    """All held-out figures that any of the runs has.
+
+    Args:
+        answers: kept after the training, one sequence a run: where they are those to all graded rows, a
+            gain is told by pairs of them.
+        rewards: that were seen besides, of any of the runs: they tell whether scores go below 0.
+    """
+    figures = []
+    of_manifests = (value for one in manifests for value in _scores_of(one))
+    of_answers = (value for its in answers for one in its for value in _numbers(one, "parts"))
+    within = range_of((*rewards, *of_manifests, *of_answers))
+    for source, name in _names(manifests):
+        ends = [_at(one, source, name) for one in manifests]
+        graded = [_graded_rows(one, source) if name != "loss" else None for one in manifests]
+        reasons = tuple(
+            "" if at == 0 else _reason(manifests[0], one, source, name) for at, one in enumerate(manifests)
+        )
+        gains = tuple(
+            None
+            if at == 0 or reasons[at]
+            else _gain(
+                name,
+                (ends[0][1], ends[at][1]),
+                (graded[0], graded[at]),
+                _pairs(
+                    _told_by(name, source, (manifests[0], manifests[at])), source, (answers[0], answers[at])
+                ),
+                within,
+            )
+            for at in range(len(manifests))
+        )
+        rows = tuple(_rows(one, source, name) for one in manifests)
+        before, after = (tuple(end[which] for end in ends) for which in (0, 1))
+        figures.append(HeldOutFigure(source, name, before, after, rows, gains, reasons))
+    return [*figures, *_searched(manifests)]
+
+
+def _searched(manifests: Sequence[Manifest]) -> Iterator[HeldOutFigure]:
+    """The test of prompt searches: the first prompt, and the best where it was tested."""
+    found = [_map(one, "search") for one in manifests]
+    ends = [(number(one.get("before")), number(one.get("after"))) for one in found]
+    if all(early is None for early, _ in ends):
+        return
+    tasks = [_map(one, "identity").get("data") for one in manifests]
+    reasons = tuple(
+        UNMEASURED if None in (ends[0][0], early)
+        else "" if its == tasks[0]
+        else "other tasks"
+        for (early, _), its in zip(ends, tasks, strict=True)
+    )  # fmt: skip
+    counts = [number(one.get("test_tasks")) for one in found]
+    yield HeldOutFigure(
+        "test tasks",
+        "score",
+        tuple(early for early, _ in ends),
+        tuple(late for _, late in ends),
+        tuple(None if count is None else int(count) for count in counts),
+        tuple(None for _ in found),
+        ("", *reasons[1:]),
+    )
+
+
+def _names(manifests: Sequence[Manifest]) -> list[tuple[str, str]]:
+    """(source, figure), what is graded first."""
+    graded: dict[tuple[str, str], None] = {}
+    losses: dict[tuple[str, str], None] = {}
+    for manifest in manifests:
+        for when in ("before", "after"):
+            for source, its in _map(manifest, when, "graded").items():
+                graded |= {(source, part): None for part in _map(its, "parts")} | {(source, "score"): None}
+            losses |= {(source, "loss"): None for source in _map(manifest, when, "losses")}
+    return [*graded, *losses]
+
+
+def _at(manifest: Manifest, source: str, name: str) -> tuple[float | None, float | None]:
+    """Before and after."""
+    if name == "loss":
+        both = [number(_map(manifest, when, "losses", source).get("loss")) for when in ("before", "after")]
+        return both[0], both[1]
+    sets = [_map(manifest, when, "graded", source) for when in ("before", "after")]
+    if name == "score":
+        return number(sets[0].get("score")), number(sets[1].get("score"))
+    shares = [_share(one, name) for one in sets]
+    return shares[0], shares[1]
+
+
+def _share(graded: Manifest, part: str) -> float | None:
+    total, rows = number(_map(graded, "parts").get(part)), number(graded.get("rows"))
+    return None if total is None or not rows else total / rows
+
+
+def _graded_rows(manifest: Manifest, source: str) -> int | None:
+    rows = number(_map(manifest, "after", "graded", source).get("rows"))
+    return None if rows is None else int(rows)
+
+
+def _rows(manifest: Manifest, source: str, name: str) -> int | None:
+    kind = "losses" if name == "loss" else "graded"
+    for when in ("after", "before"):
+        rows = number(_map(manifest, when, kind, source).get("rows"))
+        if rows is not None:
+            return int(rows)
+    return None
+
+
+def _reason(one: Manifest, other: Manifest, source: str, name: str) -> str:
+    """Why the figure cannot be compared; empty where it can."""
+    if _rows(one, source, name) is None or _rows(other, source, name) is None:
+        return UNMEASURED
+    mine, its = _chooses(one, source), _chooses(other, source)
+    changed = sorted(key for key in mine.keys() | its.keys() if mine.get(key) != its.get(key))
+    if changed:
+        return f"other held-out rows: {', '.join(changed)} differs"
+    if _rows(one, source, name) != _rows(other, source, name):
+        return "other held-out rows: there are not as many"
+    asked = sorted(key for key in _IS_ASKED if _setting(one, key) != _setting(other, key))
+    if asked:
+        return f"asked otherwise: {', '.join(asked)} differs"
+    if name == "loss" and _map(one, "identity").get("tokenizer") != _map(other, "identity").get("tokenizer"):
+        return "a loss is that of a token, and the tokenizers differ"
+    rewards = [_map(each, "after", "graded", source).get("reward") for each in (one, other)]
+    if name != "loss" and None not in rewards and rewards[0] != rewards[1]:
+        return "graded by other rewards"
+    return ""
+
+
+def _chooses(manifest: Manifest, source: str) -> dict[str, object]:
+    """All that decides which rows of a source are held out."""
+    found: dict[str, object] = {key: _setting(manifest, key) for key in _CHOOSES_ROWS}
+    its = _sources(manifest).get(source, {})
+    found |= {"its fingerprint": its.get("fingerprint"), "held_out": its.get("held_out")}
+    identity = _map(manifest, "identity")
+    at = next(
+        (
+            key.removesuffix("name")
+            for key, value in identity.items()
+            if key.startswith(f"{_RECIPE}data.sources[")
+            and key.endswith("].name")
+            and value == json.dumps(source)
+        ),
+        None,
+    )
+    if at is not None:
+        found |= {
+            key.removeprefix(at): value
+            for key, value in identity.items()
+            if key.startswith(at) and key.removeprefix(at) not in _OF_A_SOURCE_BUT
+        }
+    return found
+
+
+def _setting(manifest: Manifest, key: str) -> object:
+    return _map(manifest, "identity").get(_RECIPE + key)
+
+
+def _gain(
+    name: str,
+    after: tuple[float | None, float | None],
+    rows: tuple[int | None, int | None],
+    pairs: Sequence[tuple[float, float]],
+    within: tuple[float, float],
+) -> Gain | None:
+    """Of the second over the first, where it can be told from what was kept."""
+    old, new = after
+    if old is None or new is None or not rows[0] or not rows[1] or name == "loss":
+        return None
+    if len(pairs) == rows[0] == rows[1]:
+        its = compared("", "", pairs)
+        return Gain(its.gain, its.interval.low, its.interval.high, True, len(pairs))
+    low, high = within
+    if not (low <= old <= high and low <= new <= high):
+        return None  # no score of ours
+    interval = gain_interval(new, rows[1], old, rows[0], low, high)
+    return Gain(new - old, interval.low, interval.high, False, rows[0])
+
+
+def _told_by(name: str, source: str, manifests: tuple[Manifest, Manifest]) -> Sequence[str]:
+    """The parts whose mean is the figure: for the score all of them, where it is their mean in both runs."""
+    if name != "score":
+        return (name,)
+    graded = [_map(one, "after", "graded", source) for one in manifests]
+    parts = sorted({part for its in graded for part in _map(its, "parts")})
+    return parts if all(_is_about(_mean([_share(its, part) for part in parts]), number(its.get("score")))
+                        for its in graded) else ()  # fmt: skip
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known and len(known) == len(values) else None
+
+
+def _is_about(one: float | None, other: float | None) -> bool:
+    return one is not None and other is not None and abs(one - other) < 1e-9
+
+
+def _scores_of(manifest: Manifest) -> Iterator[float | None]:
+    """Every score of a manifest, and the sums of their parts."""
+    for when in ("before", "after"):
+        for its in _map(manifest, when, "graded").values():
+            yield number(_map(its).get("score"))
+            yield from _numbers(its, "parts")
+
+
+def _numbers(one: Any, key: str) -> Iterator[float | None]:
+    return map(number, _map(one, key).values())
+
+
+def _pairs(parts: Sequence[str], source: str, answers: tuple[Answers, Answers]) -> list[tuple[float, float]]:
+    """The mean of the parts in the answers of both to the same prompts, each prompt once."""
+    first, second = (
+        {str(one.get("prompt")): one for one in its if one.get("source") == source} for its in answers
+    )
+    values = [
+        tuple(
+            _mean([number(_map(one[prompt], "parts").get(part)) for part in parts]) for one in (first, second)
+        )
+        for prompt in first
+        if prompt in second
+    ]
+    return [(old, new) for old, new in values if old is not None and new is not None]
+
+
+def _differences(found: Sequence[Mapping[str, str | None]]) -> list[Difference]:
+    keys = dict.fromkeys(key for one in found for key in one)
+    all_of_them = [Difference(key, tuple(one.get(key) for one in found)) for key in keys]
+    # A key that is not there and one that is empty mean the same.
+    return [one for one in all_of_them if len({None if v in _EMPTY else v for v in one.values}) > 1]
+
+
+def _sources(manifest: Manifest) -> dict[str, Manifest]:
+    sources = _map(manifest, "data").get("sources")
+    found = sources if isinstance(sources, list | tuple) else ()
+    return {str(one.get("name")): one for one in found if isinstance(one, Mapping)}
+
+
+def _map(value: Any, *keys: str) -> Manifest:
+    """What is there, as a map; an empty one where there is something else, or nothing."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _short(digest: object) -> str | None:
+    return None if digest is None else str(digest)[:12]

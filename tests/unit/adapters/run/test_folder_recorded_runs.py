@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cesello.adapters.run.folder_recorded_runs import FolderRecordedRuns
+from cesello.adapters.run.folder_run_store import FolderRunStore
+from cesello.domain.recorded_run import RecordedRun
+from cesello.domain.report_groups import COMPLETIONS
+from cesello.domain.run_report import run_report
+from tests.recorded_runs import completion, reinforced, searched, tuned, write
+
+
+def read(folder: Path) -> RecordedRun:
+    return FolderRecordedRuns().read(FolderRunStore(folder.parent).find(str(folder)))
+
+
+@pytest.mark.parametrize("one", [tuned(), reinforced(), searched()])
+def test_what_a_run_has_written_is_read(one: RecordedRun, tmp_path: Path) -> None:
+    found = read(write(one, tmp_path / "one"))
+    assert found.damaged == ()
+    assert {name: list(lines) for name, lines in found.logs.items() if lines} == {
+        name: json.loads(json.dumps(lines)) for name, lines in one.logs.items()
+    }
+    assert found.search == json.loads(json.dumps(one.search))
+    assert list(found.rows) == list(one.rows)
+    assert {when: list(lines) for when, lines in found.samples.items() if lines} == dict(one.samples)
+
+
+def test_a_line_that_is_being_written_is_not_damaged(tmp_path: Path) -> None:
+    folder = write(tuned(), tmp_path / "one")
+    with (folder / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 41, "lo')
+    found = read(folder)
+    assert len(found.log("metrics")) == 40
+    assert found.damaged == ()
+
+
+def test_damaged_lines_are_left_out_and_counted(tmp_path: Path) -> None:
+    folder = write(tuned(), tmp_path / "one")
+    with (folder / "metrics.jsonl").open("ab") as log:
+        log.write(b"nothing\n[1]\n\xff\xfe\n" + b"[" * 10_000 + b'\n{"step": 41}\n')
+    found = read(folder)
+    assert len(found.log("metrics")) == 41
+    assert found.damaged == ("4 lines of metrics.jsonl cannot be read",)
+
+
+def test_damaged_documents_are_said(tmp_path: Path) -> None:
+    folder = write(tuned(), tmp_path / "one")
+    (folder / "rows.json").write_text("{}")
+    (folder / "search.json").write_text("not JSON")
+    (folder / "alarms.jsonl").mkdir()
+    found = read(folder)
+    assert (found.rows, found.search, found.log("alarms")) == ([], {}, ())
+    assert found.damaged == ("rows.json cannot be read", "search.json cannot be read")
+
+
+def test_of_a_long_log_only_texts_that_are_shown_are_held(tmp_path: Path) -> None:
+    """What is counted, and what a page shows, is the same as if all of it were."""
+    steps, answers = 12, COMPLETIONS // 10
+    lines = [
+        completion(step, 0, number, f"{step}.{number}")
+        for step in range(1, steps + 1)
+        for number in range(answers)
+    ]
+    folder = write(replace(reinforced(), logs={"completions": lines}), tmp_path / "one")
+    with (folder / "completions.jsonl").open("a") as log:
+        log.write("no line\n")
+    summary = FolderRunStore(folder.parent).find(str(folder))
+    whole, slim = FolderRecordedRuns().read(summary), FolderRecordedRuns(whole_log=0).read(summary)
+    with_text = {line["step"] for line in slim.log("completions") if "completion" in line}
+    assert len(slim.log("completions")) == len(whole.log("completions")) == steps * answers
+    assert {1, steps} < with_text < set(range(1, steps + 1))
+    assert slim.damaged == whole.damaged == ("1 lines of completions.jsonl cannot be read",)
+    assert run_report(slim) == run_report(whole)
