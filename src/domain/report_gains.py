@@ -1,0 +1,116 @@
+"""What a training brought on held-out rows, with intervals that are wide enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from .recorded_run import Line, RecordedRun, figure, figures, part, text, whole
+from .statistics import Interval, newcombe_unpaired, wilson
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """A held-out figure before and after.
+
+    Attributes:
+        kind: ``score``, of which more is better, or ``loss``, of which less is.
+        rows: that it is the mean of.
+        before_interval, after_interval, interval: at 95 %, of both and of the difference after minus before;
+            None for a loss, of which only the sum is kept. They are of the same rows, whose scores mostly go
+            together: the true interval of the difference is then narrower.
+    """
+
+    source: str
+    kind: str
+    reward: str
+    rows: int
+    before: float
+    after: float | None
+    before_interval: Interval | None = None
+    after_interval: Interval | None = None
+    interval: Interval | None = None
+
+    @property
+    def difference(self) -> float | None:
+        return None if self.after is None else self.after - self.before
+
+    @property
+    def is_better(self) -> bool | None:
+        """None where it may be either."""
+        if self.interval is None:
+            return None
+        return True if self.interval.low > 0 else False if self.interval.high < 0 else None
+
+
+def gains(run: RecordedRun) -> tuple[Gain, ...]:
+    """Scores first, then losses, source by source."""
+    before, after = part(run.manifest, "before"), part(run.manifest, "after")
+    low, high = score_range(run)
+    return (*_scores(before, after, low, high), *_losses(before, after))
+
+
+def score_range(run: RecordedRun) -> tuple[float, float]:
+    """What the scores of a run lie within; see ``range_of``."""
+    lines = [*run.log("evaluations"), part(run.manifest, "before"), part(run.manifest, "after")]
+    graded = [one for line in lines for one in _within(line, "graded")]
+    seen = [value for one in graded for value in (figure(one, "score"), *figures(one, "parts").values())]
+    return range_of((*seen, *(figure(line, "reward") for line in run.log("completions"))))
+
+
+def range_of(seen: Iterable[float | None]) -> tuple[float, float]:
+    """What such scores lie within: rewards are 0 to 1, or where one below 0 is seen, -1 to 1."""
+    return (-1.0 if any(value is not None and value < 0 for value in seen) else 0.0), 1.0
+
+
+def score_interval(mean: float, rows: int, low: float, high: float) -> Interval:
+    """At 95 %, of the mean of so many scores within a range, of which nothing else is known.
+
+    No scores of that mean vary more than those that are all at one end or the other (Bhatia and Davis,
+    2000, "A better bound on the variance"), so Wilson's interval of such a proportion is wide enough.
+    """
+    its = wilson(_share(mean, low, high) * rows, rows)
+    return Interval(low + its.low * (high - low), low + its.high * (high - low))
+
+
+def gain_interval(new: float, new_rows: int, old: float, old_rows: int, low: float, high: float) -> Interval:
+    """At 95 %, of the difference of two means of such scores, on rows of their own, new minus old.
+
+    By the same bound as ``score_interval``: Newcombe's of two proportions, stretched to the range.
+    """
+    of_new, of_old = _share(new, low, high) * new_rows, _share(old, low, high) * old_rows
+    its = newcombe_unpaired(of_new, new_rows, of_old, old_rows)
+    return Interval(its.low * (high - low), its.high * (high - low))
+
+
+def _share(mean: float, low: float, high: float) -> float:
+    """Of scores at the upper end, were all of them at one end or the other."""
+    return min(1.0, max(0.0, (mean - low) / (high - low)))
+
+
+def _within(line: Line, name: str) -> list[Line]:
+    return [part(part(line, name), source) for source in part(line, name)]
+
+
+def _scores(before: Line, after: Line, low: float, high: float) -> Iterator[Gain]:
+    for source in part(before, "graded"):
+        one, then = part(part(before, "graded"), source), part(part(after, "graded"), source)
+        old, new, rows = figure(one, "score"), figure(then, "score"), whole(one, "rows")
+        if old is None:
+            continue
+        name, reward, of_old = str(source), text(one, "reward"), score_interval(old, rows, low, high)
+        if new is None:
+            yield Gain(name, "score", reward, rows, old, None, of_old)
+            continue
+        many = whole(then, "rows")
+        within = gain_interval(new, many, old, rows, low, high)
+        yield Gain(
+            name, "score", reward, rows, old, new, of_old, score_interval(new, many, low, high), within
+        )
+
+
+def _losses(before: Line, after: Line) -> Iterator[Gain]:
+    for source in part(before, "losses"):
+        one, then = part(part(before, "losses"), source), part(part(after, "losses"), source)
+        if (old := figure(one, "loss")) is not None:
+            yield Gain(str(source), "loss", "", whole(one, "rows"), old, figure(then, "loss"))

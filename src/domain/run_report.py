@@ -1,0 +1,284 @@
+"""A run as a person reads it: what it was, what it brought, what to look at, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from .health import Health, health
+from .recorded_run import Line, RecordedRun, figure, figures, part, parts, text, texts, whole
+from .report_charts import Chart, charts
+from .report_gains import Gain, gains
+from .report_groups import Group, groups
+from .report_procedures import Given, given
+from .report_samples import SamplePair, sample_pairs
+from .report_search import SearchView, search_view
+from .report_verdict import verdict
+
+Fact = tuple[str, str]
+"""A name, and what is so."""
+
+
+@dataclass(frozen=True, slots=True)
+class MixtureRow:
+    """What one source brought; shares are of the rows drawn, in [0, 1].
+
+    Attributes:
+        tokens_share: of the tokens drawn.
+        dropped: reasons, and how many rows.
+    """
+
+    name: str
+    origin: str
+    read: int
+    kept: int
+    held_out: int
+    planned: float | None
+    realised: float | None
+    drawn: int
+    tokens: int
+    tokens_share: float | None
+    passes: float | None
+    dropped: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedRow:
+    """A row as the model sees it.
+
+    Attributes:
+        pieces: its tokens as text, each with whether it is trained.
+        tokens: of all of it; ``trained_tokens`` of them are trained.
+        left_out: tokens at its end that were not kept.
+    """
+
+    source: str
+    place: str
+    tokens: int
+    trained_tokens: int
+    truncated: bool
+    pieces: tuple[tuple[str, bool], ...]
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Where time went."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alarmed:
+    """An alarm that was told while it was trained."""
+
+    step: int
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that is shown of a run; what the run lacks is empty.
+
+    Attributes:
+        verdict: a sentence or two.
+        facts: at its head.
+        notes: what was left out of this report, and what could not be read.
+        provenance: versions, digests and the like; ``identity`` what must be the same to go on with it.
+    """
+
+    id: str
+    name: str
+    algorithm: str
+    status: str
+    verdict: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    gains: tuple[Gain, ...]
+    health: Health
+    alarms: tuple[Alarmed, ...]
+    charts: tuple[Chart, ...]
+    mixture: tuple[MixtureRow, ...]
+    rows: tuple[MaskedRow, ...]
+    groups: tuple[Group, ...]
+    samples: tuple[SamplePair, ...]
+    search: SearchView | None
+    given: Given | None
+    time: tuple[Phase, ...]
+    provenance: tuple[Fact, ...]
+    versions: tuple[Fact, ...]
+    identity: tuple[Fact, ...]
+    weights: tuple[Fact, ...]
+    notes: tuple[str, ...]
+
+
+def run_report(run: RecordedRun) -> Report:
+    """The report of a run.
+
+    Raises:
+        ValueError, TypeError, KeyError: the run's files hold what cesello never writes there.
+    """
+    manifest = run.manifest
+    shown, notes = groups(run)
+    return Report(
+        id=text(manifest, "id"),
+        name=text(manifest, "name"),
+        algorithm=run.algorithm,
+        status=run.status,
+        verdict=verdict(run),
+        facts=tuple(_facts(run)),
+        gains=gains(run),
+        health=health(run),
+        alarms=tuple(
+            Alarmed(whole(one, "step"), text(one, "name"), text(one, "text")) for one in run.log("alarms")
+        ),
+        charts=charts(run),
+        mixture=tuple(_mixture(parts(part(manifest, "data"), "sources"))),
+        rows=tuple(map(_row, run.rows)),
+        groups=shown,
+        samples=sample_pairs(run),
+        search=search_view(run),
+        given=given(run),
+        time=tuple(_time(run)),
+        provenance=tuple(_provenance(run)),
+        versions=tuple(_names(part(manifest, "versions"))),
+        identity=tuple(_names(part(manifest, "identity"))),
+        weights=tuple(_names(part(manifest, "weights"))),
+        notes=(*run.damaged, *_unsaid(run), *notes),
+    )
+
+
+def _unsaid(run: RecordedRun) -> Iterator[str]:
+    if run.algorithm == "apo" and not run.search:
+        again = "" if run.status == "running" else ": `cesello train RECIPE --resume --run RUN` goes on to it"
+        yield (
+            "The search has written no report (search.json), which it does at its end: its candidates, the "
+            f"test and what they cost are not shown{again}."
+        )
+
+
+def _facts(run: RecordedRun) -> Iterator[Fact]:
+    manifest, model = run.manifest, part(run.manifest, "model")
+    yield "model", text(model, "name") or "-"
+    if model:
+        trainable, every = whole(model, "trainable_parameters"), whole(model, "parameters")
+        if run.algorithm == "apo":  # a search trains none
+            yield "weights", f"{every:,}"
+        else:
+            yield "trained weights", f"{trainable:,} of {every:,}"
+        yield "on", f"{text(model, 'device')}, {text(model, 'dtype')}, quantizer {text(model, 'quantizer')}"
+    unit = "rollouts" if run.algorithm == "apo" else "steps"
+    done = max([whole(manifest, "steps"), *(whole(line, "step") for line in run.log("metrics")[-1:])])
+    yield unit, f"{done:,} of {whole(manifest, 'planned_steps'):,}"
+    if tokens := sum(whole(line, "tokens") for line in run.log("metrics")):
+        trained = sum(whole(line, "trained_tokens") for line in run.log("metrics"))
+        yield "tokens", f"{tokens:,}, {trained:,} of them trained"
+    if drawn := len(run.log("completions")):
+        yield "answers drawn", f"{drawn:,}"
+    yield "started", text(manifest, "started").replace("T", " ").removesuffix("+00:00")
+    if (seconds := _took(run)) is not None:
+        yield "took", duration(seconds)
+    if memory := max((whole(line, "memory") for line in run.log("timings")), default=0):
+        yield "memory at most", f"{memory / 2**30:.2f} GiB"
+    yield "machine", text(manifest, "machine") or "-"
+
+
+def _took(run: RecordedRun) -> float | None:
+    """Of a search the seconds that it counted, of which a process that was gone on with had its part."""
+    counted = figure(run.manifest, "seconds") if run.algorithm == "apo" else None
+    return counted or _wall(run.manifest)
+
+
+def _wall(manifest: Line) -> float | None:
+    """Seconds from its beginning to its end, pauses included."""
+    try:
+        ended = datetime.fromisoformat(text(manifest, "finished"))
+        return (ended - datetime.fromisoformat(text(manifest, "started"))).total_seconds()
+    except (ValueError, TypeError):
+        return None
+
+
+def duration(seconds: float) -> str:
+    """In the units that a person would say it in."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _mixture(sources: list[Line]) -> Iterator[MixtureRow]:
+    total = sum(whole(one, "drawn_tokens") for one in sources)
+    for one in sources:
+        tokens = whole(one, "drawn_tokens")
+        yield MixtureRow(
+            text(one, "name"), text(one, "origin"), whole(one, "read"), whole(one, "kept"),
+            whole(one, "held_out"), figure(one, "planned"), figure(one, "realised"), whole(one, "drawn"),
+            tokens, tokens / total if total else None, figure(one, "passes"),
+            tuple((name, int(count)) for name, count in figures(one, "dropped").items()),
+        )  # fmt: skip
+
+
+def _row(one: Line) -> MaskedRow:
+    trained = one.get("trained")
+    mask = [bool(each) for each in trained] if isinstance(trained, list) else []
+    pieces = texts(one, "pieces")
+    return MaskedRow(
+        text(one, "source"), text(one, "place"), whole(one, "tokens"), whole(one, "trained_tokens"),
+        one.get("truncated") is True, tuple(zip(pieces, mask, strict=False)),
+        max(0, whole(one, "tokens") - min(len(pieces), len(mask))),
+    )  # fmt: skip
+
+
+_PHASES = {
+    "generate": "drawing answers",
+    "tools": "tools",
+    "score": "judging",
+    "log_probs": "log-probabilities",
+    "update": "learning",
+    "wait": "waiting for other processes",
+}
+
+
+def _time(run: RecordedRun) -> Iterator[Phase]:
+    """Of the steps by phase, and what came besides: loading, evaluations, checkpoints."""
+    lines = run.log("timings")
+    spent: dict[str, float] = {}
+    for line in lines:
+        phases = {name: figure(line, name) or 0.0 for name in line if name.startswith("seconds_")}
+        for name, seconds in (phases or {"seconds_steps": figure(line, "seconds") or 0.0}).items():
+            known = name.removeprefix("seconds_")
+            spent[known] = spent.get(known, 0.0) + seconds
+    for one in parts(run.search, "spent"):
+        spent[text(one, "phase")] = figure(one, "seconds") or 0.0
+    yield from (Phase(_PHASES.get(name, name), seconds) for name, seconds in spent.items())
+    wall = _wall(run.manifest)
+    if wall is None or not spent or parts(run.manifest, "resumes"):
+        return
+    if (rest := wall - sum(spent.values())) > 0:
+        yield Phase("loading, evaluating, saving", rest)
+
+
+def _provenance(run: RecordedRun) -> Iterator[Fact]:
+    manifest = run.manifest
+    yield "folder", run.path
+    yield "seed", str(whole(manifest, "seed"))
+    yield "recipe", f"sha256 {text(manifest, 'recipe_sha256')}"
+    if digest := text(part(manifest, "data"), "digest") or text(part(manifest, "identity"), "data"):
+        yield "data", f"digest {digest}"
+    for one in parts(part(manifest, "data"), "sources"):
+        yield f"source {text(one, 'name')}", f"{text(one, 'origin')}, fingerprint {text(one, 'fingerprint')}"
+    for one in parts(manifest, "resumes"):
+        changed = ", ".join(texts(one, "differences"))
+        inexact = f"; not exactly: {changed}" if changed else ""
+        yield "gone on with", f"after step {whole(one, 'step')}, {text(one, 'at')}{inexact}"
+    if figure(manifest, "best_step") is not None:
+        yield "weights", f"of step {whole(manifest, 'best_step')}, the best by held-out rows"
+    if ended := text(manifest, "ended_by") or text(part(manifest, "data"), "ended_by"):
+        yield "ended by", ended
+
+
+def _names(values: Line) -> Iterator[Fact]:
+    return ((str(name), str(value)) for name, value in values.items())

@@ -1,0 +1,140 @@
+"""A report as one page: nothing is fetched, nothing of the run is ever markup, and it reads on a phone."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from importlib import metadata, resources
+from typing import Any
+
+from ...domain.run_report import Report, duration
+from ...domain.secret_text import Redact
+from .plain import Visible, plain
+
+_STATUS = {"completed": "good", "running": "look", "interrupted": "look", "failed": "wrong"}
+
+_PARTS = (
+    ("gains", "before and after"),
+    ("health", "health"),
+    ("charts", "curves"),
+    ("search", "search"),
+    ("groups", "answers"),
+    ("given", "memory and procedures"),
+    ("samples", "samples"),
+    ("mixture", "mixture"),
+    ("rows", "rows"),
+    ("time", "time"),
+    ("provenance", "provenance"),
+)
+"""Keys of a report that have a part of the page, in its order, and what it is called."""
+
+_ANCHORS = {"charts": "curves"}
+
+_HAZARDS = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+"""What could end a script, begin a comment, or end a line: as JSON writes it."""
+
+
+def page(report: Report, redact: Redact, visible: Visible) -> str:
+    """The whole page.
+
+    Args:
+        redact: takes secrets out of texts.
+        visible: see ``Visible``.
+    """
+    from jinja2 import Environment
+
+    run = plain(report, redact, visible)
+    style, program = _asset("page.css"), _asset("page.js")
+    template = Environment(autoescape=True, trim_blocks=True).from_string(_asset("page.html.jinja"))
+    shown = {key for key, _ in _PARTS if run.get(key)} | {"health", "provenance"}
+    return template.render(
+        run=_completed(run),
+        parts=[(_ANCHORS.get(key, key), title) for key, title in _PARTS if key in shown],
+        status_kind=_STATUS.get(report.status, ""),
+        version=metadata.version("cesello"),
+        policy=_policy(style, program),
+        # These three the template takes as they are: ours, and JSON in which nothing is left that HTML reads.
+        style=style,
+        program=program,
+        data=as_script_data(_drawn(run)),
+    )
+
+
+def as_script_data(value: object) -> str:
+    """JSON that can stand within a ``script`` element, whatever texts it holds."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.translate(_HAZARDS)
+
+
+def _asset(name: str) -> str:
+    return resources.files(__package__ or "").joinpath(name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, program: str) -> str:
+    """Nothing is loaded and nothing runs but these two texts (https://www.w3.org/TR/CSP3/)."""
+
+    def of(text: str) -> str:
+        return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+    return (
+        f"default-src 'none'; style-src {of(style)}; script-src {of(program)}; base-uri 'none'; "
+        "form-action 'none'"
+    )
+
+
+def _completed(run: Mapping[str, Any]) -> dict[str, Any]:
+    """With what the template asks for and what is left out where it is empty."""
+    lists = ("alarms", "notes", "verdict", "facts", "versions", "weights", "identity")
+    made: dict[str, Any] = {key: [] for key in (*(key for key, _ in _PARTS), *lists)}
+    made |= {"search": None, "given": None, "name": "", **run}
+    total = sum(one["seconds"] for one in made["time"] if "seconds" in one)
+    made["time"] = [_timed(one, total) for one in made["time"]]
+    made["gains"] = [one | {"way": _way(one)} for one in made["gains"]]
+    made["health"] = {"findings": [], "fine": []} | dict(run.get("health", {}))
+    if made["search"]:
+        made["search"] = _searched(made["search"])
+    return made
+
+
+def _timed(one: Mapping[str, Any], total: float) -> dict[str, Any]:
+    seconds = one.get("seconds", 0.0)
+    return {"name": one["name"], "said": duration(seconds), "share": seconds / total if total else 0.0}
+
+
+def _way(gain: Mapping[str, Any]) -> str:
+    """Green or red where it is clear; a loss is better where it fell."""
+    if "interval" not in gain:
+        return ""
+    return "up" if gain["interval"]["low"] > 0 else "down" if gain["interval"]["high"] < 0 else ""
+
+
+def _searched(search: Mapping[str, Any]) -> dict[str, Any]:
+    candidates = [one | {"state": _state(one)} for one in search.get("candidates", ())]
+    empty = {"tested": [], "spent": [], "budget": {}, "diff": {}, "left_out": 0, "rounds": 0}
+    return empty | dict(search) | {"candidates": candidates}
+
+
+def _state(candidate: Mapping[str, Any]) -> str:
+    if candidate.get("role") == "seed":
+        return "first"
+    if candidate.get("role") == "best":
+        return "best"
+    if candidate.get("rejected"):
+        return "refused"
+    return "accepted" if candidate.get("accepted") else "tried"
+
+
+def _drawn(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page's program draws."""
+    candidates: Sequence[Mapping[str, Any]] = run.get("search", {}).get("candidates", ())
+    names = ("id", "mean", "interval", "parents", "number")
+    return {
+        "charts": run.get("charts", []),
+        "rows": run.get("rows", []),
+        "groups": run.get("groups", []),
+        "candidates": [
+            {name: one[name] for name in names if name in one} | {"state": _state(one)} for one in candidates
+        ],
+    }
