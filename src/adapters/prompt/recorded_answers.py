@@ -1,0 +1,64 @@
+"""What a prompt search has kept: its ledger in SQLite, and the tasks that it searched on, read only."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ...domain.conversation import Conversation
+from ...domain.conversation_json import from_json
+from ...domain.run import RunSummary
+from .ledger_tables import damaged, explained
+
+LEDGER, TASKS = "ledger.sqlite3", "tasks.jsonl"
+
+_QUERY = (
+    "SELECT candidate, task, score, verdict, completion, tokens FROM trials"
+    " ORDER BY engine, task, candidate, replicate"
+)
+
+
+class RecordedAnswers:
+    """Implements ``SearchAnswers`` on the folders of runs. What is not there is empty."""
+
+    def tasks(self, run: RunSummary) -> Mapping[str, Conversation]:
+        """See the port. A line that is none of ours is passed over."""
+        file = Path(run.path) / TASKS
+        if not file.is_file():
+            return {}
+        found = dict[str, Conversation]()
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                try:
+                    task = json.loads(line)
+                    found[str(task["id"])] = from_json(json.dumps(task["asked"]))
+                except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+                    continue
+        return found
+
+    def trials(self, run: RunSummary) -> Iterator[Mapping[str, Any]]:
+        """See the port."""
+        file = Path(run.path) / LEDGER
+        if not file.is_file():
+            return
+        try:
+            with closing(sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro", uri=True)) as ledger:
+                ledger.execute("PRAGMA trusted_schema=OFF")  # a stranger's file calls no functions
+                for candidate, task, score, verdict, completion, tokens in ledger.execute(_QUERY):
+                    yield {
+                        "candidate": candidate,
+                        "task": task,
+                        "reward": score,
+                        "verdict": verdict,
+                        "completion": json.loads(completion),
+                        "tokens": tokens,
+                    }
+        except sqlite3.Error as cause:
+            raise explained(file, cause) from cause
+        except (ValueError, TypeError) as cause:
+            raise damaged(file, str(cause)) from cause
