@@ -97,6 +97,12 @@ build/loggers/.ready: requirements/extras.txt | venv
 bench: kit peers memory-peers ## measure every figure of the README again
 	for program in benchmarks/*.py; do PYTHONPATH=. $(BIN)/python "$$program"; done
 
+.PHONY: docs
+docs: venv ## the documentation site, in build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "$(BIN)/python -m http.server --directory build/site  # and open http://localhost:8000"
+	@echo "or open build/site/index.html, where the search does not work"
+
 .PHONY: lock
 lock: ## write requirements/ anew (ARGS=--upgrade for newer versions)
 	$(BIN)/python tools/lock.py $(ARGS)

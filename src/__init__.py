@@ -15,6 +15,15 @@ For other programs:
     finetune: Finetune = container.finetune()
     manifest = finetune(finetune_request(loaded))
 
+Programs of your own are traced with ``tracing``:
+
+    from cesello import tracing
+
+    with tracing.run("my-agent") as run, run.rollout("a task") as rollout, rollout.attempt():
+        with tracing.span("search"):
+            ...
+        tracing.reward("right", 1.0)
+
 Importing this module imports nothing heavy: each name is fetched when it is first used.
 """
 
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
     from .domain.errors import CeselloError
     from .domain.reward import RewardResult
     from .domain.run import RunManifest
+    from .entrypoints import tracing
     from .entrypoints.algorithms import Scores, SftModule
     from .entrypoints.api import ask_model, load_recipe, train
     from .entrypoints.container import Container, make_container
@@ -84,12 +94,15 @@ __all__ = [
     "make_container",
     "memory_container",
     "recipe_container",
+    "tracing",
     "train",
 ]
 
 
 def __getattr__(name: str) -> object:
     """Fetches a public name from where it lives (PEP 562)."""
+    if name == "tracing":
+        return import_module(".entrypoints.tracing", __name__)
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,6 +25,7 @@ from ..domain.ports.memory import Embedder, Reranker, Surroundings
 from ..domain.remembered import EVERYTHING, Selection, key_of
 from ..domain.retrieval import Embedding, Hit, Passage
 from ..domain.surroundings import SURROUNDINGS, file_of
+from ..domain.traced import traced
 from .keep_index import KeepIndex
 from .remember import check_embedder
 
@@ -54,6 +55,7 @@ class AskRequest:
         beside: of ``SURROUNDINGS``, what is added to a passage with lines of its own.
         relevant: the cosine that answers reach, by the embedder: a question for which nothing does has none,
             unless it is kept to some chunks with ``only``. None: something is always found.
+        exact: whether it is compared with every vector, so that the same memory always gives the same.
     """
 
     question: str
@@ -67,6 +69,7 @@ class AskRequest:
     around: int = 0
     beside: tuple[str, ...] = ()
     relevant: float | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class Ask:
         self._keep_index = keep_index
         self._surroundings = surroundings
 
+    @traced("search", begun=True)
     def __call__(self, request: AskRequest) -> Answer:
         """The passages that answer best.
 
@@ -134,7 +138,7 @@ class Ask:
 
     def _near(self, vector: Embedding, request: AskRequest, texts: int) -> tuple[Sequence[Hit], bool]:
         """The nearest texts, and whether the question was compared with every vector."""
-        if not request.only and self._keep_index.is_ready():
+        if not (request.only or request.exact) and self._keep_index.is_ready():
             with suppress(StoreError, RetryableError):  # the truth answers where its index does not
                 hits = self._keep_index.index.nearest(vector, pool_of(request))
                 if len(hits) == min(pool_of(request), texts):

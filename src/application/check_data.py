@@ -218,6 +218,10 @@ class _Measured:
     def identity(self) -> str:
         return self._encoder.identity
 
+    @property
+    def identities(self) -> Mapping[str, str]:
+        return self._encoder.identities
+
     def encode(self, conversations: Sequence[Conversation]) -> list[TokenRow]:
         rows = self._encoder.encode(conversations)
         self.longest = max((self.longest, *map(len, rows)))

@@ -108,8 +108,11 @@ class DropCopies:
 
 
 def words_of(conversation: Conversation, shown: int = 0) -> str:
-    """What makes a conversation itself: all turns but the system's and those shown first, with the calls."""
-    turns = [turn for turn in conversation.messages if turn.role is not Role.SYSTEM]
+    """What makes a conversation itself: all turns but the system's and those shown first, with the calls.
+
+    What was found for two questions may be the same; that makes them no copies.
+    """
+    turns = [turn for turn in conversation.without_context().messages if turn.role is not Role.SYSTEM]
     return "\n".join(
         text
         for turn in turns[shown:]

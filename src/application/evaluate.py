@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from ..domain.chatml import tools_as_text
@@ -95,11 +96,14 @@ class Evaluate:
     def _asked(
         self, policy: Policy, prompts: Sequence[Conversation], spec: EvaluationSpec
     ) -> Sequence[Attempt]:
+        """As they are answered; a reward reads what was asked, not what was found for it."""
         sampling = Sampling(spec.max_new_tokens)
         if self._optimizer is not None:
-            return self._optimizer.answers(policy, prompts, sampling, self._stop)
+            answers = self._optimizer.answers(policy, prompts, sampling, self._stop)
+            return [replace(one, prompt=one.prompt.without_context()) for one in answers]
         completions = policy.generate(prompts, sampling)
-        return [Attempt(*pair) for pair in zip(prompts, (one.text for one in completions), strict=True)]
+        asked = [prompt.without_context() for prompt in prompts]
+        return [Attempt(*pair) for pair in zip(asked, (one.text for one in completions), strict=True)]
 
     def _results(self, graded: GradedSpec | None, answers: Sequence[Attempt]) -> list[RewardResult]:
         """What the reward makes of all answers of a source, asked once: it may judge several at a time."""
@@ -138,5 +142,5 @@ def _samples(
 
 def _question(conversation: Conversation) -> str:
     """The last turn of the prompt: what was asked."""
-    turns = conversation.prompt().messages
+    turns = conversation.prompt().without_context().messages
     return turns[-1].content if turns else ""

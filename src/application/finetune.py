@@ -13,8 +13,10 @@ from ..domain.checkpoint import Checkpoint, CheckpointPlan
 from ..domain.errors import CeselloError, Interrupted
 from ..domain.evaluation import EvaluationSpec
 from ..domain.footprint import Evaluating, ForwardPass, RowSize
+from ..domain.genai_names import REQUEST_MODEL
 from ..domain.model_card import model_card
 from ..domain.model_spec import LoraSpec
+from ..domain.open_span import span
 from ..domain.ports.grading import Rewards
 from ..domain.ports.logs import LoggedRun, MetricsLog
 from ..domain.ports.model import ModelProvider, Policy
@@ -23,8 +25,10 @@ from ..domain.ports.training import PolicyOptimizer
 from ..domain.reward import InfraErrors
 from ..domain.run import Evaluation, RunManifest, RunStatus
 from ..domain.schedule import TrainingOutcome, TrainingPlan
+from ..domain.tracer import NO_TRACER, Tracer
 from .check_memory import CheckMemory, MemoryCheck, MemoryRequest
 from .evaluate import Evaluate
+from .keep_rows import keep_rows
 from .learn_from_training import LearnFromTraining
 from .load_policy import load_policy
 from .mix_sources import MixedData, realised
@@ -109,6 +113,7 @@ class Finetune:
         rewards: what grades answers; they are closed when a run ends.
         logs: where the figures go besides the run's own files.
         procedures: is told what came of those in the prompts; None: there are none.
+        tracer: keeps what the run does and how long that takes.
     """
 
     def __init__(
@@ -124,8 +129,10 @@ class Finetune:
         stop: Stop,
         clock: Clock,
         procedures: LearnFromTraining | None = None,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
         self._procedures = procedures
+        self._tracer = tracer
         self._provider = provider
         self._prepare = prepare
         self._check_memory = check_memory
@@ -150,24 +157,27 @@ class Finetune:
                 can be gone on with where it was stopped.
         """
         self._open.check(request.name, request.choice)
-        try:
-            self._rewards.check(dict.fromkeys([*request.trained_on, *_graders(request)]))
-            return self._run(request)
-        finally:
-            self._rewards.close()
+        with self._tracer.opened("train", {REQUEST_MODEL: request.data.model.name}):
+            try:
+                self._rewards.check(dict.fromkeys([*request.trained_on, *_graders(request)]))
+                return self._run(request)
+            finally:
+                self._rewards.close()
 
     def _run(self, request: FinetuneRequest) -> RunManifest:
         load = cache(lambda: load_policy(self._provider, self._observer, request.data, request.lora))
         replays = any(source.replay for source in request.data.sources)
         if replays:
             self._memory(request, [_SMALLEST])
-        data = self._prepare(request.data, load)
+        with span("prepare data"):
+            data = self._prepare(request.data, load)
         memory = self._memory(request, self._passes(request, data.mixed), loaded=replays)
         policy = load()
         self._stop.check()
         data = data.with_plan(replace(data.mixed.plan, tight_memory=bool(memory and memory.tight)))
         now = self._manifest(request, policy, data.mixed, memory)
         opened = self._open(request.recipe, request.choice, now)
+        self._tracer.begin(opened.run.id, anew=request.choice.overwrite)
         try:
             with self._recorded(opened) as record:
                 return self._tune(opened, record, policy, data, request)
@@ -230,11 +240,14 @@ class Finetune:
         errors = InfraErrors()
         if request.prompt_file:
             run.write_text("prompt.yaml", request.prompt_file)
+        if not request.trained_on:
+            keep_rows(run, policy, mixed.batches)
         # Weights in float32 with two moments each.
         run.checkpoints.check_room(3 * 4 * policy.facts.trainable_parameters, request.checkpoints)
 
         def evaluate(when: str) -> Evaluation:
-            evaluation = self._evaluate(policy, data.sources, request.evaluation, when, errors)
+            with span("evaluate", {"cesello.when": when}):
+                evaluation = self._evaluate(policy, data.sources, request.evaluation, when, errors)
             run.write_samples(when, evaluation.samples)
             return replace(evaluation, samples=())
 
@@ -288,9 +301,10 @@ class Finetune:
         except Interrupted as end:
             return end.signal_number
         if not watch.settled and outcome.steps < mixed.plan.max_steps:
-            outcome = self._optimizer.optimize(
-                policy, mixed.batches, mixed.plan, on_step=watch, stop=self._stop, start=start
-            )
+            with span("take steps"):
+                outcome = self._optimizer.optimize(
+                    policy, mixed.batches, mixed.plan, on_step=watch, stop=self._stop, start=start
+                )
         watch.save()
         return watch.interrupted or outcome.stopped_by
 
@@ -314,7 +328,8 @@ class Finetune:
 
     def _save(self, run: RunFolder, record: RunRecord, policy: Policy) -> None:
         self._observer.phase("saving")
-        record.update(weights=run.save_weights(policy.save, model_card(record.manifest)))
+        with span("save weights"):
+            record.update(weights=run.save_weights(policy.save, model_card(record.manifest)))
 
     @contextmanager
     def _recorded(self, opened: Opened) -> Iterator[RunRecord]:

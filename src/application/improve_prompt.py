@@ -12,9 +12,11 @@ from typing import Any
 
 from ..domain.conversation import Conversation
 from ..domain.errors import CeselloError, Interrupted
+from ..domain.genai_names import REQUEST_MODEL
 from ..domain.generation import Sampling
 from ..domain.halving import SearchPlan, TaskParts, search_plan
 from ..domain.model_spec import LoraSpec, ModelSpec, PolicyFacts
+from ..domain.open_span import span
 from ..domain.ports.grading import Rewards
 from ..domain.ports.prompt import EvaluationLedger, PromptProposer
 from ..domain.ports.run import Clock, Observer, RunFolder, RunStore, Stop
@@ -22,17 +24,19 @@ from ..domain.ports.text import TextGenerator
 from ..domain.prompt_program import PromptProgram
 from ..domain.prompt_report import SearchReport, Spent
 from ..domain.prompt_search import Budget, CandidateRecord, Proposal, Task, Trial, TrialKey
-from ..domain.reinforcement import procedure_record
+from ..domain.reinforcement import asked_record, procedure_record
 from ..domain.run import RunManifest, RunStatus
+from ..domain.tracer import NO_TRACER, Tracer
 from .learn_from_training import LearnFromTraining
 from .open_run import Opened, OpenRun, RunChoice
 from .prepare_data import DataRequest
 from .prepare_tasks import PrepareTasks, TaskLimits
 from .run_record import RunRecord
+from .same_training import named
 from .search_prompt import PromptSearchRequest, SearchPrompt
 from .try_prompts import Engine
 
-PROMPT, REPORT, LEDGER = "prompt.yaml", "search.json", "ledger.sqlite3"
+PROMPT, REPORT, LEDGER, TASKS = "prompt.yaml", "search.json", "ledger.sqlite3", "tasks.jsonl"
 
 _ANY = Task("", Conversation(()))
 
@@ -141,6 +145,7 @@ class ImprovePrompt:
         ledger: of a run's folder.
         write: makes the text of a prompt file.
         procedures: is told what came of those in the prompts; None: there are none.
+        tracer: keeps what the run does and how long that takes.
     """
 
     def __init__(
@@ -155,8 +160,10 @@ class ImprovePrompt:
         stop: Stop,
         clock: Clock,
         procedures: LearnFromTraining | None = None,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
         self._procedures = procedures
+        self._tracer = tracer
         self._prepare = prepare
         self._rewards = rewards
         self._load = load
@@ -178,32 +185,36 @@ class ImprovePrompt:
         """
         self._open.check(request.name, request.choice)
         _ = request.plan  # a budget that is too small is told before the rows are read
-        try:
-            self._rewards.check([request.reward])
-            parts = self._prepare(request.data, request.limits)
-            search = request.search(parts)
-            plan = search.plan
-            self._observer.phase(f"loading {request.data.model.name}")
-            answering = self._load(request.data.model, request.lora, request.data.plan.seed)
-            self._stop.check()
-            now = self._manifest(request, answering, parts, plan)
-            opened = self._open(request.recipe, request.choice, now)
+        with self._tracer.opened("search prompt", {REQUEST_MODEL: request.data.model.name}):
             try:
-                return self._improve(opened, answering, answering.search(search), request)
+                return self._run(request)
             finally:
-                opened.run.close()
+                self._rewards.close()
+
+    def _run(self, request: ImproveRequest) -> Improved:
+        self._rewards.check([request.reward])
+        with span("prepare data"):
+            parts = self._prepare(request.data, request.limits)
+        search = request.search(parts)
+        plan = search.plan
+        self._observer.phase(f"loading {request.data.model.name}")
+        with span("load model"):
+            answering = self._load(request.data.model, request.lora, request.data.plan.seed)
+        self._stop.check()
+        now = self._manifest(request, answering, parts, plan)
+        opened = self._open(request.recipe, request.choice, now)
+        self._tracer.begin(opened.run.id, anew=request.choice.overwrite)
+        try:
+            return self._improve(opened, answering, answering.search(search), request)
         finally:
-            self._rewards.close()
+            opened.run.close()
 
     def _manifest(
         self, request: ImproveRequest, answering: Answering, parts: TaskParts, plan: SearchPlan
     ) -> RunManifest:
-        settings = {
-            key if key.startswith("own code ") else f"recipe {key}": value
-            for key, value in request.settings.items()
-        }
+        settings = named(request.settings)
         libraries = {f"library {name}": version for name, version in request.versions.items()}
-        tasks = {name: [task.id for task in getattr(parts, name)] for name in ("search", "selection", "test")}
+        tasks = _tasks(parts)
         return RunManifest(
             id="",
             name=request.name,
@@ -221,7 +232,7 @@ class ImprovePrompt:
                 **libraries,
                 **answering.identity,
                 **answering.thinking,
-                "data": _digest(tasks),
+                "data": tasks_digest(parts),
             },
             search={
                 "seed": request.seed.id,
@@ -238,6 +249,7 @@ class ImprovePrompt:
         batch = {"batch": str(search.batch)}  # a model on a GPU may answer otherwise in another company
         engine = _digest({**answering.identity, **sampled, **batch, **libraries, **request.grading})
         with self._recorded(opened, search.batch) as record:
+            _keep_tasks(opened.run, search.parts)
             ledger = _Counted(self._ledger(opened.run.path / LEDGER, engine), record)
             try:
                 asking = Engine(answering.generator, self._rewards[request.reward], ledger)
@@ -290,6 +302,21 @@ class ImprovePrompt:
             reason = str(end) if isinstance(end, CeselloError) else f"{type(end).__name__}: {end}"
             record.fail(self._clock.now(), reason)
             raise
+
+
+def _keep_tasks(run: RunFolder, parts: TaskParts) -> None:
+    """What was searched on, so that the ledger's answers can be read: of the tasks it has the ids alone."""
+    lines = (json.dumps({"id": task.id, "asked": asked_record(task.conversation)}) for task in parts.search)
+    run.write_text(TASKS, "".join(f"{line}\n" for line in lines))
+
+
+def tasks_digest(parts: TaskParts) -> str:
+    """What stands for the data of a search: which tasks, in which order and part."""
+    return _digest(_tasks(parts))
+
+
+def _tasks(parts: TaskParts) -> dict[str, list[str]]:
+    return {name: [task.id for task in getattr(parts, name)] for name in ("search", "selection", "test")}
 
 
 def _digest(value: object) -> str:

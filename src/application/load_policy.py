@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ..domain.genai_names import REQUEST_MODEL
 from ..domain.model_spec import LoraSpec
+from ..domain.open_span import span
 from ..domain.ports.model import ModelProvider, Policy
 from ..domain.ports.run import Observer
 from .prepare_data import DataRequest
@@ -15,10 +17,11 @@ def load_policy(provider: ModelProvider, observer: Observer, data: DataRequest, 
         ModelError: those of the provider.
     """
     observer.phase(f"loading {data.model.name}")
-    return provider.load(
-        data.model,
-        lora,
-        seed=data.plan.seed,
-        gradient_checkpointing=data.plan.gradient_checkpointing,
-        activation_offload=data.plan.activation_offload,
-    )
+    with span("load model", {REQUEST_MODEL: data.model.name}):
+        return provider.load(
+            data.model,
+            lora,
+            seed=data.plan.seed,
+            gradient_checkpointing=data.plan.gradient_checkpointing,
+            activation_offload=data.plan.activation_offload,
+        )

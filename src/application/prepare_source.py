@@ -23,10 +23,11 @@ from ..domain.ports.run import Observer, Stop
 from ..domain.prompt_program import PromptProgram
 from ..domain.source import SourceSpec
 from ..domain.tokens import TokenRow, split, truncate
+from .ground_rows import GroundRows
 from .instruct_rows import InstructRows
 from .read_source import OnProblem, ReadRows, ReadSource
 
-PREPARATION = 3
+PREPARATION = 4
 """Part of every key: raised whenever the same source begins to give other examples."""
 
 Row = tuple[str, Conversation]
@@ -34,6 +35,8 @@ Row = tuple[str, Conversation]
 
 _TOKENISED_TOGETHER = 256
 _ANSWERED_TOGETHER = 8
+_GROUNDED_TOGETHER = 16
+NO_ROOM = "no room"
 
 Ask = Callable[[Sequence[Conversation], Sampling], Sequence[Completion]]
 """Asks the untouched base model."""
@@ -77,6 +80,8 @@ class PreparedSource:
     Attributes:
         train, held: positions in ``examples``.
         dropped: rows that are not used, by reason; ``split`` counts the examples that rows gave beyond one.
+        grounded: rows with passages of the memory (``given``), and without, by reason; empty where it was not
+            asked.
     """
 
     spec: SourceSpec
@@ -87,6 +92,7 @@ class PreparedSource:
     held: Sequence[int]
     dropped: Mapping[str, int] = field(default_factory=dict)
     split: int = 0
+    grounded: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_drawn(self) -> bool:
@@ -99,13 +105,23 @@ class PreparedSource:
 
 
 class PrepareSource:
-    """Reads, tokenises and splits one source, or finds it as it was left."""
+    """Reads, tokenises and splits one source, or finds it as it was left.
+
+    Args:
+        instruct: puts procedures into prompts, ``ground`` what the memory knows; None: nothing is.
+    """
 
     def __init__(
-        self, store: ExampleStore, observer: Observer, stop: Stop, instruct: InstructRows | None = None
+        self,
+        store: ExampleStore,
+        observer: Observer,
+        stop: Stop,
+        instruct: InstructRows | None = None,
+        ground: GroundRows | None = None,
     ) -> None:
         self._store = store
         self._instruct = instruct
+        self._ground = ground
         self._observer = observer
         self._stop = stop
         self._read = ReadSource(observer, stop)
@@ -132,8 +148,12 @@ class PrepareSource:
             DataError: those of the source and of its rows' shapes; D014 when no row is left, D015 when a
                 row has nothing that is trained.
         """
-        instructed = self._instruct.identity if self._instruct else ""
-        key = None if on_problem else _key(source, spec, encoder, rules, answered_by, instructed)
+        given = {
+            name: rows.identity
+            for name, rows in (("procedures", self._instruct), ("memory", self._ground))
+            if rows is not None
+        }
+        key = None if on_problem else _key(source, spec, encoder, rules, answered_by, given)
         examples = self._store.find(key) if key else None
         if examples is None:
             examples = self._built(key, source, spec, encoder, rules, ask, on_problem or _raise)
@@ -147,6 +167,7 @@ class PrepareSource:
             range(held),
             examples.facts["dropped"],
             examples.facts["split"],
+            examples.facts.get("grounded", {}),
         )
 
     def _built(
@@ -164,7 +185,9 @@ class PrepareSource:
             rows = self._read(source, spec, spool, keep_copies=rules.keep_copies, on_problem=on_problem)
             writer = self._store.create(key)
             try:
-                making = _Making(spec, encoder, rules, ask, on_problem, writer, rows.dropped, self._instruct)
+                making = _Making(
+                    spec, encoder, rules, ask, on_problem, writer, rows.dropped, self._instruct, self._ground
+                )
                 self._make(making, rows)
                 return writer.commit(making.facts(rows.read))
             except BaseException:
@@ -176,9 +199,10 @@ class PrepareSource:
         spec, spool = making.spec, rows.spool
         order = permutation(len(spool), f"{making.rules.seed}/{spec.name}/split")
         wanted = len(order) if spec.max_samples is None else min(spec.max_samples, len(order))
-        verb = "answering" if making.ask else "tokenising"
+        verb = "answering" if making.ask else "searching for" if self._ground else "tokenising"
         self._observer.phase(f"{verb} {spec.name}", wanted)
-        together = _ANSWERED_TOGETHER if making.ask else _TOKENISED_TOGETHER
+        together = _GROUNDED_TOGETHER if self._ground else _TOKENISED_TOGETHER
+        together = _ANSWERED_TOGETHER if making.ask else together
         position = 0
         while position < len(order) and making.kept < wanted:
             self._stop.check()
@@ -205,10 +229,12 @@ class _Making:
     writer: ExampleWriter
     dropped: Counter[str]
     instruct: InstructRows | None = None
+    ground: GroundRows | None = None
     kept: int = 0
     held_out: int = 0
     split: int = 0
     seen: IdentitySet = field(default_factory=IdentitySet)
+    grounded: Counter[str] = field(default_factory=Counter)
 
     def add(self, rows: Sequence[Row]) -> None:
         """Encodes rows and writes what they give."""
@@ -218,6 +244,7 @@ class _Making:
             if tokens is None:
                 self.dropped["malformed"] += 1
                 continue
+            conversation, tokens = self._with_room(place, conversation, tokens)
             parts = self._fitted(tokens)
             if not parts:
                 self.dropped[too_long(self.rules.max_tokens)] += 1
@@ -225,16 +252,41 @@ class _Making:
             for part in parts:
                 self.writer.append(Example(place, conversation, part))
             self.kept += 1
+            self._count(conversation, len(tokens))
             self.held_out += self.held_out < self.spec.holdout
             self.split += len(parts) - 1
 
     def _shown(self, turns: Conversation) -> Conversation:
+        """In the order in which a model reads it: system prompt, procedure, context, question."""
         shown = self.rules.around(turns)
-        return self.instruct(turns, shown) if self.instruct else shown
+        shown = self.instruct(turns, shown) if self.instruct else shown
+        return self.ground(turns, shown) if self.ground else shown
+
+    def _with_room(
+        self, place: str, conversation: Conversation, tokens: TokenRow
+    ) -> tuple[Conversation, TokenRow]:
+        """The row, without its context where that leaves too little room: no row is cut or lost for it.
+
+        An answer that the model gave to a context keeps it, and is cut or dropped as any row: without the
+        context it would be the answer to another question. ``facts`` counts those rows.
+        """
+        given = conversation.context
+        if self.ask or given is None or not given.text or len(tokens) <= self.rules.max_tokens:
+            return conversation, tokens
+        bare = without_room(conversation)
+        [short] = self._encoded([(place, bare)])
+        return (bare, short) if short is not None else (conversation, tokens)
+
+    def _count(self, conversation: Conversation, tokens: int) -> None:
+        if self.ground is not None:
+            given = conversation.context
+            over = f", {too_long(self.rules.max_tokens)}" if tokens > self.rules.max_tokens else ""
+            self.grounded["nothing found" if given is None else given.left_out or f"given{over}"] += 1
 
     def facts(self, read: int) -> dict[str, Any]:
         """What is remembered with the examples."""
-        return {"read": read, "dropped": dict(self.dropped), "held_out": self.held_out, "split": self.split}
+        facts = {"read": read, "dropped": dict(self.dropped), "held_out": self.held_out, "split": self.split}
+        return facts | ({"grounded": dict(self.grounded)} if self.ground else {})
 
     def _encoded(self, rows: Sequence[Row]) -> list[TokenRow | None]:
         """The tokens of every row; None for one that is wrong."""
@@ -320,6 +372,13 @@ class _Making:
         return False
 
 
+def without_room(conversation: Conversation) -> Conversation:
+    """A conversation with a context, without it; what was found and why it is left out stays known."""
+    given = conversation.context
+    left = given and replace(given, text="", left_out=NO_ROOM)
+    return replace(conversation.without_context(), context=left)
+
+
 def too_long(limit: int) -> str:
     """Why rows above so many tokens are left out."""
     return f"over {limit} tokens"
@@ -337,7 +396,7 @@ def _key(
     encoder: Encoder,
     rules: RowRules,
     answered_by: str | None,
-    instructed: str,
+    given: Mapping[str, str],
 ) -> str | None:
     """What the examples depend on, and nothing else; None when that cannot be told."""
     rows = source.identity
@@ -350,7 +409,8 @@ def _key(
         "rules": asdict(rules),
         "encoder": encoder.identity,
         "answered_by": answered_by,
-    } | ({"procedures": instructed} if instructed else {})
+        **given,
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from ..domain.conversation import Conversation, Message, Role
@@ -45,6 +45,7 @@ class PreviewRow:
     Attributes:
         tokens: how many; ``trained_tokens`` of them count in the loss.
         truncated: whether it was cut off to fit.
+        given: what was found for it, a line each: a procedure, passages of the memory.
     """
 
     place: str
@@ -52,6 +53,7 @@ class PreviewRow:
     trained_tokens: int
     truncated: bool
     pieces: tuple[Piece, ...]
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class SourcePreview:
         kept: rows trained on, of ``tokens`` tokens altogether.
         share: of the rows drawn, in [0, 1]; None while not every source is known.
         rows: those trained on as they are drawn first, or those held out.
+        grounded: rows with passages of the memory, and without, by reason.
     """
 
     name: str
@@ -74,6 +77,7 @@ class SourcePreview:
     tokens: int
     share: float | None
     rows: tuple[PreviewRow, ...]
+    grounded: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,7 @@ def _preview(one: PreparedSource, share: float | None, rows: Sequence[PreviewRow
         tokens=sum(one.examples.lengths[index] for index in one.train),
         share=share,
         rows=tuple(rows),
+        grounded=one.grounded,
     )
 
 
@@ -198,6 +203,17 @@ def _chosen(one: PreparedSource, request: PreviewRequest) -> Sequence[int]:
     return [one.train[row] for _, row, _ in islice(alone.order(), min(request.rows, len(one.train)))]
 
 
+def _given(row: Conversation) -> Iterator[str]:
+    """What was found for a row, in the order in which the model reads it."""
+    if (procedure := row.procedure) is not None:
+        yield f"procedure {procedure.name} {procedure.sha[:8]}, {procedure.mode}"
+    if (context := row.context) is not None:
+        left_out = f", left out: {context.left_out}" if context.left_out else ""
+        for number, one in enumerate(context.passages, start=1):
+            first, last = one.lines
+            yield f"memory [{number}] ({one.score:.2f}) {one.path}:{first}-{last}{left_out}"
+
+
 class _TokenReader:
     """Reads tokens as text."""
 
@@ -208,7 +224,8 @@ class _TokenReader:
     def row(self, example: Example) -> PreviewRow:
         tokens = example.tokens
         pieces = tuple(self._pieces(tokens.ids.tolist(), tokens.trained))
-        return PreviewRow(example.place, len(tokens), tokens.trained_tokens, tokens.truncated, pieces)
+        given = tuple(_given(example.conversation))
+        return PreviewRow(example.place, len(tokens), tokens.trained_tokens, tokens.truncated, pieces, given)
 
     def _pieces(self, ids: Sequence[int], trained: bytes) -> Iterator[Piece]:
         together: list[int] = []

@@ -17,6 +17,7 @@ from ..domain.prompt_report import Spent
 from ..domain.prompt_search import CandidateRecord, Proposal, SearchView
 from ..domain.proposer_choice import shares
 from ..domain.statistics import Beta
+from ..domain.traced import traced
 
 
 class ProposePrompts:
@@ -59,6 +60,7 @@ class ProposePrompts:
         self.candidates: list[CandidateRecord] = []
         self.spent = Spent("proposals", optimizer_calls=self._begun)
 
+    @traced("propose prompts")
     def __call__(self, view: SearchView, count: int, round_: int) -> list[CandidateRecord]:
         """At most so many new candidates; those who have no more ideas leave their turn to the others.
 

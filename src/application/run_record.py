@@ -21,7 +21,8 @@ class RunRecord:
         self._run.write_manifest(self.manifest)
 
     def finish(self, status: RunStatus, finished: str, error: str | None = None) -> RunManifest:
-        self.update(status=status, finished=finished, error=error)
+        files = self._run.seal() if status is RunStatus.COMPLETED else {}
+        self.update(status=status, finished=finished, error=error, files=files)
         return self.manifest
 
     def fail(self, finished: str, reason: str) -> None:

@@ -13,6 +13,12 @@ _KINDS: Mapping[str, tuple[type[CeselloError], str, str, str]] = {
     "recipe": (UsageError, "C050", "the recipe has changed", "set it back"),
     "library": (UsageError, "C051", "a library has another version", "install the stored version again"),
     "own code": (UsageError, "C059", "the recipe's own code has changed", "bring the stored one back"),
+    "memory": (
+        DataError,
+        "D075",
+        "the memory, or how it is asked, has changed",
+        "remember the same files again, or set memory back",
+    ),
     "device": (ModelError, "M056", "it is another kind of device", "set training.device"),
     "number format": (
         ModelError,
@@ -38,6 +44,14 @@ _ALLOWED = "processes"
 """Sums are taken in another order: the run goes on, and its manifest tells."""
 
 
+def named(settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings as a run's identity names them: what is not of the recipe itself has a kind of its own."""
+    return {
+        key if key.startswith(("own code ", "memory ")) else f"recipe {key}": value
+        for key, value in settings.items()
+    }
+
+
 def identity_of_training(
     settings: Mapping[str, str],
     versions: Mapping[str, str],
@@ -52,7 +66,7 @@ def identity_of_training(
         processes: that share the work.
     """
     return {
-        **{key if key.startswith("own code ") else f"recipe {key}": value for key, value in settings.items()},
+        **named(settings),
         **{f"library {name}": version for name, version in versions.items()},
         **policy.identity,
         "data": mixed.digest,
@@ -72,7 +86,7 @@ def check_same(stored: Mapping[str, str], now: Mapping[str, str], *, inexact: bo
         What differs, in words; empty for the same training.
 
     Raises:
-        UsageError: C050, C051, C059. DataError: D050. ModelError: M050 to M056.
+        UsageError: C050, C051, C059. DataError: D050, D075. ModelError: M050 to M056.
     """
     found = differences(stored, now)
     firm = [one for one in found if _kind(one.name) == _FIRM]

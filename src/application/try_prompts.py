@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from ..domain.conversation import Conversation
+from ..domain.genai_names import OUTPUT_TOKENS
+from ..domain.genai_spans import chat, tell_rewards
 from ..domain.generation import Completion, Sampling
+from ..domain.open_span import span
 from ..domain.ports.prompt import EvaluationLedger
 from ..domain.ports.reward import RewardModel
 from ..domain.ports.run import Observer, Stop
@@ -173,12 +176,16 @@ class TryPrompts:
         prompts = [program.around(task.conversation) for _, (program, task) in batch]
         start = self._seconds()
         sampling = replace(self._sampling, seed=self._sampling.seed + replicate)
-        answers = self._engine.generator.generate(prompts, sampling)
+        with chat(sampling, len(prompts)) as its:
+            answers = self._engine.generator.generate(prompts, sampling)
+            its.set(OUTPUT_TOKENS, sum(answer.tokens for answer in answers))
         attempts = [
             Attempt(task.conversation, answer.text)
             for (_, (_, task)), answer in zip(batch, answers, strict=True)
         ]
-        results = self._engine.reward.score(attempts)
+        with span("score") as its:
+            results = self._engine.reward.score(attempts)
+            tell_rewards(its, results)
         share = (self._seconds() - start) / len(batch)
         trials = [
             _judged(self._unjudged(key, prompt, answer, share), result)

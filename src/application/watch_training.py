@@ -13,6 +13,8 @@ from ..domain.alarms import Alarm, Course
 from ..domain.checkpoint import Checkpoint, CheckpointPlan, CheckpointState
 from ..domain.errors import Interrupted, ModelError
 from ..domain.evaluation import EvaluationSpec
+from ..domain.genai_names import STEP
+from ..domain.open_span import span
 from ..domain.ports.logs import MetricsLog
 from ..domain.ports.run import Observer, RunFolder
 from ..domain.ports.training import TrainingState
@@ -145,7 +147,8 @@ class WatchTraining:
             logs=self._run.mark_logs(),
             progress=progress.as_plain(),
         )
-        self._run.checkpoints.save(whole, state.save, self._checkpoints)
+        with span("save checkpoint", {STEP: progress.step}):
+            self._run.checkpoints.save(whole, state.save, self._checkpoints)
         self._since_saved, self._saved_step = 0.0, progress.step
 
     def _figure(self, evaluation: Evaluation) -> float | None:
@@ -184,6 +187,8 @@ class WatchTraining:
         self._run.append("timings", step_timings(report))
         for completion in report.completions:
             self._run.append("completions", completion)
+        for completion in report.pieces:
+            self._run.append("tokens", completion)
         self._logs.log(report.step, step_figures(report))
 
     def _tell_of_splits(self, report: StepReport) -> None:

@@ -88,11 +88,15 @@ class Difference:
     now: str | None
 
 
+GENERATION = "memory generation"
+"""Grows with every change of the memory, also with one that is taken back: it is kept and never compared."""
+
+
 def differences(stored: Mapping[str, str], now: Mapping[str, str]) -> list[Difference]:
     """What differs, by name."""
     names = sorted(stored.keys() | now.keys())
     return [
         Difference(name, stored.get(name), now.get(name))
         for name in names
-        if stored.get(name) != now.get(name)
+        if stored.get(name) != now.get(name) and name != GENERATION
     ]

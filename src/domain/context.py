@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from .document import Chunk
 from .retrieval import Passage
@@ -94,6 +96,15 @@ def write_context(passages: Sequence[Passage], fence: str, tokens: int | None = 
     text = "\n\n".join(part for its in parts for part in its)
     fenced = f"<context {fence}>\n{text}\n</context {fence}>" if text and fence else text
     return Context(fenced, tuple(used))
+
+
+def fence_for(question: str, passages: Sequence[Passage]) -> str:
+    """Letters and digits for a context that must come out the same each time.
+
+    They hang on the question and on every passage: no document can hold those that it will stand between.
+    """
+    texts = [question, *(passage.chunk.text for passage in passages)]
+    return sha256(json.dumps(texts).encode()).hexdigest()[:16]
 
 
 def _beside(used: Sequence[Passage]) -> Iterator[tuple[int, Chunk]]:

@@ -97,18 +97,60 @@ class GivenProcedure:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenPassage:
+    """A passage of the memory that stands in a prompt.
+
+    Attributes:
+        lines: the first and the last, from 1.
+        score: of its search.
+        sha: the beginning of the sha256 of its text.
+    """
+
+    path: str
+    lines: tuple[int, int]
+    score: float
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivenContext:
+    """What the memory knew of a conversation's question, and what became of it.
+
+    Attributes:
+        passages: best first, those that there was room for.
+        generation: of the memory.
+        text: what stands before the last turn of the user; empty where it was left out.
+        left_out: why, ``held out`` to see what happens without, or ``no room`` beside the row.
+    """
+
+    passages: tuple[GivenPassage, ...]
+    generation: int
+    text: str = ""
+    left_out: str = ""
+
+    def before(self, asked: str) -> str:
+        """The turn that asks, with it."""
+        return f"{self.text}{_APART}{asked}" if self.text else asked
+
+
+_APART = "\n\n"
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """Messages in order, the tools on offer, and what a grader needs to judge an answer.
 
     Attributes:
         reference: facts for a reward, never shown to the model (for example the right calls).
         procedure: None: none matched, or nobody looked for one.
+        context: likewise, of the memory.
     """
 
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
     reference: Mapping[str, Any] = field(default_factory=dict)
     procedure: GivenProcedure | None = None
+    context: GivenContext | None = None
 
     @property
     def is_plain_text(self) -> bool:
@@ -133,15 +175,35 @@ class Conversation:
         system = "\n\n".join(part for part in (own, text) if part)
         return replace(self, messages=(Message(Role.SYSTEM, system), *turns))
 
-    def without_system(self, text: str) -> Conversation:
-        """The same without what was put before it: its procedure's text, and that system prompt."""
-        if not self.messages or self.messages[0].role is not Role.SYSTEM:
+    def grounded(self, given: GivenContext) -> Conversation:
+        """The same conversation with a context before its last turn of the user."""
+        turns = list(self.messages)
+        at = max((at for at, turn in enumerate(turns) if turn.role is Role.USER), default=None)
+        if at is not None:
+            turns[at] = replace(turns[at], content=given.before(turns[at].content))
+        return replace(self, messages=tuple(turns), context=given)
+
+    def without_context(self) -> Conversation:
+        """The same as it was asked; what is known of the context is kept."""
+        if self.context is None or not self.context.text:
             return self
-        own = self.messages[0].content
+        put = self.context.before("")
+        turns = (
+            replace(turn, content=turn.content.removeprefix(put)) if turn.role is Role.USER else turn
+            for turn in self.messages
+        )
+        return replace(self, messages=tuple(turns))
+
+    def without_system(self, text: str) -> Conversation:
+        """The same without what was put into it: context, its procedure's text, and that system prompt."""
+        bare = self.without_context()
+        if not bare.messages or bare.messages[0].role is not Role.SYSTEM:
+            return bare
+        own = bare.messages[0].content
         if self.procedure and self.procedure.text:
             own = own.removesuffix(self.procedure.text).removesuffix("\n\n")
         head = () if own in ("", text) else (Message(Role.SYSTEM, own),)
-        return replace(self, messages=(*head, *self.messages[1:]))
+        return replace(bare, messages=(*head, *bare.messages[1:]))
 
     def prompt(self) -> Conversation:
         """Everything before the last answer of the assistant: what a model is asked to continue."""

@@ -8,7 +8,16 @@ from dataclasses import asdict
 from hashlib import blake2b
 from typing import Any
 
-from .conversation import Conversation, GivenProcedure, Message, Role, ToolCall, ToolSpec
+from .conversation import (
+    Conversation,
+    GivenContext,
+    GivenPassage,
+    GivenProcedure,
+    Message,
+    Role,
+    ToolCall,
+    ToolSpec,
+)
 
 
 def to_json(conversation: Conversation) -> str:
@@ -16,6 +25,8 @@ def to_json(conversation: Conversation) -> str:
     parts = _shown(conversation) | {"reference": conversation.reference}
     if conversation.procedure is not None:
         parts["procedure"] = asdict(conversation.procedure)
+    if conversation.context is not None:
+        parts["context"] = asdict(conversation.context)
     return json.dumps(_full(parts), ensure_ascii=False, separators=(",", ":"), default=str)
 
 
@@ -27,7 +38,18 @@ def from_json(text: str) -> Conversation:
         tuple(ToolSpec(**tool) for tool in parts.get("tools", ())),
         parts.get("reference", {}),
         GivenProcedure(**parts["procedure"]) if "procedure" in parts else None,
+        _context(parts["context"]) if "context" in parts else None,
     )
+
+
+def reference_text(conversation: Conversation) -> str:
+    """What a reward compares its answers with, the same text for the same facts; empty without any."""
+    if not conversation.reference:
+        return ""
+    kept = json.loads(
+        json.dumps(conversation.reference, default=str)
+    )  # keys are texts now, and have an order
+    return json.dumps(kept, sort_keys=True)
 
 
 def identity(conversation: Conversation) -> int:
@@ -73,6 +95,11 @@ def _turn(message: Message) -> dict[str, Any]:
 def _full(parts: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is empty."""
     return {key: value for key, value in parts.items() if value or key == "content"}
+
+
+def _context(parts: Mapping[str, Any]) -> GivenContext:
+    passages = (GivenPassage(**one | {"lines": tuple(one["lines"])}) for one in parts["passages"])
+    return GivenContext(**{**parts, "passages": tuple(passages)})
 
 
 def _message(turn: Mapping[str, Any]) -> Message:

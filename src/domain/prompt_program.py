@@ -73,13 +73,15 @@ class PromptProgram:
     def around(self, task: Conversation) -> Conversation:
         """The task as it is asked; a system prompt of its own is kept, and the procedure added to it.
 
-        A procedure that has matched the task, and is not in its prompt yet, comes last.
+        A procedure that has matched the task, and is not in its prompt yet, comes last; a context that was
+        found for it comes before what it asks.
         """
         turns = list(task.messages)
         at = max((at for at, turn in enumerate(turns) if turn.role is Role.USER), default=None)
         if at is not None:
             asked = filled(self.question, {**self.values, QUESTION: turns[at].content})
-            turns[at] = replace(turns[at], content=asked)
+            found = task.context.before(asked) if task.context else asked
+            turns[at] = replace(turns[at], content=found)
         system = filled(self.system, self.values)
         if turns and turns[0].role is Role.SYSTEM:
             system = turns.pop(0).content

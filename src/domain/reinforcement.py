@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
-from .conversation import Conversation
+from .conversation import Conversation, GivenContext, Message
+from .conversation_json import to_json
 from .objective import Objective
 from .tokens import TokenRow
 
@@ -92,6 +94,7 @@ class Judged:
         reference: log-probabilities by the reference, where one is needed; ``old`` by the policy before the
             first update on it, where there are several.
         trained: see ``Rollout``; all log-probabilities are 0 where it is 0.
+        said: all turns after the prompt, as JSON has them, where there are several; empty: ``text`` is all.
         turns: answers that the model drew; ``tools`` how often each tool was called, ``tool_errors`` how many
             calls failed.
     """
@@ -111,6 +114,7 @@ class Judged:
     turns: int = 1
     tools: Mapping[str, int] = field(default_factory=dict)
     tool_errors: int = 0
+    said: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "trained", self.trained or b"\1" * len(self.ids))
@@ -134,6 +138,8 @@ class JudgedGroup:
         question: the last turn of the prompt, to be read.
         dead: nothing can be learnt from it.
         procedure: that matched the prompt, as ``procedure_record`` has it.
+        memory: what the memory knew of the prompt, as ``memory_record`` has it.
+        asked: the prompt as it was without either, see ``asked_record``.
     """
 
     prompt: Sequence[int]
@@ -141,6 +147,8 @@ class JudgedGroup:
     completions: Sequence[Judged]
     dead: bool = False
     procedure: Mapping[str, str] | None = None
+    memory: Mapping[str, Any] = field(default_factory=lambda: memory_record(None))
+    asked: Mapping[str, Any] | None = None
 
     def learnt_from(self, objective: Objective) -> list[Judged]:
         """The completions that count in the step's loss."""
@@ -154,6 +162,8 @@ class JudgedGroup:
         Args:
             number: the prompt's place in the step.
             replaced: another prompt was asked in its place.
+
+        What was asked stands in the first line of a group alone; in the others it is null.
         """
         return [
             {
@@ -161,8 +171,11 @@ class JudgedGroup:
                 "prompt": number,
                 "replaced": replaced,
                 "question": self.question,
+                "asked": dict(self.asked) if self.asked and not place else None,
                 "procedure": self.procedure and dict(self.procedure),
+                **self.memory,
                 "completion": one.text,
+                "said": list(one.said) or None,
                 "turns": one.turns,
                 "tools": dict(one.tools),
                 "tokens": len(one.ids),
@@ -174,8 +187,21 @@ class JudgedGroup:
                 "advantage": one.advantage,
                 "kl": _divergence(one),
             }
-            for one in self.completions
+            for place, one in enumerate(self.completions)
         ]
+
+
+def asked_record(prompt: Conversation) -> dict[str, Any]:
+    """A prompt's turns and tools as JSON has them, without the text of a procedure and of the memory."""
+    bare = prompt.without_system("")
+    parts: dict[str, Any] = json.loads(to_json(Conversation(bare.messages, bare.tools)))
+    return parts
+
+
+def said_record(turns: Sequence[Message]) -> list[Mapping[str, Any]]:
+    """Turns as JSON has them; none where there is only the answer."""
+    said: list[Mapping[str, Any]] = json.loads(to_json(Conversation(tuple(turns)))).get("messages", [])
+    return said if len(said) > 1 else []
 
 
 def procedure_record(prompt: Conversation) -> dict[str, str] | None:
@@ -184,6 +210,14 @@ def procedure_record(prompt: Conversation) -> dict[str, str] | None:
     if given is None:
         return None
     return {"name": given.name, "sha": given.sha, "mode": given.mode, "request": given.request}
+
+
+def memory_record(given: GivenContext | None) -> dict[str, Any]:
+    """What is kept of the passages in a prompt: which they are, or why those that were found are left out."""
+    if given is None:
+        return {"memory": None, "memory_left_out": None}
+    passages = [asdict(one) | {"lines": list(one.lines)} for one in given.passages]
+    return {"memory": passages if given.text else None, "memory_left_out": given.left_out or None}
 
 
 def _divergence(one: Judged) -> float | None:

@@ -134,6 +134,7 @@ class RunManifest:
         recipe_sha256: of the resolved recipe beside it.
         footprint: the memory it was predicted to take.
         weights: sha256 of every file of the LoRA weights, by name.
+        files: sha256 of every other file of a completed run, by path; nothing where it may change later.
         identity: what must be the same for the run to be gone on with exactly, by name.
         resumes: each time that it was gone on with.
         skipped: steps that were left out, since their loss or gradient was not finite.
@@ -164,6 +165,7 @@ class RunManifest:
     before: Evaluation | None = None
     after: Evaluation | None = None
     weights: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     identity: Mapping[str, str] = field(default_factory=dict)
     resumes: tuple[Resume, ...] = ()
     skipped: int = 0

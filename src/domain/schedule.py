@@ -102,7 +102,7 @@ class StepReport:
             weight and token, over its measured peak in matrix products.
         figures: what else an algorithm has to tell of the step, the same whenever it is run again.
         phases: those seconds by what they went to, where there is more than one thing.
-        completions: what the step drew, to be kept.
+        completions: what the step drew, to be kept; ``pieces`` the tokens of some of it.
     """
 
     step: int
@@ -120,6 +120,7 @@ class StepReport:
     figures: Mapping[str, float] = field(default_factory=dict)
     phases: Mapping[str, float] = field(default_factory=dict)
     completions: Sequence[Mapping[str, Any]] = ()
+    pieces: Sequence[Mapping[str, Any]] = ()
 
     @property
     def skipped(self) -> bool:

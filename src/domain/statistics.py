@@ -131,6 +131,26 @@ def newcombe(both: int, wins: int, losses: int, neither: int, confidence: float 
     return Interval(max(-1.0, new - old - low), min(1.0, new - old + high))
 
 
+def newcombe_unpaired(
+    new: float, new_trials: float, old: float, old_trials: float, confidence: float = 0.95
+) -> Interval:
+    """The interval of the difference of two proportions on tasks of their own, new minus old.
+
+    Method 10 of Newcombe (1998, "Interval estimation for the difference between independent proportions:
+    comparison of eleven methods"). Where the tasks are the same it is wider than it need be.
+
+    Args:
+        new: successes out of ``new_trials``; sums of figures within [0, 1] too, whose spread is no larger.
+    """
+    if not new_trials or not old_trials:
+        return Interval(-1.0, 1.0)
+    of_new, of_old = wilson(new, new_trials, confidence), wilson(old, old_trials, confidence)
+    late, early = new / new_trials, old / old_trials
+    low = _joined(late - of_new.low, of_old.high - early, 0.0)
+    high = _joined(of_new.high - late, early - of_old.low, 0.0)
+    return Interval(max(-1.0, late - early - low), min(1.0, late - early + high))
+
+
 def _phi(both: int, wins: int, losses: int, neither: int) -> float:
     """The correlation, with the correction for continuity of that method."""
     margins = (both + wins) * (losses + neither) * (both + losses) * (wins + neither)

@@ -31,6 +31,7 @@ _REFERENCES = (
     ("calls", "function_calling"),
     ("tests", "coding"),
     ("reasoning_gym", "reasoning_gym"),
+    ("answers", "answer"),
     ("answer", "math"),
 )
 

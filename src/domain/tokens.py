@@ -6,7 +6,7 @@ import hashlib
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +64,42 @@ def split(row: TokenRow, max_tokens: int) -> list[TokenRow]:
     return [part for part in parts if part.trained_tokens]
 
 
+_REFERENCE = b"\xff" * 4
+"""Before a reference: no row is of 2^32 - 1 tokens, so that it cannot be taken for one."""
+
+
 class Fingerprint:
-    """A sha256 over the tokens and masks of rows, one after the other."""
+    """A sha256 over rows, one after the other: tokens, masks, and what a reward compares an answer with."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
 
-    def add(self, row: TokenRow) -> None:
-        """Takes the next row in."""
+    def add(self, row: TokenRow, reference: str = "") -> None:
+        """Takes the next row in.
+
+        Args:
+            reference: as text; a row without one has the print that it had before references were looked at.
+        """
         for part in (len(row).to_bytes(4, "little"), row.ids.tobytes(), row.trained):
             self._digest.update(part)
+        if reference:
+            self._digest.update(
+                _REFERENCE + hashlib.sha256(reference.encode("utf-8", "surrogatepass")).digest()
+            )
 
     def hexdigest(self) -> str:
         """Of the rows so far."""
         return self._digest.hexdigest()
 
 
-def fingerprint(rows: Iterable[TokenRow]) -> str:
-    """A sha256 over tokens and masks, in order: the identity of a tokenised source."""
+def fingerprint(rows: Iterable[TokenRow], references: Iterable[str] = ()) -> str:
+    """A sha256 over tokens and masks, in order: the identity of a tokenised source.
+
+    Args:
+        references: of the rows, as text; none: no row has one.
+    """
     digest = Fingerprint()
-    for row in rows:
-        digest.add(row)
+    for row, reference in zip_longest(rows, references, fillvalue=""):
+        assert isinstance(row, TokenRow)
+        digest.add(row, reference)
     return digest.hexdigest()

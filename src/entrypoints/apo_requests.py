@@ -19,12 +19,14 @@ from .requests import (
     data_request,
     library_versions,
     lora_spec,
+    memory_print,
     own_code_prints,
     procedures_print,
     run_name,
     settings_of_steps,
 )
 from .settings import LoadedRecipe
+from .settings.recipe import Recipe
 from .settings.reward_settings import BLEND
 from .workers import is_alone
 
@@ -43,7 +45,7 @@ def improve_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> Im
     if "gepa" in apo.proposers and find_spec("gepa") is None:
         what = "the proposer gepa needs a package that is not installed"
         raise UsageError("C130", what, where="apo.proposers", fix="pip install gepa, or leave it out")
-    settings = settings_of_steps(recipe) | own_code_prints(loaded)
+    settings = settings_of_steps(loaded) | own_code_prints(loaded)
     settings["sandbox.tier"] = json.dumps(recipe.sandbox.tier)  # the ledger of one tier is no other's
     seed = first_prompt(loaded)
     request = ImproveRequest(
@@ -51,7 +53,7 @@ def improve_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> Im
         recipe=loaded.as_yaml(),
         data=data_request(loaded),
         lora=lora_spec(loaded),
-        limits=TaskLimits(apo.tasks.search, apo.tasks.selection, apo.tasks.test),
+        limits=task_limits(recipe),
         seed=seed,
         editable=tuple(dict.fromkeys(apo.components)),
         budget=Budget(apo.budget.rollouts, apo.budget.optimizer_calls, apo.budget.tokens),
@@ -60,13 +62,22 @@ def improve_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> Im
         replicates=apo.replicates,
         batch=apo.batch_size,
         grading=grading(settings),
-        settings=settings | {"apo.seed": json.dumps(seed.id)} | procedures_print(loaded),
+        settings=settings
+        | {"apo.seed": json.dumps(seed.id)}
+        | procedures_print(loaded)
+        | memory_print(loaded),
         versions=library_versions(),
         machine=f"{platform.system()} {platform.machine()}",
         choice=choice or RunChoice(),
     )
     _check_plan(request)
     return request
+
+
+def task_limits(recipe: Recipe) -> TaskLimits:
+    """The most tasks of each part that a recipe takes."""
+    tasks = recipe.apo.tasks
+    return TaskLimits(tasks.search, tasks.selection, tasks.test)
 
 
 def _check_plan(request: ImproveRequest) -> None:

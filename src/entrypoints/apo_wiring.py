@@ -12,7 +12,7 @@ from ..domain.conversation import Conversation
 from ..domain.generation import Completion, Sampling
 from ..domain.model_spec import LoraSpec, ModelSpec
 from ..domain.ports.model import ModelProvider, Policy
-from ..domain.ports.prompt import EvaluationLedger, PromptProposer
+from ..domain.ports.prompt import EvaluationLedger, PromptProposer, SearchAnswers
 from ..domain.ports.text import TextGenerator
 
 WORKERS = 4
@@ -24,6 +24,13 @@ def sqlite_ledger(file: Path, engine: str) -> EvaluationLedger:
     from ..adapters.prompt.sqlite_ledger import SqliteLedger
 
     return SqliteLedger(file, engine)
+
+
+def recorded_answers() -> SearchAnswers:
+    """What searches have kept in their runs."""
+    from ..adapters.prompt.recorded_answers import RecordedAnswers
+
+    return RecordedAnswers()
 
 
 class UntouchedModel:

@@ -21,6 +21,7 @@ from ..application.check_memory import CheckMemory
 from ..application.choose_probes import ChooseProbes
 from ..application.choose_procedure import ChooseProcedure
 from ..application.compare_versions import CompareVersions
+from ..application.distil_runs import DistilRuns
 from ..application.drop_copies import DropCopies
 from ..application.export_model import ExportModel
 from ..application.export_procedure import ExportProcedure
@@ -35,10 +36,12 @@ from ..application.learn_from_outcomes import LearnFromOutcomes
 from ..application.learn_from_training import LearnFromTraining
 from ..application.learn_matching import LearnMatching
 from ..application.lint_procedures import LintProcedures
+from ..application.make_rows_from_memory import MakeRowsFromMemory
 from ..application.match_procedure import MatchProcedure
 from ..application.new_procedure import NewProcedure
 from ..application.plan_data import PlanData
 from ..application.plan_run import PlanRun
+from ..application.prepare_again import PrepareAgain
 from ..application.prepare_data import PrepareData
 from ..application.prepare_source import PrepareSource
 from ..application.prepare_sources import PrepareSources
@@ -52,7 +55,17 @@ from ..application.remember import Remember
 from ..application.roll_back_procedure import RollBackProcedure
 from ..application.verify_export import VerifyExport
 from ..application.verify_memory import VerifyMemory
-from . import apo_wiring, memory_wiring, procedure_wiring, prompt_choice, reward_wiring, tool_wiring, wiring
+from ..application.verify_run import VerifyRun
+from . import (
+    apo_wiring,
+    memory_wiring,
+    procedure_wiring,
+    prompt_choice,
+    reward_wiring,
+    tool_wiring,
+    trace_wiring,
+    wiring,
+)
 from .home import home
 from .kit_wiring import build_model_files
 from .settings.memory_settings import MemorySettings
@@ -65,6 +78,7 @@ DEFAULTS: Mapping[str, Any] = {
     "training": {"callbacks": ()},
     "loggers": (),
     "output": "runs",
+    "traces": True,
     "root": ".",
     "quantizer": {"name": "none", "double_quant": True, "compute_dtype": "auto", "storage": "uint8"},
     "data": {"sources": []},
@@ -85,6 +99,7 @@ class Container(containers.DeclarativeContainer):
     observer = providers.Singleton(wiring.SilentObserver)
     stop = providers.Singleton(wiring.NeverStop)
     clock = providers.Singleton(wiring.SystemClock)
+    tracer = providers.Factory(trace_wiring.tracer, config.traces, config.output, observer)
 
     home = providers.Callable(home)
     model_files = providers.Singleton(build_model_files, home)
@@ -132,6 +147,17 @@ class Container(containers.DeclarativeContainer):
     )
     keep_index = providers.Singleton(
         memory_wiring.keep_index, chunk_store, vector_store.provider, config.memory, memory_folder, observer
+    )
+
+    ask = providers.Factory(Ask, embedder, reranker, chunk_store, keep_index, surroundings)
+    retrieve_context = providers.Singleton(
+        memory_wiring.retrieve_context, ask, chunk_store, embedder, config.memory, memory_folder
+    )
+    ground_rows = providers.Callable(
+        memory_wiring.ground_rows,
+        config.memory.retrieve,
+        config.memory.retrieve_holdout,
+        retrieve_context.provider,
     )
 
     procedure_files = providers.Singleton(procedure_wiring.procedure_files)
@@ -193,7 +219,9 @@ class Container(containers.DeclarativeContainer):
         config.root,
         config.grpo,
         rewards,
-        providers.Callable(tool_wiring.own_tools, config.algorithm, config.grpo, config.root),
+        providers.Callable(
+            tool_wiring.tools, config.algorithm, config.grpo, config.root, retrieve_context.provider
+        ),
         providers.Callable(
             procedure_wiring.guide,
             config.memory.procedures,
@@ -203,7 +231,9 @@ class Container(containers.DeclarativeContainer):
     )
     metrics_log = providers.Factory(wiring.metrics_log, config.loggers, observer)
 
-    prepare_source = providers.Factory(PrepareSource, example_store, observer, stop, instruct_rows)
+    prepare_source = providers.Factory(
+        PrepareSource, example_store, observer, stop, instruct_rows, ground_rows
+    )
     drop_copies = providers.Factory(DropCopies, near_copies, observer, stop)
     prepare_data = providers.Factory(
         PrepareData, model_provider, sources, prepare_source, drop_copies, observer
@@ -232,6 +262,7 @@ class Container(containers.DeclarativeContainer):
         stop,
         clock,
         learn_from_training,
+        tracer,
     )
     generate = providers.Factory(Generate, model_provider, stop)
     prepare_tasks = providers.Factory(PrepareTasks, prepare_sources)
@@ -249,6 +280,7 @@ class Container(containers.DeclarativeContainer):
         stop,
         clock,
         learn_from_training,
+        tracer,
     )
 
     remember = providers.Factory(
@@ -256,11 +288,22 @@ class Container(containers.DeclarativeContainer):
     )
     keep_remembering = providers.Factory(KeepRemembering, remember, source_tree, chunk_store, observer, stop)
     forget = providers.Factory(Forget, chunk_store, keep_index)
-    ask = providers.Factory(Ask, embedder, reranker, chunk_store, keep_index, surroundings)
     answerer = providers.Singleton(memory_wiring.answerer, config.memory.answer, model_provider)
     answer_question = providers.Factory(AnswerQuestion, ask, answerer.provider)
     rebuild_memory = providers.Factory(RebuildMemory, embedder, chunk_store, keep_index, observer, stop)
     verify_memory = providers.Factory(VerifyMemory, chunk_store, keep_index, observer, stop)
+    distil_runs = providers.Factory(
+        DistilRuns,
+        run_store,
+        providers.Singleton(wiring.folder_recorded_runs),
+        providers.Singleton(apo_wiring.recorded_answers),
+        near_copies,
+        observer,
+        stop,
+    )
+    make_rows_from_memory = providers.Factory(
+        MakeRowsFromMemory, chunk_store, near_copies, sandbox.provider, observer, stop
+    )
 
     model_exporter = providers.Singleton(wiring.hf_exporter, quantizer, model_files)
     parity_probe = providers.Singleton(wiring.hf_parity_probe, quantizer, model_files)
@@ -273,6 +316,9 @@ class Container(containers.DeclarativeContainer):
     verify_export = providers.Factory(
         VerifyExport, choose_probes, parity_probe, export_folders, observer, stop
     )
+    prepare_again = providers.Factory(PrepareAgain, model_provider, prepare_data, prepare_tasks)
+    run_files = providers.Singleton(wiring.folder_run_files)
+    verify_run = providers.Factory(VerifyRun, run_files, prepare_again.provider, observer)
 
 
 def make_container(config: Mapping[str, Any] | None = None) -> Container:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,13 @@ from .requests import data_request, library_versions, model_spec
 from .settings import LoadedRecipe, load_recipe
 
 
-def run_recipe(run: RunSummary) -> LoadedRecipe:
+def run_recipe(run: RunSummary, overrides: Sequence[str] = ()) -> LoadedRecipe:
     """The recipe kept with a run; where its project is gone, as if the run's folder were the project."""
     path = Path(run.path) / "recipe.yaml"
     try:
-        return load_recipe(path)
+        return load_recipe(path, overrides)
     except InvalidRecipe:
-        return load_recipe(path, ["root=."])
+        return load_recipe(path, [*overrides, "root=."])
 
 
 def trained_model(loaded: LoadedRecipe, run: RunSummary) -> TrainedModel:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..application.ask import AskRequest
 from ..domain.remembered import Selection
 from .container import Container, make_container
+from .memory_wiring import asking
 from .settings.memory_file import LoadedMemory
-from .settings.memory_settings import RELEVANT
 
 
 def memory_container(loaded: LoadedMemory) -> Container:
@@ -27,17 +29,14 @@ def ask_request(
     beside: tuple[str, ...] | None = None,
 ) -> AskRequest:
     """A question as the settings have it, where nothing else is said."""
-    settings = loaded.settings
-    return AskRequest(
-        question,
-        recall=settings.recall if recall is None else recall,
-        keep=settings.keep if keep is None else keep,
-        threshold=settings.threshold if threshold is None else threshold,
+    asked = asking(loaded.settings.model_dump(), question)
+    return replace(
+        asked,
+        recall=asked.recall if recall is None else recall,
+        keep=asked.keep if keep is None else keep,
+        threshold=asked.threshold if threshold is None else threshold,
         only=only,
         rerank=rerank,
-        words=settings.words,
-        ranks=settings.fusion == "rrf",
         around=around,
-        relevant=RELEVANT.get(settings.embedder.model) if settings.relevant is None else settings.relevant,
-        beside=settings.neighbours if beside is None else beside,
+        beside=asked.beside if beside is None else beside,
     )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from platform import node
 from typing import Any
 
+from ..application.ask import Ask, AskRequest
+from ..application.ground_rows import GroundRows
 from ..application.keep_index import KeepIndex
+from ..application.retrieve_context import RetrieveContext
 from ..domain.errors import UsageError
 from ..domain.model_spec import LoraSpec, ModelSpec
 from ..domain.ports.chunk_store import ChunkStore, SourceTree
@@ -18,6 +23,7 @@ from ..domain.ports.memory import Chunker, Embedder, Reranker, Surroundings, Vec
 from ..domain.ports.model import ModelProvider
 from ..domain.ports.run import Observer
 from ..domain.ports.text import TextGenerator
+from .settings.memory_settings import RELEVANT
 
 
 def memory_folder(root: str, folder: str) -> Path:
@@ -155,3 +161,54 @@ def answerer(settings: Mapping[str, Any], models: ModelProvider) -> TextGenerato
     from ..adapters.model.openai_generator import OpenAiGenerator
 
     return OpenAiGenerator(settings["url"], settings["model"], api_key_env=settings["api_key_env"])
+
+
+def asking(settings: Mapping[str, Any], question: str = "") -> AskRequest:
+    """How the settings have a question asked."""
+    relevant = settings["relevant"]
+    return AskRequest(
+        question,
+        recall=settings["recall"],
+        keep=settings["keep"],
+        threshold=settings["threshold"],
+        words=settings["words"],
+        ranks=settings["fusion"] == "rrf",
+        relevant=RELEVANT.get(settings["embedder"]["model"]) if relevant is None else relevant,
+        beside=tuple(settings["neighbours"]),
+    )
+
+
+def retrieve_context(
+    ask: Ask, chunks: ChunkStore, embedder: Embedder, settings: Mapping[str, Any], folder: Path
+) -> RetrieveContext:
+    """Asks the memory for a training."""
+    judge = {key: value for key, value in settings["reranker"].items() if key in _JUDGES}
+    if judge["engine"] != "none" and Path(judge["model"]).is_dir():
+        judge["files"] = _files_of(Path(judge["model"]).absolute())
+    tokens = settings["context_tokens"]
+    return RetrieveContext(ask, chunks, embedder, asking(settings), tokens, judge, os.path.relpath(folder))
+
+
+_JUDGES = ("engine", "model", "precision")
+
+
+def _files_of(folder: Path) -> str:
+    """What stands for a model in a folder, whose name says nothing of what is in it."""
+    files = sorted(one for pattern in ("*.json", "*.txt", "*.safetensors") for one in folder.rglob(pattern))
+    marks = [(str(one), one.stat().st_size, one.stat().st_mtime_ns) for one in files]
+    return _print(folder, tuple(marks))
+
+
+@cache
+def _print(folder: Path, marks: tuple[tuple[str, int, int], ...]) -> str:
+    """Read once while no file changes: weights may be large."""
+    from ..adapters.memory.model_folder import files_print
+
+    return files_print([Path(path) for path, _, _ in marks], folder)
+
+
+def ground_rows(
+    retrieves: str, hold_out: float, retrieve: Callable[[], RetrieveContext]
+) -> GroundRows | None:
+    """Passages in the prompts of a training; None: there are none, and nothing is made for them."""
+    return None if retrieves == "off" else GroundRows(retrieve(), hold_out)

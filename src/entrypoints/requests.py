@@ -20,7 +20,7 @@ from ..application.open_run import RunChoice
 from ..application.prepare_data import DataRequest
 from ..application.prepare_source import RowRules
 from ..domain.batching import Batching, BatchSpec
-from ..domain.checkpoint import CheckpointPlan
+from ..domain.checkpoint import GENERATION, CheckpointPlan
 from ..domain.errors import UsageError
 from ..domain.evaluation import EvaluationSpec, GradedSpec
 from ..domain.footprint import RowSize
@@ -36,6 +36,8 @@ from .prompt_choice import asked_prompt, data_prompt, prompt_file_text
 from .reward_wiring import UNSAFE
 from .settings import LoadedRecipe
 from .settings.data_settings import ReplaySource, Source
+from .settings.grpo_settings import SEARCH
+from .settings.memory_file import memory_of
 from .settings.recipe import ALGORITHMS, OWN_ALGORITHMS, Recipe, is_local
 from .settings.reward_settings import BLEND, REWARDS, FunctionSettings
 from .tool_wiring import TOOLS
@@ -65,13 +67,15 @@ def recipe_container(loaded: LoadedRecipe, *, unsafe: bool = False) -> Container
     if loaded.recipe.training.deterministic:
         # cuBLAS reads it when it is first used, long before the first step (its manual, on reproducibility).
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    config = loaded.recipe.model_dump() | {"root": str(loaded.root)}
+    folder = {"folder": str(memory_of(loaded.root, loaded.recipe.memory.folder))}
+    memory = {"memory": loaded.recipe.memory.model_dump() | folder}
+    config = loaded.recipe.model_dump() | {"root": str(loaded.root)} | memory
     if unsafe:
         config["sandbox"] = loaded.recipe.sandbox.model_dump() | {"tier": UNSAFE}
     return make_container(config)
 
 
-NOT_THE_STEPS = ("name", "output", "root", "checkpoint", "loggers", "memory", "sandbox")
+NOT_THE_STEPS = ("name", "output", "root", "checkpoint", "loggers", "memory", "sandbox", "traces")
 """Parts of a recipe that no step depends on: a run can be gone on with when they have changed."""
 
 
@@ -96,10 +100,11 @@ def finetune_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> F
         algorithm=recipe.algorithm,
         versions=library_versions(),
         machine=f"{platform.system()} {platform.machine()}",
-        settings=settings_of_steps(recipe)
+        settings=settings_of_steps(loaded)
         | own_code_prints(loaded)
         | _prompt_print(loaded)
-        | procedures_print(loaded),
+        | procedures_print(loaded)
+        | memory_print(loaded),
         processes=processes(),
         checkpoints=_checkpoint_plan(recipe),
         choice=choice or RunChoice(),
@@ -121,6 +126,25 @@ def procedures_print(loaded: LoadedRecipe) -> dict[str, str]:
     return {"memory.procedures": json.dumps(rows.identity)} if rows else {}
 
 
+def memory_print(loaded: LoadedRecipe) -> dict[str, str]:
+    """What stands for the memory that the rows, or the model by a tool, are answered from.
+
+    Raises:
+        DataError: D073 when it is empty. StoreError: S010 when another embedder made it.
+    """
+    recipe, found = loaded.recipe, dict[str, str]()
+    searches = recipe.algorithm == "grpo" and SEARCH in recipe.grpo.tools
+    if recipe.memory.retrieve == "off" and not searches:
+        return found
+    container = recipe_container(loaded)
+    if (rows := container.ground_rows()) is not None:
+        found["memory retrieve"] = rows.identity
+    if searches:
+        found["memory search"] = container.retrieve_context().pin.identity
+    found[GENERATION] = str(container.retrieve_context().pin.generation)
+    return found
+
+
 def _group(recipe: Recipe) -> RowSize:
     """The largest forward pass of reinforcement: full, or one completion of the longest prompt."""
     prompts, grpo = recipe.training.batch_size, recipe.grpo
@@ -130,9 +154,13 @@ def _group(recipe: Recipe) -> RowSize:
     return RowSize(min(most, all_of_it), min(most, labels))
 
 
-def settings_of_steps(recipe: Recipe) -> dict[str, str]:
-    """The values that a training's steps depend on, as JSON, by dotted key."""
-    kept = {key: value for key, value in recipe.model_dump(mode="json").items() if key not in NOT_THE_STEPS}
+def settings_of_steps(loaded: LoadedRecipe) -> dict[str, str]:
+    """The values that a training's steps depend on, as JSON, by dotted key.
+
+    They are kept with the run and told to loggers: what comes out of the environment is named, not told. A
+    print of it beside the name shows a change; of a key or a password there is none.
+    """
+    kept = {key: value for key, value in loaded.as_compared().items() if key not in NOT_THE_STEPS}
     del kept["training"]["strategy"]  # how many processes share the work is no matter of the work
     return dict(_flat(kept, ""))
 
@@ -143,7 +171,9 @@ def own_code_prints(loaded: LoadedRecipe) -> dict[str, str]:
     trains = [recipe.algorithm, *(one.code for one in recipe.training.callbacks)]
     judges = [one.function for one in recipe.rewards if isinstance(one, FunctionSettings)]
     named = {name: ALGORITHMS for name in trains if name not in OWN_ALGORITHMS}
-    named |= dict.fromkeys(judges, REWARDS) | dict.fromkeys(recipe.grpo.tools, TOOLS)
+    named |= dict.fromkeys(judges, REWARDS) | dict.fromkeys(
+        (name for name in recipe.grpo.tools if name != SEARCH), TOOLS
+    )
     return {f"own code {name}": own_code_print(name, loaded.root, group) for name, group in named.items()}
 
 

@@ -115,6 +115,13 @@ def math(given: options.MathSettings, ground: Ground) -> Made:
     return Made(MathReward(functions), (check,), (functions.close,))
 
 
+def answer(given: options.AnswerSettings, ground: Ground) -> Made:
+    """Short answers."""
+    from ..adapters.reward.answer_reward import AnswerReward
+
+    return Made(AnswerReward())
+
+
 def reasoning_gym(given: options.ReasoningGymSettings, ground: Ground) -> Made:
     """Generated tasks."""
     from ..adapters.reward.reasoning_gym_reward import ReasoningGymReward
@@ -175,6 +182,7 @@ BUILDERS: Mapping[str, Callable[[Any, Ground], Made]] = {
     "chat": chat,
     "format": form,
     "math": math,
+    "answer": answer,
     "reasoning_gym": reasoning_gym,
     "length": length,
     "judge": judge,

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..application.retrieve_context import RetrieveContext
+from ..application.search_memory import SearchMemory
+from ..application.several_tools import SeveralTools
 from ..domain.ports.tools import Toolbox
+from .settings.grpo_settings import SEARCH
 from .wiring import own_code
 
 TOOLS = "cesello.tools"
 """The group of entry points in which packages could offer tools; a recipe names files under its root."""
 
 
-def own_tools(algorithm: str, grpo: Mapping[str, Any], root: str) -> Toolbox | None:
-    """Functions of somebody's own, each loaded in a process of its own; None where nothing calls any.
+def tools(
+    algorithm: str, grpo: Mapping[str, Any], root: str, retrieve: Callable[[], RetrieveContext]
+) -> Toolbox | None:
+    """What a recipe names; None where nothing calls any.
 
     Args:
         algorithm: no other than grpo calls tools.
         grpo: the recipe's section.
+        retrieve: asks the memory.
 
     Raises:
-        UsageError: C075 when one cannot be loaded.
+        UsageError: C075 when one cannot be loaded. DataError: D073 when one is to search an empty memory.
     """
     named = (algorithm == "grpo" and grpo.get("tools")) or ()
-    if not named:
-        return None
+    boxes: list[Toolbox] = [_search(retrieve())] if SEARCH in named else []
+    if own := [name for name in named if name != SEARCH]:
+        boxes.append(_own(own, root, grpo["tool_timeout"]))
+    return SeveralTools(boxes) if len(boxes) > 1 else next(iter(boxes), None)
+
+
+def _search(retrieve: RetrieveContext) -> Toolbox:
+    _ = retrieve.pin  # what is in the way is told now
+    return SearchMemory(retrieve)
+
+
+def _own(named: Sequence[str], root: str, timeout: float) -> Toolbox:
+    """Functions of somebody's own, each loaded in a process of its own."""
     from ..adapters.reward.own_tools import OwnTools
 
     loadings = {
@@ -32,6 +50,6 @@ def own_tools(algorithm: str, grpo: Mapping[str, Any], root: str) -> Toolbox | N
         for name in named
     }
     loader = f"{own_code.__module__}:{own_code.__name__}"
-    tools = OwnTools(loader, loadings, grpo["tool_timeout"])
-    tools.start()
-    return tools
+    made = OwnTools(loader, loadings, timeout)
+    made.start()
+    return made

@@ -16,13 +16,16 @@ from ..domain.ports.data import DatasetSource, ExampleStore, NearCopies
 from ..domain.ports.export import ExportFolders, GgufExporter, ModelExporter, ParityProbe
 from ..domain.ports.grading import Rewards
 from ..domain.ports.hub import ModelFiles
+from ..domain.ports.live_runs import LiveRuns
 from ..domain.ports.logs import MetricsLog
 from ..domain.ports.model import Devices, MemoryPredictor, ModelProvider, Quantizer
-from ..domain.ports.run import Observer, RunStore, Stop
+from ..domain.ports.run import Observer, RunReader, RunStore, Stop
 from ..domain.ports.tools import Toolbox
 from ..domain.ports.training import PolicyOptimizer
+from ..domain.ports.verification import RunFiles
 from ..domain.schedule import StepReport
 from .grpo_wiring import grpo_module
+from .redaction import redact
 from .workers import is_follower
 
 if TYPE_CHECKING:
@@ -185,7 +188,28 @@ def folder_run_store(folder: str) -> RunStore:
     from ..adapters.run.folder_run_store import FolderRunStore
     from ..adapters.run.followed_runs import FollowedRuns
 
-    return FollowedRuns(Path(folder)) if is_follower() else FolderRunStore(Path(folder))
+    return FollowedRuns(Path(folder)) if is_follower() else FolderRunStore(Path(folder), redact())
+
+
+def folder_recorded_runs() -> RunReader:
+    """Runs read from their folders, to be shown."""
+    from ..adapters.run.folder_recorded_runs import FolderRecordedRuns
+
+    return FolderRecordedRuns()
+
+
+def folder_live_runs() -> LiveRuns:
+    """What the folders of runs hold, while they are written."""
+    from ..adapters.run.folder_live_runs import FolderLiveRuns
+
+    return FolderLiveRuns()
+
+
+def folder_run_files() -> RunFiles:
+    """What lies in the folders of runs."""
+    from ..adapters.run.folder_run_files import FolderRunFiles
+
+    return FolderRunFiles()
 
 
 def hub_source(source: Mapping[str, Any]) -> DatasetSource:

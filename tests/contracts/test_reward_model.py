@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cesello.adapters.reward.answer_reward import AnswerReward
 from cesello.adapters.reward.chat_reward import ChatReward
 from cesello.adapters.reward.coding_reward import CodingReward
 from cesello.adapters.reward.combined_reward import CombinedReward
@@ -85,6 +86,7 @@ ALL = {
     "pattern": Owed(lambda: FormatReward(pattern="(a+)+b"), HELLO, "aab", None),
     "schema": Owed(lambda: FormatReward(json_schema=LETTERS), HELLO, '["a", "aa"]', None),
     "math": Owed(math, asked("6 times 7?", answer="42"), r"It is \boxed{42}.", HELLO),
+    "answer": Owed(AnswerReward, asked("Which class has `find`?", answers=["A", "mod.A"]), "`A`.", HELLO),
     "reasoning_gym": Owed(reasoning, asked("40 + 2 =", reasoning_gym=GYM), "<answer>42</answer>", HELLO),
     "judge": Owed(lambda: JudgeReward(FakeTextGenerator({ADVICE: "9"})), HELLO, ADVICE, None),
     "combined": Owed(

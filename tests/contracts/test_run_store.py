@@ -88,6 +88,15 @@ def test_a_run_is_found_by_id_name_and_path(store: RunStore) -> None:
     assert (caught.value.code, caught.value.exit_status) == ("D030", 3)
 
 
+def test_an_id_is_found_before_a_newer_run_of_that_name(store: RunStore) -> None:
+    mine, its = begin(store, "demo", run="mine")
+    mine.write_manifest(replace(its, id="mine", started="2026-01-01T00:00:00+00:00"))
+    other, its = begin(store, "mine", run="other")
+    other.write_manifest(replace(its, id="other", name="mine", started="2026-02-01T00:00:00+00:00"))
+    assert store.find("mine").id == "mine"
+    assert store.find("other").id == "other"
+
+
 def test_a_run_that_is_written_is_running_and_one_that_was_left_failed(store: RunStore) -> None:
     run, _ = begin(store)
     assert store.find(run.id).status is RunStatus.RUNNING

@@ -12,18 +12,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-FENCE = re.compile(r"(?P<indent> *)```(?P<language>\w*)")
+FENCE = re.compile(r'(?P<indent> *)```(?P<language>\w*)(?: title="(?P<file>[\w.-]+)")?')
 SCRIPTS = ("bash", "sh")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What stands between two fences; ``line`` is that of its first line, counted from 1."""
+    """What stands between two fences.
+
+    Attributes:
+        line: of its first, counted from 1.
+        file: that it is the content of, as its title says; empty, where it has none.
+    """
 
     page: Path
     line: int
     language: str
     lines: tuple[str, ...]
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ def blocks(page: Path) -> Iterator[Block]:
             number += 1
         indent = len(opening["indent"])
         inside = tuple(line[indent:] for line in lines[start:number])
-        yield Block(page, start + 1, opening["language"], inside)
+        yield Block(page, start + 1, opening["language"], inside, opening["file"] or "")
         number += 1
 
 

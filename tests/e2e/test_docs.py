@@ -1,7 +1,8 @@
 """The documents tell the truth: each command is explained, each command shown exists and is run here.
 
 A page's commands and its ``python`` blocks are run in order, in one shell, in a folder of their own that
-holds the recipes. Nothing is left out silently: what is not run as it stands has a row in ``INSTEAD``.
+holds the recipes, and the page's blocks that have a file's name as their title. Nothing is left out silently:
+what is not run as it stands has a row in ``INSTEAD``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from click.testing import CliRunner
 from cesello.entrypoints.cli.main import cli
 from tests.e2e.markdown import Block, Command, blocks, commands
 from tests.repository import ROOT, name_of
+from tests.warm_commands import warm_commands
 
 PAGES = [
     ROOT / "README.md",
@@ -51,6 +53,7 @@ class Instead:
 
 _QUICKSTART = "tests/e2e/test_quickstart.py"
 _PLAN = "tests/e2e/test_plan.py"
+_REPORT = "tests/e2e/test_reinforcement.py"
 _EXPORT = "tests/e2e/test_export.py"
 _STORY = Instead(
     "it needs the files that the page shows",
@@ -59,7 +62,16 @@ _STORY = Instead(
 _ASKED = Instead(
     "it needs a finished run", tested_by=f"{_QUICKSTART}::test_generate_answers_with_and_without_the_weights"
 )
-INSTEAD: dict[str, Instead] = {
+_TUTORIAL = {
+    command.text: Instead(
+        "all of it together, with fewer steps",
+        tested_by="tests/e2e/test_tutorial.py::test_every_command_works_in_order",
+    )
+    for block in blocks(ROOT / "docs" / "tutorial.md")
+    for command in commands(block)
+    if command.text != "cesello kit install"
+}
+INSTEAD: dict[str, Instead] = _TUTORIAL | {
     "cesello train recipes/quickstart.yaml": Instead(
         "it takes minutes", tested_by=f"{_QUICKSTART}::test_function_calls_are_learned"
     ),
@@ -91,6 +103,10 @@ INSTEAD: dict[str, Instead] = {
     "cesello train recipes/quickstart.yaml --run mine --resume": Instead(
         "it takes minutes", run="cesello train recipes/quickstart.yaml --run mine --resume --dry-run"
     ),
+    "cesello verify mine": Instead(
+        "it needs a finished run",
+        tested_by="tests/e2e/test_verify_run.py::test_an_untouched_run_is_whole",
+    ),
     "cesello reward test last_line:reward": _STORY,
     "cesello reward test naive:reward": _STORY,
     "cesello reward test coding --cases naive.cases.yaml": _STORY,
@@ -107,9 +123,41 @@ INSTEAD: dict[str, Instead] = {
         "it needs finished runs",
         tested_by="tests/e2e/test_compare.py::test_a_searched_prompt_is_a_way_without_weights",
     ),
+    "cesello ablate quickstart --base": Instead(
+        "it needs a finished run",
+        tested_by="tests/e2e/test_memory_in_training.py::test_an_ablation_asks_the_same_tasks_with_and_without",
+    ),
     "cesello train recipes/grpo-reasoning.yaml": Instead(
         "it takes minutes", run="cesello train recipes/grpo-reasoning.yaml --dry-run"
     ),
+    "cesello runs compare first second": Instead(
+        "it needs finished runs",
+        tested_by="tests/unit/entrypoints/test_cli_runs.py::test_what_differs_is_compared",
+    ),
+    "cesello runs tail": Instead(
+        "it needs a run",
+        tested_by="tests/e2e/test_runs_in_terminal.py::test_a_run_is_followed_to_its_end_in_its_place",
+    ),
+    "cesello runs export --format otlp-http --endpoint http://localhost:4318"
+    " --header-env OTEL_EXPORTER_OTLP_HEADERS": Instead(
+        "it needs a collector",
+        tested_by="tests/unit/entrypoints/test_cli_runs_export.py"
+        "::test_spans_over_http_with_a_key_out_of_a_variable",
+    ),
+    "cesello report latest": Instead(
+        "it needs a finished run", tested_by=f"{_REPORT}::test_a_run_is_reported"
+    ),
+    "cesello report latest --html run.html": Instead(
+        "it needs a finished run", tested_by=f"{_REPORT}::test_a_run_is_reported"
+    ),
+    "cesello data make --from runs --output learnt.jsonl --min-reward 1 --best-of-group"
+    " --procedure run-checks": Instead(
+        "it needs a finished run",
+        tested_by="tests/e2e/test_procedures_in_training.py"
+        "::test_grpo_records_the_procedure_of_every_answer_and_learns_what_came_of_it",
+    ),
+    "cesello train tickets.yaml": Instead("it takes minutes", run="cesello train tickets.yaml --dry-run"),
+    "cesello train queues.yaml": Instead("it takes minutes", run="cesello train queues.yaml --dry-run"),
     "cesello runs show latest": Instead(
         "it needs a finished run", tested_by=f"{_QUICKSTART}::test_runs_are_listed_and_shown"
     ),
@@ -161,11 +209,18 @@ def test_each_command_shown_exists_with_its_options(command: Command) -> None:
             assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What runs ``cesello`` and ``python`` with the libraries loaded once for all pages."""
+    with warm_commands(tmp_path_factory.mktemp("warm") / "it") as folder:
+        yield folder
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_what_a_page_shows_works(page: Path, tmp_path: Path) -> None:
+def test_what_a_page_shows_works(page: Path, tmp_path: Path, warm: Path) -> None:
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    path = os.pathsep.join([str(warm), str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         ["bash", "-eu", "-o", "pipefail", "-c", script(page, tmp_path)],
         cwd=tmp_path,
@@ -188,6 +243,8 @@ def script(page: Path, folder: Path) -> str:
 
 
 def runnable(block: Block, folder: Path) -> Iterator[tuple[int, str]]:
+    if block.file:
+        (folder / block.file).write_text("\n".join(block.lines) + "\n")
     if block.language == "python":
         program = folder / f"line_{block.line}.py"
         # Empty lines in front, so that a traceback names the line of the page.
@@ -254,7 +311,7 @@ $ cesello train recipe.yaml \
 print("a program")
 ```
 
-```yaml
+```yaml title="a.yaml"
 $ not: a command
 ```
 """
@@ -275,6 +332,20 @@ def test_a_page_is_read_as_a_person_reads_it(tmp_path: Path) -> None:
         (19, "python"),
         (23, "yaml"),
     ]
+    assert [block.file for block in blocks(page)] == ["", "", "", "a.yaml"]
+
+
+def test_what_a_page_calls_a_file_is_there_when_its_commands_run(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    for block in blocks(page):
+        list(runnable(block, tmp_path))
+    assert (tmp_path / "a.yaml").read_text() == "$ not: a command\n"
+
+
+@pytest.mark.parametrize("command", shown(), ids=place)
+def test_no_command_has_a_backtick_that_the_shell_would_run(command: Command) -> None:
+    assert "`" not in re.sub(r"'[^']*'|\\`", "", command.text)
 
 
 def test_a_row_of_the_table_needs_a_test_or_a_dry_run() -> None:

@@ -46,7 +46,7 @@ class Project:
 
     @property
     def run(self) -> Path:
-        (run,) = (self.folder / "runs").iterdir()
+        (run,) = (self.folder / "runs").glob("*/")
         return run
 
     @property

@@ -163,7 +163,7 @@ def test_a_model_of_the_hub_is_tuned_and_asked_and_then_needs_no_hub(
     manifest = json.loads(trained.stdout)
     assert (manifest["status"], manifest["steps"]) == ("completed", 2)
     assert manifest["model"]["name"] == "someone/tiny-llama"
-    (run,) = (tmp_path / "runs").iterdir()
+    (run,) = (tmp_path / "runs").glob("*/")
     saved = json.loads((run / "lora" / "tokenizer_config.json").read_text())
     assert "local_files_only" not in saved, "where the files were found is no part of the result"
     question = ("generate", "--run", "latest", "--max-new-tokens", "4", "--json", "say 1")
@@ -200,7 +200,7 @@ def test_the_pinned_commit_config_and_split_are_read(
     digest, pinned = source_of("pinned", revision=world.first)
     assert pinned["read"] == 8 + 5
     assert world.first in pinned["origin"]
-    answers = (next((tmp_path / "pinned" / "runs").iterdir()) / "samples-before.jsonl").read_text()
+    answers = (next((tmp_path / "pinned" / "runs").glob("*/")) / "samples-before.jsonl").read_text()
     assert "of data/code/test-" in answers
     assert "in first" in answers
     streamed_digest, streamed = source_of("streamed", revision=world.first, streaming=True)

@@ -132,6 +132,16 @@ def logged(project: Path) -> list[dict[str, Any]]:
     return found
 
 
+def distilled(project: Path, run: str, *more: str) -> list[dict[str, Any]]:
+    """The rows that are made of a run."""
+    made = project / "made.jsonl"
+    done = cesello_here(
+        "data", "make", "--from", "runs", run, "--output", str(made), "--overwrite", *more, cwd=project
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in made.read_text().splitlines()]
+
+
 def new_version(project: Path) -> None:
     skill = project / ".cesello" / "procedures" / "run-checks" / "SKILL.md"
     skill.write_text(SKILL + "Then the next one.\n")
@@ -189,6 +199,22 @@ def test_grpo_records_the_procedure_of_every_answer_and_learns_what_came_of_it(p
     assert used
     assert held
     assert without
+
+    assert distilled(project, "grpo", "--min-reward", "-1") == []  # nothing ended by itself
+    log = project / "runs" / "grpo" / "completions.jsonl"
+    written = log.read_text()
+    log.write_text(written.replace('"finished": false', '"finished": true'))
+    rows = distilled(project, "grpo", "--min-reward", "-1", "--procedure", "run-checks")
+    assert rows
+    for row in rows:
+        system, question, answer = row["messages"]
+        assert (system["role"], system["content"]) == ("system", "Be brief.")
+        assert question["content"] in used
+        assert answer["content"] in {
+            line["completion"] for line in kept if line["question"] == question["content"]
+        }
+        assert row["from"]["procedure"] == {"name": "run-checks", "sha": version, "mode": "full"}
+    log.write_text(written)
 
     runs = logged(project)
     assert {run["request"] for run in runs} == used | held
@@ -254,6 +280,10 @@ def test_a_search_asks_with_the_procedure_behind_every_prompt_it_tries(project: 
         "Be brief.", "Be brief. Write in capital letters.",
     }  # fmt: skip
     assert len(systems) == 4
+    rows = distilled(project, "apo", "--min-reward", "1")
+    assert rows  # the prompt that was searched for is what the model learns to do without
+    assert {tuple(turn["role"] for turn in row["messages"]) for row in rows} == {("user", "assistant")}
+    assert {row["messages"][1]["content"] for row in rows} == {"YES"}
     runs = logged(project)
     assert runs
     assert {(run["origin"], run["mode"], run["reward"], run["outcome"]) for run in runs} == {

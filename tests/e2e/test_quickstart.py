@@ -42,7 +42,7 @@ def whole_quickstart(kit_home: Path, tmp_path_factory: pytest.TempPathFactory) -
 def trained(folder: Path, *options: str) -> Quickstart:
     done = cesello("train", RECIPE, *options, cwd=folder)
     assert done.returncode == 0, done.stderr
-    (run,) = (folder / "runs").iterdir()
+    (run,) = (folder / "runs").glob("*/")
     return Quickstart(folder, run, done.stdout, json.loads((run / "manifest.json").read_text()))
 
 

@@ -85,9 +85,10 @@ def test_the_end_compares_scores_and_the_first_steps_with_the_last(
     told: tuple[str, str], folder: Path
 ) -> None:
     shown = cesello_here("runs", "show", "plain", cwd=folder).stdout
-    for text in (told[0], shown):
-        titles = [line.split("  ")[0] for line in text.splitlines()]
-        order = ["chat: mean score", "chat: loss", "steps, 3 averaged", "reward", "reward: length", "cut off"]
+    figures = ["reward", "reward: length", "cut off"]
+    for text, heading, more in ((told[0], "steps, 3 averaged", []), (shown, "figure", ["means of 3 steps"])):
+        titles = [line.split("  ")[0].removeprefix("first and last: ") for line in text.splitlines()]
+        order = ["chat: mean score", "chat: loss", heading, *figures, *more]
         assert [title for title in titles if title in order] == order
     assert "the highest held-out score" in shown
 
@@ -106,6 +107,39 @@ def test_every_answer_is_kept_with_the_keys_of_the_page(folder: Path) -> None:
         (step, prompt) for step in range(1, 7) for prompt in (0, 1) for _ in range(4)
     ]
     assert {frozenset(line) for line in kept} == {frozenset(in_first_column("What is kept"))}
+
+
+@pytest.mark.usefixtures("told")
+def test_the_tokens_of_one_group_a_step_are_kept_with_their_probabilities(folder: Path) -> None:
+    answers: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for line in lines(folder, "completions"):
+        answers.setdefault((line["step"], line["prompt"]), []).append(line)
+    kept = lines(folder, "tokens")
+    assert [line["step"] for line in kept] == [step for step in range(1, 7) for _ in range(4)]
+    for line in kept:
+        group = answers[line["step"], line["prompt"]]
+        answer = group[line["number"]]
+        if "<|" not in (whole := "".join(line["pieces"])):  # names of special tokens are no part of an answer
+            assert whole == answer["completion"]
+        assert len(line["pieces"]) == len(line["log_probs"]) == answer["tokens"]
+        assert all(value <= 0 for value in line["log_probs"])
+        other = answers[line["step"], 1 - line["prompt"]]
+        spread = [
+            max(rewards) - min(rewards)
+            for rewards in ([one["reward"] for one in its] for its in (group, other))
+        ]
+        assert spread[0] >= spread[1]
+
+
+@pytest.mark.usefixtures("told")
+def test_a_run_is_reported(folder: Path) -> None:
+    said = cesello_here("report", "latest", cwd=folder)
+    assert said.returncode == 0, said.stderr
+    assert "At the end " in said.stdout
+    done = cesello_here("report", "latest", "--html", "run.html", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    page = (folder / "run.html").read_text()
+    assert page.count('"log_probs":') == 24
 
 
 @pytest.mark.usefixtures("told")

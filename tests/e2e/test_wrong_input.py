@@ -46,7 +46,7 @@ ENDLESS = ("--set", "training.max_steps=100000", "--set", "data.mixture.max_pass
 def nothing_looks_whole(project: Path) -> bool:
     """No run is completed, and none has weights unless it says that it was interrupted."""
     runs = (
-        [path for path in (project / "runs").iterdir() if path.is_dir()]
+        [path for path in (project / "runs").glob("*/") if path.is_dir()]
         if (project / "runs").exists()
         else []
     )
@@ -126,7 +126,7 @@ def test_what_a_code_reward_lacks_is_told_before_the_training(
 
 def test_weights_that_are_pickled_or_bring_code_are_refused(project: Path) -> None:
     assert cesello_here("train", "recipe.yaml", cwd=project).returncode == 0
-    (run,) = (project / "runs").iterdir()
+    (run,) = (project / "runs").glob("*/")
     config = run / "lora" / "adapter_config.json"
     plain = config.read_text()
     config.write_text(json.dumps(json.loads(plain) | {"auto_mapping": {"parent_library": "os"}}))
@@ -168,7 +168,7 @@ def test_a_run_answers_without_the_project_it_was_made_in(
     project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     assert cesello_here("train", "recipe.yaml", cwd=project).returncode == 0
-    (run,) = (project / "runs").iterdir()
+    (run,) = (project / "runs").glob("*/")
     moved = tmp_path_factory.mktemp("elsewhere") / "my run"
     shutil.move(run, moved)
     for name in ("recipe.yaml", "rows.jsonl"):
@@ -228,7 +228,7 @@ def test_a_full_disk_while_saving_leaves_no_weights(project: Path) -> None:
     assert done.returncode == 75, done.stderr
     assert "error[T075] the disk is full" in done.stderr
     assert nothing_looks_whole(project)
-    (run,) = (path for path in (project / "runs").iterdir())
+    (run,) = (path for path in (project / "runs").glob("*/"))
     assert not (run / "lora").exists()
     assert "failed" in cesello_here("runs", "list", cwd=project).stdout
 
@@ -249,7 +249,7 @@ def test_a_signal_in_the_training_keeps_the_weights_so_far(
     assert process.returncode == status, errors
     assert "stopped after step" in errors
     assert nothing_looks_whole(project)
-    (run,) = (project / "runs").iterdir()
+    (run,) = (project / "runs").glob("*/")
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["status"] == "interrupted"
     assert 1 <= manifest["steps"] < 100_000

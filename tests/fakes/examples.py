@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cesello.domain.conversation import Conversation
-from cesello.domain.conversation_json import identity
+from cesello.domain.conversation_json import identity, reference_text
 from cesello.domain.example import Example
 from cesello.domain.tokens import TokenRow, fingerprint
 
@@ -21,7 +21,8 @@ class FakeExamples:
 
     def __post_init__(self) -> None:
         tokens = [row.tokens for row in self.rows]
-        self.fingerprint: str = fingerprint(tokens)
+        references = [reference_text(row.conversation) for row in self.rows]
+        self.fingerprint: str = fingerprint(tokens, references)
         self.lengths: Sequence[int] = [len(row) for row in tokens]
         self.trained_tokens: Sequence[int] = [row.trained_tokens for row in tokens]
         self.identities: Sequence[int] = [identity(row.conversation) for row in self.rows]

@@ -40,6 +40,10 @@ class FakeEncoder:
     encoded: list[int] = field(default_factory=list)
     _words: dict[int, str] = field(default_factory=dict)
 
+    @property
+    def identities(self) -> dict[str, str]:
+        return {"tokenizer": "words", "chat template": "fake"}
+
     def encode(self, conversations: Sequence[Conversation]) -> list[TokenRow]:
         self.encoded.append(len(conversations))
         return [self._encode(conversation) for conversation in conversations]
@@ -95,6 +99,9 @@ class FakePolicy:
 
     def encode(self, conversation: Conversation) -> TokenRow:
         return FakeEncoder().encode([conversation])[0]
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        return FakeEncoder().pieces(ids)
 
     def score(self, rows: Sequence[TokenRow], *, reference: bool = False) -> LossTotal:
         tokens = sum(row.trained_tokens for row in rows)

@@ -74,6 +74,9 @@ class FakeRunFolder:
                 )
         self.logs = {name: self.logs[name][: mark.size] for name, mark in marks.items()}
 
+    def seal(self) -> Mapping[str, str]:
+        return {name: _mark(text).sha256 for name, text in self.logs.items()}
+
     def write_samples(self, when: str, samples: Sequence[Sample]) -> None:
         self.samples[when] = tuple(samples)
 
@@ -146,7 +149,7 @@ class FakeRunStore:
         found = [one for one in self.list() if run in (one.id, one.name, one.path, "latest")]
         if not found:
             raise DataError("D030", f'there is no run "{run}"', fix="see `cesello runs list`")
-        return found[0]
+        return next((one for one in found if one.id == run), found[0])
 
 
 def _busy(run: str) -> RetryableError:

@@ -208,6 +208,8 @@ def end_state(run: str) -> dict[str, str]:
         folder / "metrics.jsonl",
         folder / "evaluations.jsonl",
         *folder.glob("completions.jsonl"),
+        *folder.glob("tokens.jsonl"),
+        *folder.glob("rows.json"),
         *sorted(folder.glob("samples-*.jsonl")),
     ]
     names = [f"{one.parent.name}/{one.name}" if one.parent != folder else one.name for one in files]

@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 from filelock import FileLock
 
 from ...domain.conversation import Conversation
-from ...domain.conversation_json import from_json, identity, to_json
+from ...domain.conversation_json import from_json, identity, reference_text, to_json
 from ...domain.errors import RetryableError, StorageError
 from ...domain.example import Example
 from ...domain.ports.data import Examples, ExampleWriter, Spool
@@ -141,7 +141,7 @@ class DiskExampleWriter:
         )
         for column, value in zip(self._columns.values(), counts, strict=True):
             column.append(int(value))
-        self._fingerprint.add(row)
+        self._fingerprint.add(row, reference_text(example.conversation))
 
     def commit(self, facts: Mapping[str, Any]) -> Examples:
         index = hashlib.sha256()

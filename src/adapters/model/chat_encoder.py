@@ -96,6 +96,10 @@ class ChatEncoder:
         """A sha256 over the chat template and the way of encoding."""
         return sha256(repr((_VERSION, self._template.source)).encode()).hexdigest()
 
+    @property
+    def identities(self) -> Mapping[str, str]:
+        return {"tokenizer": self.tokenizer_identity, "chat template": self.template_identity}
+
     def encode(self, conversations: Sequence[Conversation]) -> list[TokenRow]:
         self._leave_whole()
         parts = _parts((self._rendered(one) for one in conversations), _AT_ONCE)

@@ -91,7 +91,10 @@ class HfPolicy:
 
     def shown(self, ids: Sequence[int]) -> str:
         """All that these tokens say, the special ones too."""
-        return "".join(self._encoder.pieces(ids))
+        return "".join(self.pieces(ids))
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        return self._encoder.pieces(ids)
 
     def results(self, calls: Sequence[ToolCall], results: Sequence[Message]) -> list[int]:
         """The tokens that come after an answer with calls, up to where the next answer begins.

@@ -32,6 +32,7 @@ _STEPS = "Think step by step, then give the result."
 _BOX = "End with the final result in \\boxed{}."
 _ONE = "Give one final result only."
 _NUMBER = "Work the result out to a plain number."
+_ALONE = "Answer with the value alone: no sentence around it, and no second candidate."
 _FORMULA = "Write the result as mathematics alone, without words or units."
 _ANSWER = "Give the final answer between <answer> and </answer>, and nothing else there."
 _FORM = "Keep exactly to the form of answer that is asked for."
@@ -53,6 +54,8 @@ CLAUSES: Mapping[str, tuple[str, ...]] = {
     "needless_call": (_REFUSE,),
     "empty": (_SENTENCE, _LONGER),
     "echo": (_SENTENCE,),
+    # answer
+    "not_alone": (_ALONE, _ONE),
     # coding, and programs in general
     "no_code": (_CODE, _NAMED),
     "does_not_parse": (_CODE, _WHOLE),

@@ -16,8 +16,8 @@ class CombinedReward:
     row declares it (``reference: {task: coding}``), ``detected:coding`` where it was found out.
 
     Found out by what the reference holds (``calls``: function_calling, ``tests``: coding, ``reasoning_gym``,
-    ``answer``: math), and without any of these by the question: one that asks for a program is coding, every
-    other chat.
+    ``answers``: answer, ``answer``: math), and without any of these by the question: one that asks for a
+    program is coding, every other chat.
 
     The one part, ``chosen``, is the score of the reward that was chosen. A row whose task none of the rewards
     is for is not judged.

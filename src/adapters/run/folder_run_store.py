@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from ...domain.errors import DataError, RetryableError, UsageError
 from ...domain.run import RunStatus, RunSummary
+from ...domain.secret_text import Redact, redacted
 from .checkpoint_places import CheckpointPlaces
 from .open_run import LOCK, MANIFEST, RECIPE, OpenRun
 from .used_folder import can_go_on, clear, has_only_begun, is_run
@@ -24,10 +25,15 @@ _PLAIN = re.compile("[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
 class FolderRunStore:
-    """All runs below one folder."""
+    """All runs below one folder.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        redact: see ``OpenRun``.
+    """
+
+    def __init__(self, folder: Path, redact: Redact = redacted) -> None:
         self._folder = folder
+        self._redact = redact
 
     def create(self, name: str, recipe: str, *, run: str | None = None, overwrite: bool = False) -> OpenRun:
         with writing_run(self._folder):
@@ -53,7 +59,7 @@ class FolderRunStore:
         found = next((path for path in places if can_go_on(path)), None)
         path = found or Path(self.find(run).path)
         with writing_run(path):
-            made = OpenRun(path)
+            made = OpenRun(path, self._redact)
         try:
             made.checkpoints.tidy()
         except BaseException:
@@ -70,7 +76,7 @@ class FolderRunStore:
                 path.mkdir(mode=0o700)
             except FileExistsError:
                 continue
-            return OpenRun(path)
+            return OpenRun(path, self._redact)
         raise RetryableError(
             "T073",
             "too many runs begin in one second",
@@ -84,7 +90,7 @@ class FolderRunStore:
             path.mkdir(mode=0o700)
         except FileExistsError:
             return self._emptied(path, overwrite)
-        return OpenRun(path)
+        return OpenRun(path, self._redact)
 
     def _place(self, run: str) -> Path:
         if not _PLAIN.fullmatch(run) or run == "latest":
@@ -100,7 +106,7 @@ class FolderRunStore:
         """Locked before anything of it is removed, and ever after: two that overwrite it do not meet."""
         if not is_run(path):
             raise _used(path)
-        run = OpenRun(path)
+        run = OpenRun(path, self._redact)
         try:
             if not (overwrite or has_only_begun(path)):
                 raise _used(path)
@@ -118,7 +124,10 @@ class FolderRunStore:
 
     def find(self, run: str) -> RunSummary:
         at_path = _summary(Path(run))
-        runs = [at_path] if at_path else [r for r in self.list() if run in (r.id, r.name, "latest")]
+        known_runs = () if at_path else self.list()
+        # An id is one run's own; another, newer one may be called like it.
+        of_id = [one for one in known_runs if one.id == run]
+        runs = [at_path] if at_path else of_id or [r for r in known_runs if run in (r.name, "latest")]
         if runs:
             return runs[0]
         known = ", ".join(r.id for r in self.list()[:5]) or "none yet"
@@ -142,11 +151,14 @@ _SHOWN = {"algorithm", "finished", "seconds", "seed"}
 """Keys that every manifest of a run has, besides those of its summary."""
 
 
+_TEXTS = ("id", "name", "started")
+
+
 def _summary(path: Path) -> RunSummary | None:
     """What a folder tells of its run; None where it holds no readable manifest."""
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        if not isinstance(manifest["id"], str) or not manifest.keys() >= _SHOWN:
+        if not manifest.keys() >= _SHOWN or not all(isinstance(manifest[key], str) for key in _TEXTS):
             return None
         return RunSummary(
             id=manifest["id"],

@@ -13,9 +13,11 @@ from filelock import FileLock, Timeout
 from ...domain.checkpoint import LogMark
 from ...domain.errors import RetryableError
 from ...domain.run import RunManifest, Sample
+from ...domain.secret_text import Redact, redacted
 from .folder_checkpoints import FolderCheckpoints
 from .plain_json import finite
 from .run_logs import RunLogs
+from .run_seal import seal
 from .whole_files import discard, sealed, sync, write_whole, writing_run
 
 MANIFEST = "manifest.json"
@@ -27,10 +29,15 @@ _PATIENCE = 0.2
 
 
 class OpenRun:
-    """The folder of a run that this process writes; locked against another."""
+    """The folder of a run that this process writes; locked against another.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        redact: takes secrets out of the sentence that ended the run; it may quote a library or own code.
+    """
+
+    def __init__(self, path: Path, redact: Redact = redacted) -> None:
         self._path = path
+        self._redact = redact
         self._logs = RunLogs(path)
         self._checkpoints = FolderCheckpoints(path / "checkpoints")
         self._lock = FileLock(path / LOCK, timeout=_PATIENCE)
@@ -57,6 +64,8 @@ class OpenRun:
         return self._checkpoints
 
     def write_manifest(self, manifest: RunManifest) -> None:
+        if manifest.error:
+            manifest = dataclasses.replace(manifest, error=self._redact(manifest.error))
         text = json.dumps(finite(dataclasses.asdict(manifest)), ensure_ascii=False, indent=2)
         with writing_run(self._path):
             write_whole(self._path / MANIFEST, text + "\n")
@@ -80,6 +89,10 @@ class OpenRun:
 
     def cut_logs(self, marks: Mapping[str, LogMark]) -> None:
         self._logs.cut(marks)
+
+    def seal(self) -> Mapping[str, str]:
+        with writing_run(self._path):
+            return seal(self._path)
 
     def write_samples(self, when: str, samples: Sequence[Sample]) -> None:
         lines = [json.dumps(dataclasses.asdict(sample), ensure_ascii=False) + "\n" for sample in samples]

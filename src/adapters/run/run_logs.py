@@ -67,6 +67,16 @@ class RunLogs:
                     log.unlink()
             sync(self._folder)
 
+    def changes(self, marks: Mapping[str, LogMark]) -> list[str]:
+        """A sentence for each log that is not as it was when it was marked; what came later may differ."""
+        found: list[str] = []
+        for name, mark in marks.items():
+            try:
+                self._check(self._folder / name, mark)
+            except StorageError as changed:
+                found.append(f"{name}: got {changed.got}, expected {changed.expected}")
+        return found
+
     def _logs(self) -> list[Path]:
         return sorted(path for path in self._folder.iterdir() if is_log(path.name))
 

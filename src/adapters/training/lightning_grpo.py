@@ -16,12 +16,16 @@ from typing import Any
 import torch
 
 from ...domain.errors import Interrupted
+from ...domain.genai_names import STEP
 from ...domain.objective import Objective, StepSize
+from ...domain.open_span import annotate
 from ...domain.ports.reward import RewardModel
 from ...domain.ports.rollout import RolloutEngine
 from ...domain.ports.run import Stop
 from ...domain.ports.tools import Toolbox
 from ...domain.reinforcement import Judged, JudgedGroup, ReinforcementPlan
+from ...domain.token_log import is_kept, token_lines
+from ...domain.traced import traced
 from ..model.hf_policy import HfPolicy
 from ..model.label_log_probs import label_log_probs
 from ..model.packed_loss import Scores
@@ -80,6 +84,7 @@ class GrpoModule(SftModule):
     ) -> None:
         super().__init__(policy, *shared)
         self._reinforcement = reinforcement
+        self._texts = policy.pieces
         several = tools is not None or guide is not None
         use = ToolUse(tools, reinforcement.max_turns, self._stop, guide) if several else None
         self._roller = Roller(
@@ -106,6 +111,7 @@ class GrpoModule(SftModule):
         seconds = dict(rollouts.seconds) if update == 0 else {}
         seconds["update"] = self.report.seconds
         records = rollouts.records(self.report.step) if update == 0 else []
+        pieces = self._pieces(rollouts) if update == 0 else []
         self.report = replace(
             self.report,
             right=None,
@@ -113,9 +119,20 @@ class GrpoModule(SftModule):
             phases=seconds,
             seconds=sum(seconds.values()),
             completions=tuple(records),
+            pieces=tuple(pieces),
         )
 
+    def _pieces(self, rollouts: Rollouts) -> list[dict[str, Any]]:
+        """The tokens of one group, for a person to look at."""
+        assert self.report is not None
+        every = -(-self.plan.max_steps // self._reinforcement.objective.updates)
+        if not is_kept(rollouts.number, every):
+            return []
+        return token_lines(rollouts.groups, self.report.step, self._texts)
+
+    @traced("draw and judge")
     def _rolled(self, step_batch: Any, number: int) -> Rollouts:
+        annotate({STEP: self.steps_done + 1})
         prompts = [row for rows in step_batch for row in rows]
         try:
             rollouts = self._roller(prompts, number)

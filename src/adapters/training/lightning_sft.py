@@ -21,7 +21,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from ...domain.checkpoint import Checkpoint
 from ...domain.conversation import Conversation
 from ...domain.errors import UsageError
+from ...domain.genai_names import STEP
 from ...domain.generation import Sampling
+from ...domain.open_span import annotate, span
 from ...domain.ports.model import Policy
 from ...domain.ports.run import Stop
 from ...domain.ports.training import StepListener
@@ -34,6 +36,7 @@ from ...domain.schedule import (
     TrainingPlan,
     stream_seed,
 )
+from ...domain.traced import traced
 from ..model.hf_policy import HfPolicy
 from ..model.packed_loss import Scores, scores
 from . import workers
@@ -96,6 +99,7 @@ class SftModule(lightning.LightningModule):
         self.report: StepReport | None = None
         self._signals = False
 
+    @traced("step")
     def training_step(self, step_batch: StepBatch, index: int) -> None:
         """One optimizer step.
 
@@ -106,12 +110,14 @@ class SftModule(lightning.LightningModule):
         began = time.perf_counter()
         optimizer, schedule = self._optimizer_and_schedule()
         labels = self._labels = sum(row.trained_tokens for rows in step_batch for row in rows)
-        totals = self.splitter.run(
-            lambda: self._accumulate(step_batch, labels),
-            step_batch,
-            optimizer,
-            alone=not self._spread,
-        )
+        annotate({STEP: self.steps_done + 1})
+        with span("forward and backward"):
+            totals = self.splitter.run(
+                lambda: self._accumulate(step_batch, labels),
+                step_batch,
+                optimizer,
+                alone=not self._spread,
+            )
         workers.add_up([totals, *self._gradients()])
         norm = whole(torch.nn.utils.clip_grad_norm_(self._trained, self.plan.gradient_clip))
         # The only place in a step where the device is waited for: nothing wrong may reach the weights.

@@ -15,14 +15,27 @@ import torch
 from ...domain.advantage import Advantages, GroupAdvantages, advantages
 from ...domain.conversation import Conversation
 from ...domain.curriculum import PromptChoice
+from ...domain.genai_names import INPUT_TOKENS, OUTPUT_TOKENS
+from ...domain.genai_spans import chat, tell_rewards
 from ...domain.generation import Sampling
+from ...domain.open_span import span
 from ...domain.ports.reward import RewardModel
 from ...domain.ports.rollout import RolloutEngine
-from ...domain.reinforcement import Judged, JudgedGroup, PromptRow, ReinforcementPlan, procedure_record
+from ...domain.reinforcement import (
+    Judged,
+    JudgedGroup,
+    PromptRow,
+    ReinforcementPlan,
+    asked_record,
+    memory_record,
+    procedure_record,
+    said_record,
+)
 from ...domain.reward import Attempt, InfraErrors, RewardResult, Verdict
 from ...domain.rollout import Rollout
 from ...domain.schedule import stream_seed
 from ...domain.tool_use import Episode
+from ...domain.traced import traced
 from ..model.evaluating import evaluating
 from ..model.hf_policy import HfPolicy
 from ..model.label_log_probs import label_log_probs
@@ -221,7 +234,11 @@ class Roller:
                 drawn += [one for group in found for one in group]
             return drawn
 
-        left = iter(self._halved[0].run(draw, max(1, len(everything))))
+        with chat(sampling, len(prompts), self._policy.facts.name, len(seeds[0])) as its:
+            drawn = self._halved[0].run(draw, max(1, len(everything)))
+            its.set(INPUT_TOKENS, sum(len(prompts[at]) for at, _ in everything))
+            its.set(OUTPUT_TOKENS, sum(len(one.ids) for one in drawn))
+        left = iter(drawn)
         return [[next(left) for _ in its] for its in seeds]
 
     def _seeds(self, turn: tuple[int, ...], place: int) -> list[int]:
@@ -235,11 +252,14 @@ class Roller:
         self, prompts: Sequence[Conversation], drawn: Sequence[Sequence[Episode]]
     ) -> list[list[RewardResult]]:
         attempts = [
-            Attempt(prompt, one.completion, tuple(one.turns))
+            Attempt(prompt.without_context(), one.completion, tuple(one.turns))
             for prompt, group in zip(prompts, drawn, strict=True)
             for one in group
         ]
-        left = iter(self._reward.score(attempts))
+        with span("score") as its:
+            results = self._reward.score(attempts)
+            tell_rewards(its, results, self._plan.completions)
+        left = iter(results)
         return [[next(left) for _ in group] for group in drawn]
 
     def _group(
@@ -250,12 +270,19 @@ class Roller:
                 list(one.ids), list(one.log_probs), one.finished, self._text(one), result.score,
                 dict(result.parts), list(result.reasons), result.verdict and result.verdict.value,
                 trained=bytes(one.trained), turns=one.answers, tools=dict(one.tools), tool_errors=one.errors,
+                said=said_record(one.turns),
             )
             for one, result in zip(drawn, results, strict=True)
         ]  # fmt: skip
-        question = prompt.messages[-1].content if prompt.messages else ""
+        turns = prompt.without_context().messages
         return JudgedGroup(
-            list(drawn[0].prompt), question, judged, _nothing_to_learn(judged), procedure_record(prompt)
+            list(drawn[0].prompt),
+            turns[-1].content if turns else "",
+            judged,
+            _nothing_to_learn(judged),
+            procedure_record(prompt),
+            memory_record(prompt.context),
+            asked_record(prompt),
         )
 
     def _text(self, one: Episode) -> str:
@@ -273,6 +300,7 @@ class Roller:
                 changed = self._with("reference", changed)
         return changed
 
+    @traced("log-probabilities")
     @torch.no_grad()
     def _with(self, name: str, groups: Sequence[JudgedGroup]) -> list[JudgedGroup]:
         """Of what is learnt from: the others' would have no part in anything."""

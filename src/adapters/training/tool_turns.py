@@ -14,8 +14,11 @@ from dataclasses import dataclass, replace
 from ...domain.chatml import parse_answer
 from ...domain.conversation import Conversation, Message, Role, ToolCall, ToolSpec, tools_named
 from ...domain.errors import DataError
+from ...domain.genai_names import ERROR_TYPE
+from ...domain.genai_spans import execute_tool
 from ...domain.generation import Sampling
 from ...domain.guided_run import GuidedRun
+from ...domain.open_span import span
 from ...domain.ports.run import Stop
 from ...domain.ports.tools import Toolbox
 from ...domain.reinforcement import Judged, JudgedGroup
@@ -157,7 +160,8 @@ class ToolTurns:
         """Whether another step of its procedure came after its last answer, and leaves room for another."""
         if not episode.finished or self._use is None or self._use.guide is None:
             return False
-        step = self._use.guide.next(episode)
+        with span("next step of the procedure"):
+            step = self._use.guide.next(episode)
         if step is None:
             return False
         return _reads(episode, episode.turns[-1], [step], self._policy.told(step.content), most)
@@ -174,7 +178,10 @@ class ToolTurns:
             episode.errors += 1
             return ToolAnswer(f"error: no tool is called {sound(call.name)}", failed=True)
         began = time.perf_counter()
-        answer = self._use.tools.run(call)
+        with execute_tool(call.name) as its:
+            answer = self._use.tools.run(call)
+            if answer.failed:
+                its.set(ERROR_TYPE, "tool")
         self.seconds += time.perf_counter() - began
         episode.tools[call.name] += 1
         episode.errors += answer.failed

@@ -21,6 +21,11 @@ class Encoder(Protocol):
         """A sha256 over tokenizer, chat template and way of encoding: same identity, same tokens."""
         ...
 
+    @property
+    def identities(self) -> Mapping[str, str]:
+        """Its parts as a policy's identity names them: tokenizer, chat template."""
+        ...
+
     def encode(self, conversations: Sequence[Conversation]) -> list[TokenRow]:
         """Each conversation whole, with its labels, in the order given.
 
@@ -62,6 +67,10 @@ class Policy(Protocol):
 
         Text of the conversation never becomes a special token.
         """
+        ...
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The text of each token, as its encoder has it."""
         ...
 
     def score(self, rows: Sequence[TokenRow], *, reference: bool = False) -> LossTotal:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
+from ..conversation import Conversation
 from ..prompt_search import CandidateRecord, Proposal, SearchView, Trial, TrialKey
+from ..run import RunSummary
 
 
 class EvaluationLedger(Protocol):
@@ -45,6 +47,22 @@ class EvaluationLedger(Protocol):
 
     def close(self) -> None:
         """Lets another search write."""
+        ...
+
+
+class SearchAnswers(Protocol):
+    """What a prompt search has kept in its run's folder, read only."""
+
+    def tasks(self, run: RunSummary) -> Mapping[str, Conversation]:
+        """The prompts that were searched on, by the ids of their tasks; those held out are not among them."""
+        ...
+
+    def trials(self, run: RunSummary) -> Iterator[Mapping[str, Any]]:
+        """Every answer: candidate, task, reward, verdict, completion, tokens.
+
+        Raises:
+            StorageError: I090 where the ledger is damaged.
+        """
         ...
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..checkpoint import Checkpoint, CheckpointPlan, CheckpointState, LogMark
+from ..recorded_run import RecordedRun
 from ..run import RunManifest, RunSummary, Sample
 from ..schedule import StepReport
 
@@ -89,6 +90,17 @@ class RunFolder(Protocol):
         """
         ...
 
+    def seal(self) -> Mapping[str, str]:
+        """sha256 of every file that the run has written and will write no more, by path from its folder.
+
+        Weights, recipe and manifest are not among them; of a checkpoint it is the list of its files. What has
+        a name here and nothing beside it is not looked at: folders of loggers, databases.
+
+        Raises:
+            StorageError: I003 when it cannot be read.
+        """
+        ...
+
     def write_samples(self, when: str, samples: Sequence[Sample]) -> None:
         """Writes ``samples-<when>.jsonl``: before, after, or step-00000100."""
         ...
@@ -155,6 +167,14 @@ class RunStore(Protocol):
         Raises:
             DataError: D030 when there is none.
         """
+        ...
+
+
+class RunReader(Protocol):
+    """Reads what a run's folder holds, whoever wrote it, also while it is written."""
+
+    def read(self, run: RunSummary) -> RecordedRun:
+        """All that can be shown. What is damaged is left out, and said."""
         ...
 
 

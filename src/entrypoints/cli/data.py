@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...domain.errors import DataError, UsageError
+from .data_make import make
 from .output import echo_json, echo_table, printable
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ _JSON = click.option("as_json", "--json", is_flag=True, help="Print JSON.")
 
 @click.group()
 def data() -> None:
-    """Look at the rows of a recipe before training on them."""
+    """Look at the rows of a recipe before training on them, or make some."""
+
+
+data.add_command(make)
 
 
 @data.command()
@@ -62,6 +66,7 @@ def preview(
     from ...application.preview_data import PreviewRequest
     from ..requests import data_request, recipe_container
     from ..settings import load_recipe
+    from .tools_text import tools_text
     from .watch import watched
 
     loaded = load_recipe(recipe, overrides)
@@ -78,6 +83,8 @@ def preview(
         echo_json([asdict(source) for source in found])
     elif not page:
         _show(found, held_out)
+        if text := tools_text(loaded.recipe):
+            click.echo(f"\n{text}", nl=False)
 
 
 @data.command()
@@ -186,11 +193,14 @@ def _show(found: Sequence[SourcePreview], held_out: bool) -> None:
     for source in found:
         click.echo(f"\n{click.style(source.name, bold=True)}  {printable(source.origin)}")
         click.echo(f"  {_counts(source)}")
+        if source.grounded:
+            click.echo(f"  passages of the memory: {_reasons(source.grounded)}")
         if not source.rows:
             click.echo(f"  no row of it is {'held out' if held_out else 'trained on'}")
         for row in source.rows:
             text = coloured(row.pieces) if colours else marked(row.pieces)
-            click.echo(f"\n── {_heading(row)}\n{text.removesuffix(chr(10))}")
+            given = "".join(f"   {printable(line)}\n" for line in row.given)
+            click.echo(f"\n── {_heading(row)}\n{given}{text.removesuffix(chr(10))}")
 
 
 def _counts(source: SourcePreview) -> str:
@@ -271,7 +281,8 @@ def _checked(source: CheckedSource) -> Iterator[object]:
     one = source.prepared
     if one is None:
         return iter(["-"] * 4)
-    return iter([one.read, len(one.train), len(one.held), sum(one.dropped.values())])
+    trained = len(one.train) if one.is_drawn or not one.train else "not drawn"
+    return iter([one.read, trained, len(one.held), sum(one.dropped.values())])
 
 
 def _as_json(error: DataError) -> dict[str, Any]:

@@ -134,7 +134,8 @@ def _facts(source: SourcePreview) -> Iterator[tuple[str, str]]:
 def _article(row: PreviewRow) -> str:
     counts = f"{row.tokens:,} tokens, <strong>{row.trained_tokens:,} trained</strong>"
     cut = ", <em>cut off</em>" if row.truncated else ""
-    heading = f'<span class="place">{_text(row.place)}</span><span>{counts}{cut}</span>'
+    given = "".join(f"<br>{_text(line)}" for line in row.given)
+    heading = f'<span class="place">{_text(row.place)}{given}</span><span>{counts}{cut}</span>'
     ids = " ".join(_ids(piece) for piece in row.pieces)
     return (
         f"<article>\n<h3>{heading}</h3>\n<pre>{''.join(_runs(row.pieces))}</pre>\n"

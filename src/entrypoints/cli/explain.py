@@ -21,6 +21,7 @@ def explain(recipe: Path, overrides: tuple[str, ...]) -> None:
     from ...domain.objective_text import Setting, explanation
     from ..grpo_wiring import reinforcement_plan
     from ..settings.loader import load_recipe
+    from .tools_text import tools_text
 
     loaded = load_recipe(recipe, overrides).recipe
     if loaded.algorithm == "sft":
@@ -42,10 +43,12 @@ def explain(recipe: Path, overrides: tuple[str, ...]) -> None:
         resample=plan.resample,
         target=plan.curriculum.target if plan.curriculum else None,
         candidates=plan.curriculum.candidates if plan.curriculum else 1,
-        tools=[name.partition(":")[2] for name in loaded.grpo.tools],
+        tools=[name.rpartition(":")[2] for name in loaded.grpo.tools],
         turns=plan.max_turns,
     )
     click.echo(explanation(plan.objective, setting), nl=False)
+    if text := tools_text(loaded):
+        click.echo(f"\n{text}", nl=False)
     click.echo("\nReward\n")
     for reward in loaded.rewards:
         click.echo(f"  {reward.weight:g} x {reward.called}")

@@ -24,15 +24,17 @@ COMMANDS = {
     "explain": "Say exactly what a recipe's training minimises.",
     "train": "Train a model as a recipe says.",
     "compare": "Find out whether training is needed, or a prompt does it.",
+    "ablate": "Find out what memory and procedures bring a run's model.",
     "generate": "Ask the model of a run.",
     "export": "Merge a run's LoRA weights into a model for other programs.",
-    "verify": "Check that an exported model is what it says.",
+    "verify": "Check that a run, or an exported model, is what it says.",
     "remember": "Read a project into its memory.",
     "ask": "Find the code that answers a question.",
     "forget": "Take files out of the memory.",
     "memory": "Look after what is remembered.",
     "sop": "Write procedures, follow them and learn which of them help.",
     "runs": "List the runs and look at one.",
+    "report": "Say what a run brought and whether it went well, also as a page.",
     "kit": "Bring models and data for work without a model hub.",
     "sandbox": "Look at the sandbox for a model's programs, or serve it.",
     "doctor": "Say what this machine can do and what is missing.",
@@ -155,7 +157,10 @@ def run(arguments: list[str]) -> int:
 def _failed(sentence: str, status: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    click.echo(printable(sentence), err=True)  # it may quote a row or a file's name
+    from ..redaction import redact
+
+    # It may quote a row, a file's name, or what a library or own code has to say of a key.
+    click.echo(printable(redact()(sentence)), err=True)
     return status
 
 

@@ -33,6 +33,12 @@ def say_figures(manifest: Mapping[str, Any], path: Path) -> None:
         manifest: as it is in its file.
         path: the run's folder, which holds the figures of its steps.
     """
+    say_held_out(manifest)
+    say_rewards(path)
+
+
+def say_held_out(manifest: Mapping[str, Any]) -> None:
+    """Prints the mixture, and the figures before and after."""
     sources = (manifest.get("data") or {}).get("sources")
     if sources:
         click.echo()
@@ -44,7 +50,6 @@ def say_figures(manifest: Mapping[str, Any], path: Path) -> None:
     if rows:
         click.echo()
         echo_table(["held-out rows", "before", "after"], rows, right=(1, 2))
-    say_rewards(path)
 
 
 def echo_mixture(sources: Sequence[Mapping[str, Any]]) -> None:

@@ -1,88 +1,46 @@
-"""``cesello verify``: whether an export still is what it says."""
+"""``cesello verify``: whether a run, or an export, still is what it says."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from ...application.verify_export import TrainedModel, Verification
-from ...domain.errors import CeselloError, ModelError
-from .output import echo_json, echo_table
-
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--run", "run_name", help="The run it was made of: an id, a name or a folder.")
+@click.argument("target", metavar="TARGET")
+@click.option("--run", "run_name", help="The run that the export was made of: an id, a name or a folder.")
 @click.option("--runs", default="runs", show_default=True, help="The folder of the runs.")
+@click.option("--quick", is_flag=True, help="Leave out what needs a run's tokenizer or its rows.")
 @click.option("as_json", "--json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
-def verify(debug: bool, folder: Path, run_name: str | None, runs: str, as_json: bool) -> None:
-    """Check the export in DIR: every file's sha256, and the figures measured again.
+def verify(debug: bool, target: str, run_name: str | None, runs: str, quick: bool, as_json: bool) -> None:
+    """Check TARGET: a run (an id, a name, a folder, `latest`), or the folder of an export.
 
-    Ends with 4 when a file was changed, or a figure differs by more than another machine can make it.
-    Where the run or its data is gone, files are checked alone, and that is said.
+    Of a run: every file of its weights and checkpoints, its recipe, logs and figures, its rows prepared anew,
+    and the memory and procedures that it pinned. Ends with 4 when files or the recipe were changed, 3 when it
+    is the data, 5 when memory or procedures are others by now.
+
+    Of an export: every file's sha256, and the figures measured again. Ends with 4 when a file was changed, or
+    a figure differs by more than another machine can make it. Where its run or the data is gone, files are
+    checked alone, and that is said.
     """
-    from ..container import Container, make_container
-    from ..export_requests import run_recipe, trained_model
-    from ..requests import recipe_container
-    from ..wiring import folder_exports, folder_run_store
-    from .watch import watched
+    from ...domain.errors import DataError
+    from ..wiring import folder_run_store
 
-    name = run_name or folder_exports().read(folder).run.id
-    trained: TrainedModel | CeselloError
-    container: Container
-    try:
-        run = folder_run_store(runs).find(name)
-        loaded = run_recipe(run)
-        trained, container = trained_model(loaded, run), recipe_container(loaded)
-    except CeselloError as gone:
-        if run_name:
-            raise
-        trained, container = gone, make_container()
-    with watched(container, debug):
-        found = container.verify_export()(folder, trained)
-    if as_json:
-        echo_json({"good": found.is_good, **asdict(found)})
-    else:
-        _say(found, folder)
-    _fail(found, folder)
+    folder = Path(target)
+    run = None
+    if not run_name and not (folder / "export.json").exists():
+        try:
+            run = folder_run_store(runs).find(target)
+        except DataError:
+            if not folder.is_dir():
+                raise
+    if run is None:
+        from .verify_export import verify_export
 
+        verify_export(folder, run_name, runs, debug=debug, as_json=as_json)
+        return
+    from .verify_run import verify_run
 
-def _say(found: Verification, folder: Path) -> None:
-    manifest = found.manifest
-    click.echo(f"export of run {manifest.run.id}, {manifest.dtype}, into {manifest.into}: {folder}")
-    good = len(manifest.files) - sum(damage.file in manifest.files for damage in found.damages)
-    click.echo(f"files     {good} of {len(manifest.files)} are as they were written")
-    for damage in found.damages:
-        click.echo(f"          {damage.file}: {damage.what}")
-    if found.unmeasured:
-        click.echo(f"figures   not measured: {found.unmeasured}")
-    if found.figures:
-        click.echo()
-        echo_table(
-            ["merged against trained", "recorded", "now", ""],
-            [
-                (figure.name, figure.recorded, figure.again, "" if figure.agrees else "differs")
-                for figure in found.figures
-            ],
-            right=(1, 2),
-        )
-
-
-def _fail(found: Verification, folder: Path) -> None:
-    """Ends the command with the status of an export that is not what it says."""
-    if found.damages:
-        files = ", ".join(f"{damage.file} ({damage.what})" for damage in found.damages[:3])
-        raise ModelError(
-            "M036", "files of the export are not as they were written", where=str(folder), got=files,
-            fix="export the run again",
-        )  # fmt: skip
-    wrong = next((figure for figure in found.figures if not figure.agrees), None)
-    if wrong is not None:
-        raise ModelError(
-            "M037", "the exported model is not as alike to the trained one as it says", where=str(folder),
-            got=f"{wrong.name}: {wrong.again}", expected=wrong.recorded,
-            fix="see whether the base model or the libraries were changed, or export the run again",
-        )  # fmt: skip
+    verify_run(run, debug=debug, as_json=as_json, quick=quick)

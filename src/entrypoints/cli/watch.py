@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from ...domain.schedule import StepReport
 from ..container import Container
+from ..redaction import redact
 from ..signals import SignalStop, listening
 from ..wiring import SilentObserver
 from ..workers import is_alone, is_follower
@@ -63,7 +64,7 @@ class TerminalObserver:
         self.advance()
 
     def note(self, text: str) -> None:
-        self._progress.console.print(text, highlight=False, markup=False)
+        self._progress.console.print(redact()(text), highlight=False, markup=False)
 
     def close(self) -> None:
         """Ends the last bar."""
@@ -113,7 +114,7 @@ class LineObserver:
         self._tell(figures(report), always=is_reinforced(report))
 
     def note(self, text: str) -> None:
-        click.echo(text, err=True)
+        click.echo(redact()(text), err=True)
 
     def close(self) -> None:
         """Nothing is open."""

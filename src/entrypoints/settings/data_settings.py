@@ -24,7 +24,7 @@ Shape: TypeAlias = Literal[
 ]
 
 
-TaskName: TypeAlias = Literal["coding", "function_calling", "math", "reasoning_gym", "chat"]
+TaskName: TypeAlias = Literal["coding", "function_calling", "math", "reasoning_gym", "answer", "chat"]
 TASKS: tuple[str, ...] = get_args(TaskName)
 """What rows can be, for the reward ``combined``."""
 

@@ -36,6 +36,8 @@ class Document:
         wrong: where a problem was reported, so that the same value is not blamed twice.
         written: texts with references to the environment, as they were written. Messages and files show
             these: what a variable holds can be a secret.
+        compared: of these the ones in which a variable stands for something that is no secret: the text with
+            its value, by which a change is seen. Keys and passwords stay as they were written.
         model: what it is validated as.
         texts: whether every scalar is text, as it stands there: ``1.10`` is a version, no number.
     """
@@ -45,6 +47,7 @@ class Document:
     problems: list[UsageError] = field(default_factory=list)
     wrong: set[Keys] = field(default_factory=set)
     written: dict[Keys, str] = field(default_factory=dict)
+    compared: dict[Keys, str] = field(default_factory=dict, repr=False)
     model: Any = None
     texts: bool = False
 

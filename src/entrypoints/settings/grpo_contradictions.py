@@ -44,7 +44,7 @@ def _check_tools(document: Document) -> None:
         contradiction(document, ("grpo", "max_turns"), what, "let it be 2 or more, or leave out grpo.tools")
     seen: set[str] = set()
     for index, tool in enumerate(tools):
-        name = tool.partition(":")[2] if isinstance(tool, str) else ""
+        name = tool.rpartition(":")[2] if isinstance(tool, str) else ""
         if name in seen and not document.is_wrong(("grpo", "tools", index)):
             what = f"two tools are called {quoted(name)}"
             contradiction(document, ("grpo", "tools", index), what, "give one of the functions another name")

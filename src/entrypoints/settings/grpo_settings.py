@@ -8,6 +8,11 @@ from pydantic import Field
 
 from .section import OWN_CODE, SECRET, Section, Text
 
+SEARCH = "search"
+"""The tool of ours, which a recipe names without a colon."""
+
+_TOOL = f"^{SEARCH}$|{OWN_CODE}"
+
 
 class VllmSettings(Section):
     """A vLLM server that draws the completions; it is given the LoRA weights after every step."""
@@ -106,11 +111,11 @@ class GrpoSettings(Section):
         "vllm: a server.",
     )
     vllm: VllmSettings | None = Field(default=None, description="engine vllm: its server.")
-    tools: tuple[Annotated[str, Field(pattern=OWN_CODE)], ...] = Field(
+    tools: tuple[Annotated[str, Field(pattern=_TOOL)], ...] = Field(
         default=(),
         strict=False,
-        description="Functions of your own that a completion may call: module:function, the module being a "
-        ".py file or a package under root. They are run.",
+        description="What a completion may call. search: the memory. Functions of your own: module:function, "
+        "the module being a .py file or a package under root. They are run.",
     )
     max_turns: int = Field(
         default=4,

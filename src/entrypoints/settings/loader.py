@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import scrypt
 from pathlib import Path
 from typing import Any
 
@@ -33,25 +35,39 @@ class LoadedRecipe:
         path: the file, as it was given.
         root: the folder that the recipe's paths resolve under, absolute.
         written: texts that name the environment or escape it, as they were written.
+        compared: those of them whose change is to be seen, with the environment's values but secrets.
     """
 
     recipe: Recipe
     path: Path
     root: Path
     written: Mapping[Keys, str] = field(default_factory=dict, repr=False)
+    compared: Mapping[Keys, str] = field(default_factory=dict, repr=False)
 
     def resolve(self, path: str) -> Path:
         """A path of the recipe (a file, a pattern, a model's folder) as an absolute one."""
         return self.root / path
+
+    def as_written(self) -> dict[str, Any]:
+        """Every key with its value, but with ``${NAME}`` where the environment's value can be a secret."""
+        values = self.recipe.model_dump(mode="json")
+        for keys, text in self.written.items():
+            _put(values, keys, text)
+        return values
+
+    def as_compared(self) -> dict[str, Any]:
+        """As written, and behind it what stands for the values that the environment has now."""
+        values = self.as_written()
+        for keys, text in self.compared.items():
+            _put(values, keys, f"{self.written[keys]} (value {_print(text, self.written[keys])})")
+        return values
 
     def as_yaml(self) -> str:
         """Every key with its value, to be kept beside the results; loads as the same recipe from anywhere.
 
         Values of environment variables are not in it: ``${NAME}`` stays as it was written.
         """
-        values = self.recipe.model_dump(mode="json")
-        for keys, text in self.written.items():
-            _put(values, keys, text)
+        values = self.as_written()
         if self.recipe.data.mixture.temperature is not None:
             # Weights and a temperature contradict each other, even where the weights are only defaults.
             for source in values["data"]["sources"]:
@@ -95,7 +111,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     problems += document.problems
     if problems or recipe is None:
         raise InvalidRecipe(in_order(problems))
-    return LoadedRecipe(recipe, path, root, document.written)
+    return LoadedRecipe(recipe, path, root, document.written, document.compared)
 
 
 def read_overrides(overrides: Sequence[str]) -> tuple[list[Override], list[UsageError]]:
@@ -133,6 +149,15 @@ def read_document(path: Path) -> Document:
             fix="start with a line such as model:, without a hyphen before it",
         )
     return document
+
+
+@lru_cache(maxsize=256)
+def _print(value: str, written: str) -> str:
+    """Eight hexadecimal digits of a slow hash: enough to see a change, too little to find out the value.
+
+    scrypt of RFC 7914 with 16 MiB; the salt is the same in every process.
+    """
+    return scrypt(value.encode(), salt=written.encode(), n=1 << 14, r=8, p=1, dklen=4).hex()
 
 
 def _put(values: Any, keys: Keys, text: str) -> None:

@@ -152,6 +152,19 @@ def _strange_sections(document: Document) -> list[UsageError]:
     return []
 
 
+def memory_of(root: Path, folder: str) -> Path:
+    """The memory of a recipe's project: below its root, or below the nearest folder above that has it.
+
+    The search ends at the top of a git repository, and at the user's home.
+    """
+    for at in (root, *root.parents):
+        if (at / folder).is_dir():
+            return at / folder
+        if (at / ".git").exists() or at == Path.home():
+            break
+    return root / folder
+
+
 def _project(here: Path) -> Path:
     """The nearest folder that has a memory or says how it is kept; else the working folder.
 

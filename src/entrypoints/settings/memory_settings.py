@@ -143,6 +143,19 @@ class MemorySettings(Section):
         description="What is added to a passage where there is room. class: how the class of a method "
         "begins; imports: what its file imports.",
     )
+    retrieve: Literal["off", "on"] = Field(
+        default="off",
+        description="Put passages that are found for a row's last question before it, in a training: at most "
+        "keep, of context_tokens together. They are read and never trained on. A row that they would make "
+        "longer than data.max_tokens goes without.",
+    )
+    retrieve_holdout: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="The share of rows that go without the passages found for them, always the same ones, so "
+        "that it is seen whether they help.",
+    )
     procedures: Literal["off", "catalog", "full", "guided"] = Field(
         default="off",
         description="Put the procedure that matches a row into its prompt, in a training. catalog: its name "

@@ -352,6 +352,10 @@ class Recipe(Section):
         description="Where the figures go besides the run's own files: tensorboard, wandb, mlflow, trackio; "
         "the last three are extras to be installed.",
     )
+    traces: bool = Field(
+        default=True,
+        description="Keep what the run does and how long that takes in runs.sqlite of the folder of runs.",
+    )
     memory: MemorySettings = MemorySettings()
 
     @model_validator(mode="before")

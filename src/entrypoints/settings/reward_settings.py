@@ -97,6 +97,12 @@ class MathSettings(RewardSettings):
     kind: Literal["math"] = Field(description="A result that equals the answer of the row.")
 
 
+class AnswerSettings(RewardSettings):
+    """Whether the answer is the short one of the row: a name, a path, a value."""
+
+    kind: Literal["answer"] = Field(description="One of the right short answers of the row, and no more.")
+
+
 class ReasoningGymSettings(RewardSettings):
     """What the package reasoning-gym says of an answer to one of its tasks."""
 
@@ -173,6 +179,7 @@ Reward: TypeAlias = (
     | ChatSettings
     | FormatSettings
     | MathSettings
+    | AnswerSettings
     | ReasoningGymSettings
     | LengthSettings
     | JudgeSettings

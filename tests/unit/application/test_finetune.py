@@ -27,6 +27,8 @@ from cesello.domain.reward import Attempt, RewardResult, infra_error
 from cesello.domain.run import RunManifest, RunStatus
 from cesello.domain.schedule import StepReport, TrainingPlan
 from cesello.domain.source import Replay, SourceSpec
+from cesello.domain.trace import SpanStatus
+from cesello.domain.tracer import Tracer
 from cesello.entrypoints.container import make_container
 from tests.fakes.data import FakeDatasetSource
 from tests.fakes.examples import FakeExampleStore, FakeNearCopies
@@ -35,6 +37,7 @@ from tests.fakes.model import MIB, FakeDevices, FakeMemoryPredictor, FakeModelPr
 from tests.fakes.reward import FakeRewardModel
 from tests.fakes.rewards import FakeRewards
 from tests.fakes.run import FakeRunFolder, FakeRunStore, FakeStop, FixedClock, RecordingObserver
+from tests.fakes.trace import FakeSpanSink
 from tests.fakes.training import FakePolicyOptimizer, FakeTrainingState
 from tests.repository import ROOT
 
@@ -90,6 +93,7 @@ class Workshop:
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     stop: FakeStop = field(default_factory=FakeStop)
     log: FakeMetricsLog = field(default_factory=FakeMetricsLog)
+    sink: FakeSpanSink = field(default_factory=FakeSpanSink)
 
     def finetune(self, request: FinetuneRequest = REQUEST) -> RunManifest:
         container = make_container()
@@ -107,6 +111,7 @@ class Workshop:
             "observer": self.observer,
             "stop": self.stop,
             "clock": FixedClock(),
+            "tracer": Tracer(self.sink),
         }
         for name, fake in fakes.items():
             getattr(container, name).override(providers.Object(fake))
@@ -788,3 +793,43 @@ def test_failures_are_counted_over_the_whole_run(workshop: Workshop) -> None:
     assert workshop.manifest.before is not None
     assert workshop.manifest.before.graded["calls"].infra_errors == 1
     assert workshop.manifest.weights, "what was trained is kept"
+
+
+# What is traced
+
+
+def test_a_run_tells_what_it_does_also_before_it_has_an_id(workshop: Workshop) -> None:
+    workshop.finetune()
+    sink = workshop.sink
+    assert {one.run for one in sink.spans} == {workshop.run.id}
+    [root] = sink.named("train")
+    assert root.attributes == {"gen_ai.request.model": "fake"}
+    above = {one.name: sink.above(one) for one in sink.spans}
+    for name in ("prepare data", "load model", "evaluate", "take steps", "save weights"):
+        assert above[name] == root, name
+    assert [one.attributes["cesello.when"] for one in sink.named("evaluate")] == ["before", "after"]
+    assert [one.attributes["cesello.step"] for one in sink.named("save checkpoint")] == [6]
+    assert sink.closed == 1
+    assert not sink.forgotten
+
+
+def test_a_run_that_fails_before_it_has_a_folder_is_not_traced(workshop: Workshop) -> None:
+    workshop.rewards = FakeRewards(refusing=SandboxError("X001", "nothing holds programs here"))
+    with pytest.raises(SandboxError):
+        workshop.finetune()
+    assert not workshop.sink.spans
+    assert workshop.sink.closed == 1
+
+
+def test_a_run_that_fails_says_where(workshop: Workshop) -> None:
+    workshop.rewards = FakeRewards(NeverJudges())
+    with pytest.raises(SandboxError, match="X010"):
+        workshop.finetune()
+    failed = [one for one in workshop.sink.spans if one.status is SpanStatus.ERROR]
+    assert [one.name for one in failed] == ["evaluate", "train"]
+    assert failed[0].message.startswith("SandboxError: error[X010]")
+
+
+def test_a_run_that_is_begun_anew_is_traced_anew(workshop: Workshop) -> None:
+    workshop.finetune(replace(REQUEST, choice=RunChoice(run="mine", overwrite=True)))
+    assert workshop.sink.forgotten == ["mine"]

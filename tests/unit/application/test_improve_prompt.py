@@ -28,12 +28,14 @@ from cesello.domain.prompt_search import Budget
 from cesello.domain.run import RunManifest, RunStatus
 from cesello.domain.schedule import TrainingPlan
 from cesello.domain.source import SourceSpec
+from cesello.domain.tracer import Tracer
 from cesello.entrypoints.container import Container, make_container
 from tests.fakes.data import FakeDatasetSource
 from tests.fakes.examples import FakeExampleStore, FakeNearCopies
 from tests.fakes.model import FakeModelProvider
 from tests.fakes.prompt import ClauseProposer, ClauseWorld, FakeLedger, RightOrWrong
 from tests.fakes.run import FakeRunFolder, FakeRunStore, FakeStop, FixedClock, RecordingObserver
+from tests.fakes.trace import FakeSpanSink
 
 
 def rows(name: str, count: int) -> list[Mapping[str, Any]]:
@@ -98,6 +100,7 @@ class Workshop:
     runs: FakeRunStore = field(default_factory=FakeRunStore)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     stop: FakeStop = field(default_factory=FakeStop)
+    sink: FakeSpanSink = field(default_factory=FakeSpanSink)
     rewards: OneReward = field(default_factory=OneReward)
     failure: tuple[int, CeselloError] | None = None
     engines: list[str] = field(default_factory=list)
@@ -122,6 +125,7 @@ class Workshop:
             "observer": self.observer,
             "stop": self.stop,
             "clock": FixedClock(),
+            "tracer": Tracer(self.sink),
         }
         for name, fake in fakes.items():
             getattr(container, name).override(providers.Object(fake))
@@ -306,3 +310,19 @@ class TestTasks:
     def test_a_source_without_rows_is_told(self) -> None:
         with pytest.raises(DataError):
             parts(TaskLimits(1, 1, 1), sources=(SourceSpec("one", max_characters=1),))
+
+
+def test_a_search_tells_what_it_asks_and_what_came_of_it() -> None:
+    workshop = Workshop()
+    workshop.improve()
+    sink = workshop.sink
+    [root] = sink.named("search prompt")
+    assert {one.run for one in sink.spans} == {workshop.run.id}
+    for name in ("prepare data", "load model", "chat", "score", "propose prompts"):
+        assert {sink.above(one) and one.parent_id for one in sink.named(name)} == {root.span_id}, name
+    told = [event.attributes for one in sink.named("score") for event in one.events]
+    assert len(told) == workshop.manifest.steps
+    assert {one["gen_ai.evaluation.score.value"] for one in told} <= {0.0, 1.0}
+    tokens = sum(int(str(one.attributes["gen_ai.usage.output_tokens"])) for one in sink.named("chat"))
+    assert tokens == sum(trial.tokens for trial in workshop.ledger.known.values())
+    assert sink.closed == 1

@@ -80,16 +80,16 @@ def test_equal_prompts_keep_the_seed() -> None:
 
 
 def test_hidden_helpful_clauses_are_found_within_the_budget() -> None:
-    """52 of 60 say that more than three searches of four find them, with a confidence of 95 % (Clopper and
-    Pearson, 1934: a rate of at least 0.77); 55 were found when this was written.
+    """27 of 30 say that more than three searches of four find them, with a confidence of 95 % (Clopper and
+    Pearson, 1934: a rate of at least 0.76); 29 were found when this was written.
     """
     found = 0
-    for seed in range(60):
+    for seed in range(30):
         its = bench(seed)
         report = its.search(request(600, parts=simulated_parts(150, 60, 75), random_seed=seed))
         assert len(its.world.calls) <= 600
         found += its.world.success(report.winner.system) - its.world.success("Answer.") >= 0.1
-    assert found >= 52
+    assert found >= 27
 
 
 def test_a_report_tells_all_and_is_json() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cesello.domain.checkpoint import CheckpointPlan, Difference, differences, kept
+from cesello.domain.checkpoint import GENERATION, CheckpointPlan, Difference, differences, kept
 
 STEPS = st.lists(
     st.tuples(st.integers(1, 50), st.none() | st.floats(0, 9, allow_nan=False)),
@@ -78,3 +78,7 @@ def test_differences_are_by_name_and_tell_what_is_missing() -> None:
         Difference("gone", "x", None),
     ]
     assert differences(stored, dict(reversed(stored.items()))) == []
+
+
+def test_the_generation_of_a_memory_is_told_and_never_compared() -> None:
+    assert differences({"seed": "1", GENERATION: "1"}, {"seed": "1", GENERATION: "3"}) == []

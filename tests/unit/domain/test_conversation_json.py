@@ -9,7 +9,16 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cesello.domain.conversation import Conversation, GivenProcedure, Message, Role, ToolCall, ToolSpec
+from cesello.domain.conversation import (
+    Conversation,
+    GivenContext,
+    GivenPassage,
+    GivenProcedure,
+    Message,
+    Role,
+    ToolCall,
+    ToolSpec,
+)
 from cesello.domain.conversation_json import from_json, identity, to_json
 
 plain: st.SearchStrategy[Any] = st.recursive(
@@ -28,12 +37,20 @@ messages = st.builds(
     st.none() | st.text(min_size=1),
     st.none() | st.booleans(),
 )
+passages = st.builds(
+    GivenPassage,
+    st.text(),
+    st.tuples(st.integers(), st.integers()),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(),
+)
 conversations = st.builds(
     Conversation,
     st.lists(messages, max_size=4).map(tuple),
     st.lists(st.builds(ToolSpec, st.text(), st.text(), maps), max_size=2).map(tuple),
     maps,
     st.none() | st.builds(GivenProcedure, st.text(), st.text(), st.text(), st.text(), st.text()),
+    st.none() | st.builds(GivenContext, st.lists(passages).map(tuple), st.integers(), st.text(), st.text()),
 )
 
 

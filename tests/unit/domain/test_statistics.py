@@ -13,6 +13,7 @@ from cesello.domain.statistics import (
     Interval,
     mcnemar,
     newcombe,
+    newcombe_unpaired,
     probability_greater,
     sign_flip,
     student,
@@ -112,6 +113,24 @@ def test_newcombe_holds_the_difference_and_mirrors(both: int, wins: int, losses:
     interval, mirrored = newcombe(both, wins, losses, neither), newcombe(both, losses, wins, neither)
     assert -1 <= interval.low <= interval.high <= 1
     assert (wins - losses) / max(n, 1) in Interval(interval.low - 1e-12, interval.high + 1e-12)
+    assert isclose(interval.low, -mirrored.high, abs_tol=1e-12)
+
+
+def test_newcombe_of_other_tasks_is_that_of_the_paper() -> None:
+    # Newcombe (1998), table II, method 10: 56/70 - 48/80, and 9/10 - 3/10.
+    intervals = newcombe_unpaired(56, 70, 48, 80), newcombe_unpaired(9, 10, 3, 10)
+    assert [(round(one.low, 4), round(one.high, 4)) for one in intervals] == [
+        (0.0524, 0.3339),
+        (0.1705, 0.8090),
+    ]
+    assert newcombe_unpaired(0, 0, 3, 10) == Interval(-1.0, 1.0)
+
+
+@given(counts, counts, counts, counts)
+def test_newcombe_of_other_tasks_holds_the_difference_and_mirrors(a: int, b: int, c: int, d: int) -> None:
+    new, old = (a, a + b + 1), (c, c + d + 1)
+    interval, mirrored = newcombe_unpaired(*new, *old), newcombe_unpaired(*old, *new)
+    assert -1 <= interval.low <= new[0] / new[1] - old[0] / old[1] <= interval.high <= 1
     assert isclose(interval.low, -mirrored.high, abs_tol=1e-12)
 
 

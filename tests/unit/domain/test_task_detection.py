@@ -55,6 +55,7 @@ def test_whether_a_program_is_asked_for(question: str, code: bool) -> None:
         ({"tests": "assert 1", "answer": "1"}, ("coding", False)),
         ({"reasoning_gym": {}}, ("reasoning_gym", False)),
         ({"answer": "1"}, ("math", False)),
+        ({"answers": ["a.py"], "answer": "1"}, ("answer", False)),
         ({"task": 3}, ("chat", False)),
         ({}, ("chat", False)),
     ],

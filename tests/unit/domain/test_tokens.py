@@ -56,3 +56,11 @@ def test_a_fingerprint_is_of_tokens_masks_borders_and_order() -> None:
     }
     assert len(prints) == 7
     assert fingerprint([one, two]) == fingerprint([row([1, 2, 3], "--x"), row([4, 5], "-x")])
+
+
+def test_a_fingerprint_is_of_references_where_there_are_any() -> None:
+    one, two = row([1, 2, 3], "--x"), row([4, 5], "-x")
+    plain = fingerprint([one, two])
+    assert fingerprint([one, two], ["", ""]) == plain
+    prints = {fingerprint([one, two], its) for its in (["a", ""], ["b", ""], ["", "a"], ["a", "a"])}
+    assert len(prints | {plain}) == 5

@@ -53,7 +53,7 @@ def as_json(*arguments: str, capsys: pytest.CaptureFixture[str]) -> dict[str, An
     return found
 
 
-@pytest.mark.parametrize("name", ["format", "length", "function_calling", "chat"])
+@pytest.mark.parametrize("name", ["format", "length", "function_calling", "chat", "answer"])
 def test_the_built_in_ones_are_not_cheated_by_their_own_cases(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from cesello.entrypoints.cli.main import run
+from tests.run_folders import evaluation, manifest, write_log, write_manifest, write_run, write_search
 
 MANIFEST: dict[str, Any] = {
     "id": "20260102-030405-demo",
@@ -82,14 +85,15 @@ def test_runs_are_listed_newest_first(capsys: pytest.CaptureFixture[str]) -> Non
     write()
     write("20260203-000000-later", name="later", status="interrupted", steps=4, model=None)
     heading, newest, oldest = output(capsys, "list").splitlines()
-    assert heading.split() == ["run", "status", "steps", "model", "started"]
+    assert heading.split() == ["run", "status", "steps", "curve", "last", "of", "model", "started"]
     assert newest.split()[:3] == ["20260203-000000-later", "interrupted", "4/30"]
-    assert oldest.split() == [MANIFEST["id"], "completed", "30/30", "org/tiny", MANIFEST["started"]]
+    nothing = ["-", "-", "-"]
+    assert oldest.split() == [MANIFEST["id"], "completed", "30/30", *nothing, "org/tiny", MANIFEST["started"]]
 
 
 def test_a_run_of_an_unknown_model_has_no_model(capsys: pytest.CaptureFixture[str]) -> None:
     write(model=None)
-    assert output(capsys, "list").splitlines()[1].split()[3] == "-"
+    assert output(capsys, "list").splitlines()[1].split()[6] == "-"
 
 
 def test_no_runs_are_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
@@ -239,3 +243,172 @@ def test_runs_of_before_there_were_scores_show_none(capsys: pytest.CaptureFixtur
     assert "valid json (of 24)" in shown
     assert "score" not in shown
     assert "judged" not in shown
+
+
+def test_the_list_shows_the_curve_that_matters(capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(Path("runs"), "a")
+    write_run(Path("runs"), "b", rewarded=True, started="2026-02-02T03:04:05+00:00")
+    _, newest, oldest = output(capsys, "list").splitlines()
+    assert newest.split()[:6] == ["b", "completed", "12/12", "▁▂▂▃▄▄▅▅▆▇▇█", "0.600", "reward"]
+    assert oldest.split()[:6] == ["a", "completed", "12/12", "█▄▃▂▂▂▁▁▁▁▁▁", "0.167", "loss"]
+    assert "\x1b" not in newest
+
+
+def test_runs_of_the_list_are_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    for id_, status in (("1-small", "completed"), ("2-large", "failed"), ("3-small", "failed")):
+        write(id_, name=id_[2:], status=status, started=id_)
+
+    def ids(*options: str) -> list[str]:
+        listed = [run["id"] for run in json.loads(output(capsys, "list", "--json", *options))]
+        assert [line.split()[0] for line in output(capsys, "list", *options).splitlines()[1:]] == listed
+        return listed
+
+    assert ids("--limit", "2") == ["3-small", "2-large"]
+    assert ids("--status", "failed") == ["3-small", "2-large"]
+    assert ids("--status", "failed", "--status", "completed", "--name", "sm*") == ["3-small", "1-small"]
+    assert output(capsys, "list", "--name", "none") == "No run is like that.\n"
+    assert run(["runs", "list", "--status", "other"]) == 2
+
+
+def test_a_running_run_is_as_far_as_its_last_step(capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_run(Path("runs"), steps=3)
+    write_manifest(path, status="running", steps=0)
+    with FileLock(path / ".lock"):
+        assert output(capsys, "list").splitlines()[1].split()[:3] == ["demo", "running", "3/12"]
+
+
+def test_curves_phases_and_alarms_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_run(Path("runs"), rewarded=True)
+    write_log(path, "alarms", [{"step": 9, "name": "kl", "text": "the policy has moved away"}])
+    shown = [" ".join(line.split()) for line in output(capsys, "show", "demo").splitlines()]
+    assert "reward ▁▂▂▃▄▄▅▅▆▇▇█ 0.150 0.500 0.050 0.600" in shown
+    assert "held-out score ▁█ 0.000 0.750 0.000 0.750" in shown
+    assert "first and last: means of 5 steps" in shown
+    assert "step 9: the policy has moved away" in shown
+    assert "generate 15 s 25%" in " ".join(shown)
+    times = {
+        line.split()[0]: line.split()[-2] for line in shown if "█" in line and "%" in line and " s " in line
+    }
+    assert times == {"generate": "25%", "score": "5%", "update": "10%", "evaluating,": "60%"}
+    assert not any(line.startswith("loss ") for line in shown)
+
+
+def test_evaluations_on_the_way_have_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_run(Path("runs"))
+    assert "evaluated at step" not in output(capsys, "show", "demo")
+    lines = [{"step": n, "when": "step", **evaluation(2.0 - n / 20)} for n in range(1, 21)]
+    write_log(path, "evaluations", lines)
+    shown = [line.split() for line in output(capsys, "show", "demo").splitlines()]
+    assert ["1", "on", "the", "way", "1.950", "0.000"] in shown
+    assert ["…", "8", "more"] in shown
+    assert ["20", "on", "the", "way", "1.000", "0.000"] in shown
+    assert ["10", "on", "the", "way", "1.500", "0.000"] not in shown
+
+
+def test_a_killed_run_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(Path("runs"), status="running")
+    assert "failed (stopped without saying so: it was killed)" in output(capsys, "show", "demo")
+
+
+def test_the_best_score_of_a_search_is_a_curve(capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_run(Path("runs"), algorithm="apo", search={"before": 0.5, "verdict": None})
+    write_search(path, [(8, 0.25), (8, 0.5), (8, 0.375)])
+    listed = output(capsys, "list").splitlines()[1].split()
+    assert listed[3:7] == ["▁██", "0.500", "best", "score"]
+    assert "best score" in output(capsys, "show", "demo")
+
+
+def test_what_differs_is_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(Path("runs"), "one", after=evaluation(1.0, 2.0))
+    changed = manifest("x")["identity"] | {"recipe training.max_steps": "24", "recipe lora.r": "8"}
+    write_run(Path("runs"), "two", identity=changed, after=evaluation(0.5, 6.0))
+    shown = [" ".join(line.split()) for line in output(capsys, "compare", "one", "two").splitlines()]
+    assert "A one completed 12/12 24 s 1200 50 0.200" in shown
+    assert "training.max_steps 12 24" in shown
+    assert "lora.r - 8" in shown
+    assert "No difference: the libraries have the same versions." in shown
+    assert "loss A █▄▃▂▂▂▁▁▁▁▁▁ 0.913 0.204 0.167 2.000" in shown
+    assert "chat: exact call A 8 0.000 0.250" in shown
+    assert "B 8 0.000 0.750 +0.500 (+0.018 to +0.752) unpaired" in shown
+    assert "B 8 2.000 0.500 -0.500" in shown
+    found = json.loads(output(capsys, "compare", "one", "two", "--json"))
+    assert [one["key"] for one in found["recipe"]] == ["training.max_steps", "lora.r"]
+    assert found["runs"][1]["id"] == "two"
+
+
+def test_a_reinforcement_is_compared_by_its_reward(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two"):
+        write_run(Path("runs"), name, rewarded=True)
+    write_run(Path("runs"), "tuned")
+    head, first, *_ = (
+        " ".join(line.split()) for line in output(capsys, "compare", "one", "two").splitlines()
+    )
+    assert (head.endswith("final reward"), first.endswith(" 0.500")) == (True, True)
+    assert "final loss" not in head
+    assert "loss or reward" in output(capsys, "compare", "one", "tuned").splitlines()[0]
+
+
+def test_other_rows_are_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(Path("runs"), "one")
+    write_run(Path("runs"), "two", identity=manifest("x")["identity"] | {"recipe seed": "8"})
+    shown = output(capsys, "compare", "one", "two")
+    assert "not comparable" in shown
+    assert "B and A cannot be compared on chat: other held-out rows: seed differs" in shown
+    assert "unpaired" not in shown
+
+
+def test_curves_of_other_lengths_keep_their_steps_below_each_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_run(Path("runs"), "long")
+    write_run(Path("runs"), "short", steps=6)
+    lines = output(capsys, "compare", "long", "short").splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("loss"))
+    assert "█▄▃▂▂▂▁▁▁▁▁▁" in lines[at]
+    assert "█▄▃▂▂▂ " in lines[at + 1]
+
+
+@pytest.mark.parametrize("names", [["one"], ["one"] * 27])
+def test_two_runs_or_more_are_compared(names: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(Path("runs"), "one")
+    assert run(["runs", "compare", *names]) == 2
+    assert "name two runs or more, 26 at most" in capsys.readouterr().err
+
+
+def test_a_picture_of_now(capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_run(Path("runs"), steps=3)
+    write_manifest(path, status="running", finished=None, after=None)
+    with FileLock(path / ".lock"):
+        shown = output(capsys, "tail", "--once")
+    assert "training: step 3 of 12, about 18 s left" in shown
+    assert "loss" in shown
+
+
+def test_a_training_that_stands_still_is_said_to(capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_run(Path("runs"), steps=3)
+    write_manifest(path, status="running", finished=None, after=None)
+    for log in path.glob("*.jsonl"):
+        os.utime(log, (1, 1))
+    with FileLock(path / ".lock"):
+        assert "nothing new for" in output(capsys, "tail", "demo", "--once")
+
+
+def test_the_end_of_a_search_is_told_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_run(Path("runs"), algorithm="apo", steps=0, planned_steps=9)
+    write_manifest(path, algorithm="apo", steps=9, planned_steps=9)
+    (path / "evaluations.jsonl").unlink()
+    write_search(path, [(8, 0.25), (8, 0.5)])
+    assert output(capsys, "tail").splitlines()[:2] == [
+        "demo: completed, rollout 9 of 9, 24 s",
+        "rollout 9  best score 0.500",
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"seconds": "x"}, {"data": [1]}, {"before": 3, "after": "x"}, {"planned_steps": None}]
+)
+def test_a_manifest_of_anybody_is_no_fault(wrong: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(Path("runs"), "one", **wrong)
+    write_run(Path("runs"), "two")
+    for arguments in (["list"], ["show", "one"], ["compare", "two", "one"], ["tail", "one", "--once"]):
+        assert run(["runs", *arguments]) == 0, capsys.readouterr().err

@@ -143,7 +143,7 @@ def train(*arguments: str) -> int:
 def test_a_training_says_its_figures_and_what_to_do_next(capsys: pytest.CaptureFixture[str]) -> None:
     assert train() == 0
     out, err = capsys.readouterr()
-    [folder] = Path("runs").iterdir()
+    [folder] = Path("runs").glob("*/")
     words = [line.split() for line in out.splitlines()]
     assert ["chat", "8", "6", "100.0%", "100.0%", "108", "100.0%", "0.75"] in words
     assert ["chat:", "loss", "2.000", "0.800"] in words
@@ -244,7 +244,7 @@ def test_without_an_id_the_newest_run_of_the_recipes_name_goes_on(
         stopped_after_two(patch)
         assert train() == 143
     assert train("--resume") == 0
-    assert len([*Path("runs").iterdir()]) == 1
+    assert len([*Path("runs").glob("*/")]) == 1
 
 
 @pytest.mark.usefixtures("recipe")
@@ -326,7 +326,7 @@ def test_answers_are_judged_by_the_columns_of_their_rows(
     words = [line.split() for line in out.splitlines()]
     assert ["chat:", "passes", "(of", "4)", "0", "0"] in words
     assert [line[:3] for line in words if line[:2] == ["chat:", "mean"]] == [["chat:", "mean", "score"]]
-    [folder] = Path("runs").iterdir()
+    [folder] = Path("runs").glob("*/")
     graded = json.loads((folder / "manifest.json").read_text())["before"]["graded"]["chat"]
     assert (graded["rows"], graded["not_applicable"], graded["infra_errors"]) == (4, 0, 0)
     assert graded["score"] < 0
@@ -361,5 +361,5 @@ def test_a_sandbox_is_done_without_only_where_the_command_says_so(
     assert train(*option) == 0
     assert made == [tier]
     assert ("without a sandbox" in capsys.readouterr().err) is bool(option)
-    [folder] = Path("runs").iterdir()
+    [folder] = Path("runs").glob("*/")
     assert "unsafe" not in (folder / "recipe.yaml").read_text()

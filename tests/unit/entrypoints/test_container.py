@@ -77,7 +77,7 @@ def with_sandbox(config: dict[str, object], sandbox: FakeSandbox) -> Container:
 
 def test_what_is_built_in_needs_no_recipe() -> None:
     rewards = make_container().rewards()
-    assert " ".join(rewards) == "coding function_calling chat math reasoning_gym length combined blend"
+    assert " ".join(rewards) == "coding function_calling chat math answer reasoning_gym length combined blend"
     assert rewards["function_calling"].name == "function_calling"
     assert rewards["function_calling"] is rewards["function_calling"]
     assert make_container().rewards() is not rewards

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from cesello.application.open_run import RunChoice
+from cesello.application.same_training import check_same, named
 from cesello.domain.checkpoint import CheckpointPlan
+from cesello.domain.errors import UsageError
+from cesello.entrypoints.redaction import redact
 from cesello.entrypoints.requests import (
     NOT_THE_STEPS,
     finetune_request,
@@ -153,6 +156,67 @@ def test_a_change_of_the_steps_is_seen_at_its_key(
 )
 def test_what_no_step_depends_on_is_not_among_them(tmp_path: Path, change: str) -> None:
     assert finetune_request(loaded(tmp_path)).settings == finetune_request(loaded(tmp_path, change)).settings
+
+
+# Values of the environment among them
+
+
+def settings(folder: Path, *changes: str) -> dict[str, str]:
+    return dict(finetune_request(loaded(folder, *changes)).settings)
+
+
+def test_a_changed_variable_is_seen_at_its_key_and_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = "grpo.scale=${CESELLO_LOSS}"
+    monkeypatch.setenv("CESELLO_LOSS", "group")
+    stored = settings(tmp_path, change)
+    assert settings(tmp_path, change) == stored
+    monkeypatch.setenv("CESELLO_LOSS", "none")
+    now = settings(tmp_path, change)
+    assert {key for key in stored if stored[key] != now[key]} == {"grpo.scale"}
+    assert stored["grpo.scale"].startswith('"${CESELLO_LOSS} (value ')
+    assert "none" not in now["grpo.scale"]
+    with pytest.raises(UsageError, match=r"C050") as refused:
+        check_same(named(stored), named(now), inexact=False)
+    assert refused.value.where == "grpo.scale"
+
+
+@pytest.mark.parametrize(
+    ("change", "first", "second"),
+    [
+        ("algorithm_arguments={api_key: '${CESELLO_IT}'}", "one", "two"),
+        ("algorithm_arguments={x: 'a ${CESELLO_IT_TOKEN}'}", "one", "two"),
+        ("algorithm_arguments={url: 'https://me:${CESELLO_IT}@host/v1'}", "one", "two"),
+        ("algorithm_arguments={url: '${CESELLO_IT}'}", "https://me:one@host", "https://me:two@host"),
+        ("algorithm_arguments={headers: {Authorization: '${CESELLO_IT}'}}", "one", "two"),
+    ],
+)
+def test_a_key_that_was_exchanged_changes_nothing(
+    change: str, first: str, second: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for value in (first, second):
+        monkeypatch.setenv("CESELLO_IT", value)
+        monkeypatch.setenv("CESELLO_IT_TOKEN", value)
+        found.append(settings(tmp_path, change))
+    assert found[0] == found[1]
+    assert "one" not in found[0][next(key for key in found[0] if key.startswith("algorithm_arguments"))]
+
+
+def test_what_a_recipe_takes_a_key_out_of_is_a_secret_whatever_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CESELLO_FIRST_ONE", "first of all")
+    monkeypatch.setenv("CESELLO_SECOND_ONE", "second to none")
+    monkeypatch.setenv("CESELLO_THIRD_ONE", "third party")
+    loaded(
+        tmp_path,
+        "algorithm_arguments={password: '${CESELLO_FIRST_ONE}', language: '${CESELLO_THIRD_ONE}'}",
+        "rewards=[{kind: judge, url: 'https://h', model: m, rubric: r, api_key_env: CESELLO_SECOND_ONE}]",
+    )
+    text = "first of all, second to none, third party"
+    assert redact()(text) == "[secret], [secret], third party"
 
 
 # Code of somebody's own

@@ -15,7 +15,7 @@ from tests.repository import SRC, committed_files, name_of, pyproject
 
 PROJECT = pyproject()["project"]
 DISTRIBUTIONS = packages_distributions()
-OURS = {"benchmarks", "cesello", "tests"}
+OURS = {"benchmarks", "cesello", "tests", "tools"}
 PARTS = {"pydantic_core": "pydantic", "tokenizers": "transformers", "cyclonedx": "cyclonedx-bom"}
 """Packages that are pinned by the one they are a part of."""
 APART = {"liger_kernel": "liger-kernel", "mlflow": "mlflow-skinny", "trackio": "trackio", "wandb": "wandb"}

@@ -408,6 +408,13 @@ CASES = {
         'algorithm: grpo\ngrpo: {tools: ["m:a", "n:a"]}\nrewards: [{kind: length}]',
         fix="another name",
     ),
+    "a tool of one's own that is called as ours": Broken(
+        "C007",
+        "recipe.yaml:2:24",
+        "name: good",
+        'algorithm: grpo\ngrpo: {tools: [search, "m:search"]}\nrewards: [{kind: length}]',
+        fix="another name",
+    ),
     "a tool that is no function": Broken(
         "C010", "recipe.yaml:1:16", "name: good", 'grpo: {tools: ["os.system"]}', fix="text that matches"
     ),

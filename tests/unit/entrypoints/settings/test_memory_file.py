@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cesello.domain.errors import InvalidRecipe
-from cesello.entrypoints.settings.memory_file import LoadedMemory, load_memory
+from cesello.entrypoints.settings.memory_file import LoadedMemory, load_memory, memory_of
 from cesello.entrypoints.settings.memory_settings import MemorySettings
 
 
@@ -155,3 +155,16 @@ def test_a_key_that_was_not_meant_for_cesello_is_refused(tmp_path: Path) -> None
     written(tmp_path, "memory:\n  answer: {url: http://localhost:1/v1, api_key_env: AWS_SECRET_ACCESS_KEY}\n")
     with pytest.raises(InvalidRecipe, match="api_key_env"):
         load_memory(None, at=tmp_path)
+
+
+def test_a_recipe_s_memory_is_below_its_root_or_in_the_nearest_folder_above(tmp_path: Path) -> None:
+    inner = tmp_path / "project" / "recipes" / "small"
+    inner.mkdir(parents=True)
+    assert memory_of(inner, ".cesello/memory") == inner / ".cesello/memory"  # where there is none
+    above = tmp_path / "project" / ".cesello" / "memory"
+    above.mkdir(parents=True)
+    assert memory_of(inner, ".cesello/memory") == above
+    (tmp_path / "project" / "recipes" / ".git").mkdir()
+    assert memory_of(inner, ".cesello/memory") == inner / ".cesello/memory"  # another repository's is none
+    (inner / ".cesello" / "memory").mkdir(parents=True)
+    assert memory_of(inner, ".cesello/memory") == inner / ".cesello/memory"

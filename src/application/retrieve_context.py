@@ -1,0 +1,134 @@
+"""Find what a training's question is answered by, the same each time while the memory stays as it is."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+
+from ..domain.context import Context, fence_for, write_context
+from ..domain.errors import DataError
+from ..domain.ports.chunk_store import ChunkStore
+from ..domain.ports.memory import Embedder
+from .ask import Ask, AskRequest
+from .remember import check_embedder
+
+_FORM = 1
+"""Of what is put into prompts: raised whenever the same memory begins to give another text."""
+
+_KEPT = 256
+"""Questions whose context is kept: a group of completions, or the arms of an ablation, ask the same again."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPin:
+    """The state of a memory that answers depend on.
+
+    Attributes:
+        generation: grows with every change, also with one that is taken back: it is told, never compared.
+        digest: of the files, of what made the vectors, and of how it is asked.
+    """
+
+    generation: int
+    files: int
+    digest: str
+
+    @property
+    def identity(self) -> str:
+        """What is the same for as long as the answers are."""
+        return f"{self.files} files; {self.digest}"
+
+    def __str__(self) -> str:
+        return f"generation {self.generation}, {self.identity}"
+
+
+class RetrieveContext:
+    """Asks the memory, and writes what it found as a model reads it.
+
+    Args:
+        question: how it is asked, but for the question.
+        tokens: that a context may have.
+        judge: what stands for the reranker.
+        shown: the memory's folder as messages name it.
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        chunks: ChunkStore,
+        embedder: Embedder,
+        question: AskRequest,
+        tokens: int,
+        judge: Mapping[str, object],
+        shown: str,
+    ) -> None:
+        self._ask = ask
+        self._chunks = chunks
+        self._embedder = embedder
+        self._question = replace(question, question="", exact=True)
+        self._tokens = tokens
+        self._judge = judge
+        self._shown = shown
+        self._pin: MemoryPin | None = None
+        self._found: OrderedDict[str, Context] = OrderedDict()
+
+    @property
+    def pin(self) -> MemoryPin:
+        """Of the memory as it was when this was first looked at.
+
+        Raises:
+            DataError: D073 when nothing is remembered. StoreError: S010, and those of the store.
+        """
+        if self._pin is None:
+            self._pin = self._pinned()
+        return self._pin
+
+    def __call__(self, question: str) -> Context:
+        """What answers best, between two lines of its own; no passage is an answer too.
+
+        Raises:
+            DataError: D074 when the memory has changed since it was pinned.
+            CeselloError: those of ``Ask``.
+        """
+        if question in self._found:
+            self._found.move_to_end(question)
+            return self._found[question]
+        generation = self._chunks.state().revision
+        if generation != self.pin.generation:
+            raise DataError(
+                "D074",
+                "the memory was changed while it is being trained with",
+                where=self._shown,
+                got=f"generation {generation}",
+                expected=f"generation {self.pin.generation}",
+                fix="begin a new run, or bring the memory back and go on with --resume",
+            )
+        passages = self._ask(replace(self._question, question=question)).passages
+        context = write_context(passages, fence_for(question, passages), self._tokens)
+        self._found[question] = context
+        if len(self._found) > _KEPT:
+            self._found.popitem(last=False)
+        return context
+
+    def forget(self) -> None:
+        """Searches anew for what was already asked; the same is found, as long as the memory is the same."""
+        self._found.clear()
+
+    def _pinned(self) -> MemoryPin:
+        state = self._chunks.state()
+        if not state.texts:
+            raise DataError(
+                "D073",
+                "nothing is remembered that a prompt could be given",
+                where=self._shown,
+                fix="cesello remember PATH, or set memory.folder",
+            )
+        check_embedder(self._embedder, state)
+        parts = [
+            _FORM, asdict(self._question), self._tokens, dict(self._judge), state.fingerprint, state.chunker,
+            sorted([mark.path, mark.digest] for mark in self._chunks.files().values()),
+        ]  # fmt: skip
+        digest = sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        return MemoryPin(state.revision, state.files, digest)

@@ -1,0 +1,48 @@
+"""What a search has kept, read back: nothing of it is believed, and nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cesello.adapters.prompt.recorded_answers import RecordedAnswers
+from cesello.adapters.prompt.sqlite_ledger import SqliteLedger
+from cesello.domain.conversation import user
+from cesello.domain.errors import StorageError
+from cesello.domain.prompt_search import Trial, TrialKey
+from cesello.domain.run import RunStatus, RunSummary
+
+
+def run(folder: Path) -> RunSummary:
+    return RunSummary("r", "r", RunStatus.COMPLETED, "", None, 1, 1, str(folder))
+
+
+def test_a_run_without_a_search_has_kept_nothing(tmp_path: Path) -> None:
+    assert RecordedAnswers().tasks(run(tmp_path)) == {}
+    assert list(RecordedAnswers().trials(run(tmp_path))) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_answers_of_a_ledger(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite3", "engine")
+    ledger.add_trials([Trial(TrialKey("c", "t"), 0.5, ("short",), "passed", "Perché\ud800?", 3)])
+    ledger.close()
+    [trial] = RecordedAnswers().trials(run(tmp_path))
+    assert trial == {
+        "candidate": "c", "task": "t", "reward": 0.5, "verdict": "passed", "completion": "Perché\ud800?",
+        "tokens": 3,
+    }  # fmt: skip
+
+
+def test_tasks_and_lines_that_are_none(tmp_path: Path) -> None:
+    task = '{"id": "t", "asked": {"messages": [{"role": "user", "content": "Shout."}]}}'
+    (tmp_path / "tasks.jsonl").write_text(f'{task}\nbroken\n[]\n{{"id": 1}}\n{{"id": "x", "asked": 3}}\n')
+    assert RecordedAnswers().tasks(run(tmp_path)) == {"t": user("Shout.")}
+
+
+@pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\x00" + b"\xff" * 2_000])
+def test_a_damaged_ledger_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "ledger.sqlite3").write_bytes(content)
+    with pytest.raises(StorageError, match="I090"):
+        list(RecordedAnswers().trials(run(tmp_path)))
