@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from errno import EDQUOT, EFBIG, ENOSPC
@@ -97,12 +98,24 @@ def _checked(
     return connection
 
 
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    """WAL; where several make the database at once, SQLite waits for none of them, whatever the timeout."""
+    for wait in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, None):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as cause:
+            if wait is None or cause.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(wait)
+
+
 def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
     if not _empty(connection):
         # What is no database of ours stays as it is.
         return
-    connection.execute("PRAGMA journal_mode=WAL")
+    _keep_a_log(connection)
     connection.execute("BEGIN IMMEDIATE")  # two processes may begin at once
     try:
         if _empty(connection):

@@ -143,6 +143,8 @@ class RunIndex:
                 rows, damaged = read_rows(lines, readers[log])
                 before = known.get(log)
                 mark = Mark(new.size, new.changed, new.digest, (before or Mark()).damaged + damaged)
+                if before is None and not mark.size:
+                    continue  # nothing was read: a mark would outlive the file
                 if mark != (before or Mark()):
                     with self._going_on(run, log, before):
                         self._insert(rows)
