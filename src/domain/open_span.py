@@ -158,8 +158,9 @@ class OpenSpan:
         recorder.put(its)
 
     def __enter__(self) -> Self:
-        self.begin()
-        self._token = _innermost.set(self)
+        if self.branch is not None:
+            self.begin()
+            self._token = _innermost.set(self)
         return self
 
     def __exit__(
@@ -171,19 +172,8 @@ class OpenSpan:
         self.end()
 
 
-class _Nothing(OpenSpan):
-    """What is told where nobody traces."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-
-NOTHING: Final[OpenSpan] = _Nothing(None, "")
+NOTHING: Final[OpenSpan] = OpenSpan(None, "")
+"""What is told where nobody traces."""
 _innermost: ContextVar[OpenSpan | None] = ContextVar("innermost span", default=None)
 _outermost: tuple[OpenSpan, ...] = ()
 _opening = Lock()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
-from typing import Final, Self
+from typing import Final
 
 from . import genai_names as names
 from .attribute_values import as_told, plain_attributes
@@ -232,17 +232,5 @@ class _NoTracer(Tracer):
         return NO_ROLLOUT
 
 
-class _NoRollout(OpenRollout):
-    """What is told where nobody traces."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-
-NO_ROLLOUT: Final[OpenRollout] = _NoRollout(None, "")
+NO_ROLLOUT: Final[OpenRollout] = OpenRollout(None, "")
 NO_TRACER: Final[Tracer] = _NoTracer()
