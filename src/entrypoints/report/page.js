@@ -325,7 +325,7 @@
       answer.reward === undefined ? undefined : scale(answer.reward, low, high),
       answer.advantage === undefined ? undefined : text("span", answer.advantage > 0 ? "up" : answer.advantage < 0 ? "down" : "", `advantage ${signed(answer.advantage)}`),
       text("span", "", `${answer.tokens ?? 0} tokens`),
-      answer.kl === undefined ? undefined : text("span", "", `kl ${answer.kl.toFixed(4)}`),
+      answer.kl === undefined ? undefined : text("span", "", `kl ${answer.kl.toFixed(4).replace(/^-(0\.0+)$/, "$1")}`),
       answer.finished === false ? text("span", "tag look", "cut off") : undefined,
       answer.verdict ? text("span", "tag", answer.verdict) : undefined,
       ...(answer.reasons ?? []).map((reason) => text("span", "tag", reason)),
