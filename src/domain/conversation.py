@@ -206,18 +206,13 @@ class Conversation:
         return replace(bare, messages=(*head, *bare.messages[1:]))
 
     def prompt(self) -> Conversation:
-        """Everything before the last answer of the assistant: what a model is asked to continue."""
-        turns = list(self.messages)
-        while turns and turns[-1].role is not Role.ASSISTANT:
-            turns.pop()
-        return replace(self, messages=tuple(turns[:-1]) if turns else self.messages)
+        """What a model is asked to continue: everything, less the assistant's answer where it ends with one."""
+        return replace(self, messages=self.messages[:-1]) if self.answer() else self
 
     def answer(self) -> Message | None:
-        """The last answer of the assistant, if there is one."""
-        return next(
-            (turn for turn in reversed(self.messages) if turn.role is Role.ASSISTANT),
-            None,
-        )
+        """The answer of the assistant that it ends with; a chat that ends with a question has none yet."""
+        last = self.messages[-1] if self.messages else None
+        return last if last is not None and last.role is Role.ASSISTANT else None
 
 
 def user(text: str) -> Conversation:

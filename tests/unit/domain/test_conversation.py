@@ -38,11 +38,17 @@ def test_plain_text_gets_no_system_prompt() -> None:
     assert not Conversation((Message(Role.ASSISTANT, "", (ToolCall("f", "{}"),)),)).is_plain_text
 
 
-def test_the_prompt_is_what_stands_before_the_last_answer() -> None:
-    chat = Conversation((QUESTION, ANSWER, QUESTION, ANSWER, QUESTION), reference={"calls": []})
+def test_the_prompt_is_all_but_the_answer_at_the_end() -> None:
+    chat = Conversation((QUESTION, ANSWER, QUESTION, ANSWER), reference={"calls": []})
     assert chat.prompt().messages == (QUESTION, ANSWER, QUESTION)
     assert chat.prompt().reference == {"calls": []}
     assert chat.answer() == ANSWER
+
+
+def test_a_chat_that_ends_with_a_question_is_a_prompt_whole() -> None:
+    chat = Conversation((QUESTION, ANSWER, QUESTION))
+    assert chat.prompt() == chat
+    assert chat.answer() is None
     assert user("Why?").prompt() == user("Why?")
     assert user("Why?").answer() is None
 
