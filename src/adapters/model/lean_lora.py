@@ -15,6 +15,7 @@ from peft.tuners.lora.layer import Linear as LoraLinear
 
 from . import lean_linear
 from .lean_linear import Kept, LowRank, autocasts, computes_in
+from .lean_norm import Normed, normed, read_again
 
 NAME = "default"
 
@@ -48,7 +49,7 @@ class _Lean:
         if added is None:
             return super().forward(x, *args, **options)  # type: ignore[misc]
         layer = self.base_layer  # type: ignore[attr-defined]
-        return _Added.apply(x, layer, added.a_rI, added.b_Or, added.scale, added.dropout)  # type: ignore[no-untyped-call]
+        return _Added.apply(x, layer, added.a_rI, added.b_Or, added.scale, added.dropout, normed(x))  # type: ignore[no-untyped-call]
 
 
 class LeanLinear(_Lean, LoraLinear):
@@ -64,18 +65,28 @@ class _Added(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: torch.Tensor, layer: Any, a_rI: Any, b_Or: Any, scale: float, dropout: float
+        ctx: Any,
+        x: torch.Tensor,
+        layer: Any,
+        a_rI: Any,
+        b_Or: Any,
+        scale: float,
+        dropout: float,
+        again: Normed | None,
     ) -> torch.Tensor:
         x_TI = x.reshape(-1, x.shape[-1])
         y_TO, kept = lean_linear.forward(layer, LowRank(a_rI, b_Or, scale, dropout), x_TI)
         assert kept is not None
         ctx.layer, ctx.scale, ctx.dropout = layer, scale, dropout
-        ctx.save_for_backward(x_TI if a_rI.requires_grad else None, a_rI, b_Or, kept.low_Tr, kept.mask_TI)
+        ctx.remade = again.remade.read() if again and a_rI.requires_grad else None
+        whole = again.parts if again else (x_TI,)
+        ctx.save_for_backward(a_rI, b_Or, kept.low_Tr, kept.mask_TI, *(whole if a_rI.requires_grad else ()))
         return lean_linear.shaped(y_TO, *x.shape[:-1], y_TO.shape[-1])
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        x_TI, a_rI, b_Or, low_Tr, mask_TI = ctx.saved_tensors
+        a_rI, b_Or, low_Tr, mask_TI, *parts = ctx.saved_tensors
+        x_TI = read_again(ctx.remade, parts) if parts else None
         gradient = gradients[0]
         over_x, over_a, over_b = lean_linear.backward(
             ctx.layer,
@@ -86,4 +97,4 @@ class _Added(torch.autograd.Function):
             wanted=ctx.needs_input_grad[0],
         )
         whole = None if over_x is None else over_x.view(*gradient.shape[:-1], -1)
-        return whole, None, over_a, over_b, None, None
+        return whole, None, over_a, over_b, None, None, None

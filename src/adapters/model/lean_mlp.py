@@ -16,6 +16,7 @@ from transformers.models.llama.modeling_llama import LlamaMLP
 from . import lean_linear
 from .lean_linear import Kept, LowRank, autocasts, computes_in
 from .lean_lora import Lean4bit, LeanLinear, added_to
+from .lean_norm import Normed, normed, read_again
 from .same_code import same_code
 
 _NAMES = ("gate_proj", "up_proj", "down_proj")
@@ -42,12 +43,14 @@ class _Lean:
     """Computes leanly where all three layers can, else as the class beside it."""
 
     def forward(self, x: torch.Tensor) -> Any:
+        if not (torch.is_grad_enabled() and x.requires_grad):
+            return super().forward(x)  # type: ignore[misc]
         layers = [getattr(self, name) for name in _NAMES]
         added = [_added(layer, x) for layer in layers]
-        if not (torch.is_grad_enabled() and x.requires_grad) or "other" in added:
+        if "other" in added:
             return super().forward(x)  # type: ignore[misc]
         bases = [getattr(layer, "base_layer", layer) for layer in layers]
-        return _Gated.apply(x, bases, *_flat(added))  # type: ignore[no-untyped-call]
+        return _Gated.apply(x, bases, normed(x), *_flat(added))  # type: ignore[no-untyped-call]
 
 
 def _added(layer: Any, x: torch.Tensor) -> LowRank | str | None:
@@ -76,7 +79,9 @@ class _Gated(torch.autograd.Function):
     """The three layers and what is between them."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, bases: list[Any], *flat: Any) -> torch.Tensor:
+    def forward(
+        ctx: Any, x: torch.Tensor, bases: list[Any], again: Normed | None, *flat: Any
+    ) -> torch.Tensor:
         gate, up, down = _low_ranks(flat)
         x_TI = x.reshape(-1, x.shape[-1])
         gate_TF, gate_kept = lean_linear.forward(bases[0], gate, x_TI)
@@ -86,13 +91,17 @@ class _Gated(torch.autograd.Function):
                 (gate_kept, up_kept, down_kept)]  # fmt: skip
         ctx.bases, ctx.numbers = bases, [flat[at] for at in (2, 3, 6, 7, 10, 11)]
         weights = [flat[at] for at in (0, 1, 4, 5, 8, 9)]
-        ctx.save_for_backward(x_TI, gate_TF, up_TF, *weights, *(value for pair in kept for value in pair))
+        ctx.remade = again.remade.read() if again else None
+        whole = again.parts if again else (x_TI,)
+        inner = (gate_TF, up_TF, *weights, *(value for pair in kept for value in pair))
+        ctx.save_for_backward(*inner, *whole)
         return lean_linear.shaped(y_TI, *x.shape[:-1], y_TI.shape[-1])
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        x_TI, gate_TF, up_TF, *others = ctx.saved_tensors
-        weights, pairs, numbers = others[:6], others[6:], ctx.numbers
+        gate_TF, up_TF, *others = ctx.saved_tensors
+        weights, pairs, numbers = others[:6], others[6:12], ctx.numbers
+        x_TI = read_again(ctx.remade, others[12:])
         gate, up, down = _low_ranks(
             [value for at in (0, 2, 4) for value in (*weights[at : at + 2], *numbers[at : at + 2])]
         )
@@ -114,4 +123,4 @@ class _Gated(torch.autograd.Function):
         )
         assert over_x_TI is not None
         whole = over_x_TI.view(*gradients[0].shape[:-1], -1)
-        return whole, None, *over_gate, None, None, *over_up, None, None, *over_down, None, None
+        return whole, None, None, *over_gate, None, None, *over_up, None, None, *over_down, None, None

@@ -16,11 +16,11 @@ from ...domain.ports.model import Quantizer
 from .devices import planned_device, planned_dtype
 from .known_models import known_config
 from .language_modules import expert_parameters, linear_modules
+from .meta_device import standing_for
 from .meta_model import base_on_meta, config_of, with_lora
 from .meta_step import cache_bytes, evaluation_memory, step_memory
 from .model_files import find_files
 from .peft_lora import trained_weights
-from .vocabulary_loss import parts_as_on
 
 PADDED = frozenset(("bloom", "falcon", "mpt", "opt"))
 """Architectures that cannot keep packed rows apart, so that a training pads them."""
@@ -66,7 +66,7 @@ class MetaPredictor:
         )
         trained = [weight for weight in made.model.parameters() if weight.requires_grad]
         gradients = sum(weight.nbytes for weight in trained)
-        with parts_as_on(device):
+        with standing_for(device):
             step = step_memory(made.model, work)
             evaluation = evaluation_memory(made.model, evaluating)
         away = _offloaded(base, work) if work.offloads and device == "cuda" else 0

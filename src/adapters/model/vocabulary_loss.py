@@ -9,9 +9,6 @@ of Wijmans et al., arXiv 2411.09009). Shapes: L labels, C labels of one part, H 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,9 +16,10 @@ import torch
 from torch.distributed.tensor import DTensor
 from torch.nn.functional import linear
 
+from .meta_device import kind_of
+
 _NUMBERS = {"cpu": 2**23, "cuda": 2**25}
 """Logits of one part. On a CPU they should stay near its caches, a GPU wants large products."""
-_planned: ContextVar[str] = ContextVar("planned", default="cpu")
 _LIFT = 2.0**10
 """Gradients in float16 end at 6e-8, below what many words of a vocabulary get: they are lifted meanwhile."""
 
@@ -131,18 +129,7 @@ def _part(head: Head, hidden_CH: torch.Tensor, labels_C: torch.Tensor, *, wanted
 
 def labels_of_a_part(device: str, vocabulary: int) -> int:
     """How many labels have their logits made at once on that device."""
-    kind = _planned.get() if device == "meta" else device
-    return max(1, _NUMBERS.get(kind, _NUMBERS["cuda"]) // vocabulary)
-
-
-@contextmanager
-def parts_as_on(device: str) -> Iterator[None]:
-    """Within this, tensors without numbers are taken in parts as large as on that device."""
-    token = _planned.set(device)
-    try:
-        yield
-    finally:
-        _planned.reset(token)
+    return max(1, _NUMBERS.get(kind_of(device), _NUMBERS["cuda"]) // vocabulary)
 
 
 def slope_of_cap(logits_CV: torch.Tensor, cap: float | None) -> torch.Tensor | None:
