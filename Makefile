@@ -12,7 +12,8 @@ TORCH ?= $(if $(shell command -v nvidia-smi),cuda,cpu)
 BIN := $(VENV)/bin
 LOCKS := requirements/lock.txt requirements/lock-cpu.txt requirements/lock-cuda.txt \
   requirements/lock-built.txt
-INSTALL = $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
+# What is installed is compiled afterwards, on all cores.
+INSTALL = $(BIN)/python -m pip install -qq --no-input --no-compile --disable-pip-version-check
 LOCKED = $(INSTALL) --no-deps --require-hashes --only-binary :all:
 # Two at a time, each on one thread: on two cores that ends sooner than one at a time on both.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
@@ -24,6 +25,8 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export RUFF_OUTPUT_FORMAT := concise
 # Idle threads of torch sleep instead of spinning, as in the command: on a busy machine they take a core away.
 export OMP_WAIT_POLICY ?= PASSIVE
+# A module is compiled once, not by each of the hundreds of processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets
@@ -43,6 +46,7 @@ $(VENV)/.locked: pyproject.toml $(LOCKS)
 	@$(INSTALL) --no-deps --require-hashes --no-build-isolation -r requirements/lock-built.txt
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m pip check --disable-pip-version-check
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # some packages hold files of another Python
 	@touch $@
 
 .PHONY: quickstart
@@ -55,22 +59,39 @@ kit: venv ## the kit of small models and data, downloaded and converted where it
 	@$(BIN)/cesello kit install
 
 .PHONY: check
-check: venv ## the fast gates: format, lint, types, import contracts, unit tests
-	$(BIN)/ruff format --check --quiet
-	$(BIN)/ruff check --quiet
-	# Side by side: each uses one core.
-	$(BIN)/pyright --pythonpath $(BIN)/python > $(VENV)/pyright.log & \
-	  $(BIN)/mypy --no-error-summary && wait $$! || { cat $(VENV)/pyright.log; exit 1; }
-	$(BIN)/lint-imports --no-logo > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
-	$(PYTEST) tests/unit
+check: lint ## the fast gates: format, lint, types, import contracts, unit tests
+	@$(MAKE) -j 4 $(GATES)
 
 .PHONY: test
-test: check kit ## the gates, then the contract, integration and end-to-end tests
+test: lint ## the gates, then the contract, integration and end-to-end tests
+	@$(MAKE) -j 5 kit $(GATES)
 	$(PYTEST) $(OTHERS)
 
 .PHONY: test-all
-test-all: check kit peers loggers ## as `make test`, with the slow tests and those that download more than the kit
+test-all: lint ## as `make test`, with the slow tests and those that download more than the kit
+	@$(MAKE) -j 7 kit peers loggers $(GATES)
 	$(PYTEST) -m "" $(OTHERS)
+
+.PHONY: lint
+lint: venv
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+
+# Side by side: a type checker uses one core, and a download none.
+GATES = mypy pyright contracts unit
+
+.PHONY: $(GATES)
+mypy: venv
+	$(BIN)/mypy --no-error-summary
+
+pyright: venv
+	$(BIN)/pyright --pythonpath $(BIN)/python > $(VENV)/pyright.log || { cat $(VENV)/pyright.log; exit 1; }
+
+contracts: venv
+	$(BIN)/lint-imports --no-logo > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
+
+unit: venv
+	$(PYTEST) tests/unit
 
 .PHONY: peers
 peers: build/peers/.ready ## what benchmarks are measured against, apart from everything else

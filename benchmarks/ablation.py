@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in ("code", "functions"):
         trained(name)
         found[name] = ablation(name, chosen.rows)
-        RESULT.write_text(json.dumps(found, indent=2) + "\n")
+        RESULT.write_text(json.dumps(found, indent=2).replace(f"{PROJECT}/", "") + "\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cesello.application.ask import Ask, AskRequest
 from cesello.application.keep_index import KeepIndex
 from cesello.application.retrieve_context import RetrieveContext
+from cesello.domain.ports.memory import Reranker
 from tests.fakes.chunk_store import FakeChunkStore
 from tests.fakes.memory import FakeEmbedder, FakeVectorStore
 from tests.fakes.run import RecordingObserver
@@ -21,10 +22,12 @@ def cake_memory(*more: str) -> FakeChunkStore:
     return made
 
 
-def retrieves(store: FakeChunkStore, *, kept: int = 2, tokens: int = 100, **judge: object) -> RetrieveContext:
+def retrieves(
+    store: FakeChunkStore, *, kept: int = 2, tokens: int = 100, reranker: Reranker | None = None
+) -> RetrieveContext:
     """Asks it; what is less like a question than a cosine of 0.4 is nothing."""
     embedder = FakeEmbedder()
     index = KeepIndex(store, FakeVectorStore, "index", 1_000, RecordingObserver())
-    ask = Ask(embedder, None, store, index)
+    ask = Ask(embedder, reranker, store, index)
     question = AskRequest("", keep=kept, relevant=0.4)
-    return RetrieveContext(ask, store, embedder, question, tokens, judge, "memory")
+    return RetrieveContext(ask, store, embedder, question, tokens, reranker, "memory")

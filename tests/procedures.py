@@ -1,6 +1,8 @@
-"""Procedures made up at random, for tests of their files."""
+"""Procedures: one that several tests train with, and others made up at random, for tests of their files."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from hypothesis import strategies as st
 
@@ -15,6 +17,22 @@ from cesello.domain.procedure import (
     Step,
     Triggers,
 )
+
+RUN_CHECKS = """\
+---
+name: run-checks
+description: Runs all checks of a module. Use when somebody asks to run the checks.
+---
+Begin with the slowest check.
+"""
+"""A ``SKILL.md``"""
+
+RUN_CHECKS_SOP = """\
+schema_version: 1
+triggers:
+  examples: [please run the checks of module 900, run the checks of module 901, are all checks of module 7 ok]
+"""
+"""and its ``sop.yaml``."""
 
 _SEEN = st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Co", "Cn", "Zl", "Zp"])
 TEXT = st.text(_SEEN, min_size=1, max_size=60).map(str.strip).filter(bool)
@@ -50,6 +68,14 @@ _EXPECTATIONS = st.one_of(
     st.builds(Expect, st.just(Kind.EXIT_CODE), st.integers(0, 255)),
     st.builds(Expect, st.just(Kind.REWARD), st.floats(-1, 1).map(lambda value: round(value, 3))),
 )
+
+
+def write_run_checks(project: Path) -> None:
+    """Puts that one among the procedures of a project."""
+    folder = project / ".cesello" / "procedures" / "run-checks"
+    folder.mkdir(parents=True)
+    (folder / "SKILL.md").write_text(RUN_CHECKS)
+    (folder / "sop.yaml").write_text(RUN_CHECKS_SOP)
 
 
 @st.composite

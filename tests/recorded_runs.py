@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from math import exp, sin
 from pathlib import Path
 from typing import Any
 
+from cesello.domain.ablation import Ablation, Arm, ArmScores, arm_figures
+from cesello.domain.context import fence_for, write_context
+from cesello.domain.document import Chunk
 from cesello.domain.prompt_program import PromptProgram
 from cesello.domain.recorded_run import RecordedRun
+from cesello.domain.retrieval import Passage
 
 Values = dict[str, Any]
 
@@ -144,6 +148,36 @@ def completion(step: int, prompt: int, number: int, text: str, **more: Any) -> V
     } | more  # fmt: skip
 
 
+def grounding(*passages: tuple[str, float, str]) -> Values:
+    """What a line of ``completions.jsonl`` has of passages: path, score and text of each."""
+    chunks = [
+        Chunk(path, 0, len(text), 1, text.count("\n") + 1, text, "python", "function")
+        for path, _, text in passages
+    ]
+    found = [Passage(chunk, score) for chunk, (_, score, _) in zip(chunks, passages, strict=True)]
+    memory = [
+        {"path": one.chunk.path, "lines": [1, one.chunk.end_line], "score": one.score, "sha": "ab"}
+        for one in found
+    ]
+    text = f"Passages of the project.\n{write_context(found, fence_for('?', found)).text}"
+    return {"memory": memory, "memory_text": text, "memory_left_out": None}
+
+
+def ablated() -> Values:
+    """As ``cesello ablate`` keeps what it has asked: ten tasks, of which the memory solves seven more."""
+    arms = [
+        ArmScores(
+            "run", arm, [float(task < solved) for task in range(10)], [arm.remembers] * 10, [False] * 10,
+            [60 if arm.remembers else 20] * 10, [4] * 10, [0.5] * 10,
+        )
+        for arm, solved in ((Arm.BARE, 2), (Arm.MEMORY, 9))
+    ]  # fmt: skip
+    made = Ablation("one", "chat", "exact", 10, {}, arm_figures(arms), tuple(arms))
+    kept = json.loads(json.dumps(asdict(made)))
+    assert isinstance(kept, dict)
+    return kept
+
+
 def searched() -> RecordedRun:
     """A prompt search that found something."""
     first = PromptProgram("Answer.")
@@ -191,7 +225,7 @@ def write(one: RecordedRun, folder: Path) -> Path:
     (folder / "manifest.json").write_text(json.dumps(one.manifest))
     for name, lines in {**one.logs, **{f"samples-{when}": its for when, its in one.samples.items()}}.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    for name, value in {"rows": one.rows, "search": one.search}.items():
+    for name, value in {"rows": one.rows, "search": one.search, "ablation": one.ablation}.items():
         if value:
             plain = dict(value) if isinstance(value, Mapping) else list(value)
             (folder / f"{name}.json").write_text(json.dumps(plain))

@@ -33,6 +33,10 @@ APART = ("liger", "mlflow", "trackio", "wandb")
 SOURCE_ALONE = {"cellpylib", "pycosat", "zss"}
 """What reasoning-gym needs and nobody offers as a wheel."""
 
+LEFT_OUT = {"lark", "rfc3987-syntax"}
+"""What cyclonedx asks jsonschema for and neither needs: grammars that are made on import, which takes every
+process that has jsonschema, and so every one that has chromadb, 1.5 s."""
+
 CUDA_LIBRARY = re.compile(r"(cuda|nvidia)-|triton$")
 NAME_AND_VERSION = re.compile(r"(?P<name>[a-z0-9.-]+)==(?P<version>\S+)")
 ONLY_ON_LINUX = '; platform_system == "Linux"'
@@ -96,7 +100,8 @@ def _resolve(options: list[str], extras: Iterable[str], begin: Iterable[Path]) -
             env={**os.environ, "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""},
             check=True,
         )
-        return _read(output.read_text())
+        pins = _read(output.read_text())
+        return {name: lines for name, lines in pins.items() if name not in LEFT_OUT}
 
 
 def _read(text: str) -> dict[str, list[str]]:

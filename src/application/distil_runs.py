@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ..domain.conversation import user
 from ..domain.conversation_json import identity
 from ..domain.distilled_rows import (
     Rewarded,
@@ -16,6 +17,7 @@ from ..domain.distilled_rows import (
     rewarded,
 )
 from ..domain.errors import DataError
+from ..domain.held_prompts import prompt_digest
 from ..domain.made_row import MadeRow
 from ..domain.ports.data import NearCopies
 from ..domain.ports.prompt import SearchAnswers
@@ -47,11 +49,16 @@ class DistilRequest:
 
 @dataclass(slots=True)
 class RunsDistilled:
-    """The rows in the order of runs and steps, how many each run gave, and what was left out."""
+    """The rows in the order of runs and steps, how many each run gave, and what was left out.
+
+    Attributes:
+        untold: runs that do not tell which prompts they hold out: of theirs the samples alone are known.
+    """
 
     rows: list[MadeRow] = field(default_factory=list)
     runs: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    untold: list[str] = field(default_factory=list)
 
 
 class DistilRuns:
@@ -85,7 +92,9 @@ class DistilRuns:
         self._observer.phase("reading runs", len(summaries))
         for summary in summaries:
             recorded = self._reader.read(summary)
-            held |= {text(line, "prompt") for lines in recorded.samples.values() for line in lines}
+            held |= _held_out(recorded)
+            if recorded.held_out is None:
+                done.untold.append(summary.id)
             for one in self._of_run(summary, recorded, request.wanted):
                 self._stop.check()
                 drawn += 1
@@ -162,4 +171,11 @@ def _whole(found: Sequence[Rewarded]) -> set[int]:
 
 
 def _not_held(found: Sequence[Rewarded], held: set[str]) -> set[int]:
-    return {index for index, one in enumerate(found) if one.question not in held}
+    return {index for index, one in enumerate(found) if prompt_digest(one.prompt) not in held}
+
+
+def _held_out(recorded: RecordedRun) -> set[str]:
+    """Digests of its held-out prompts: those that it tells, and those of the samples that it has kept."""
+    sampled = [text(line, "prompt") for lines in recorded.samples.values() for line in lines]
+    digests = {prompt_digest(user(prompt)) for prompt in sampled}
+    return (digests | (recorded.held_out or frozenset())) - {""}

@@ -137,6 +137,7 @@ def _samples(
             given.completion,
             answer.content if answer else "",
             result.parts,
+            result.score,
         )
 
 

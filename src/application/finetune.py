@@ -28,6 +28,7 @@ from ..domain.schedule import TrainingOutcome, TrainingPlan
 from ..domain.tracer import NO_TRACER, Tracer
 from .check_memory import CheckMemory, MemoryCheck, MemoryRequest
 from .evaluate import Evaluate
+from .keep_held_out import held_prompts, keep_held_out
 from .keep_rows import keep_rows
 from .learn_from_training import LearnFromTraining
 from .load_policy import load_policy
@@ -240,6 +241,7 @@ class Finetune:
         errors = InfraErrors()
         if request.prompt_file:
             run.write_text("prompt.yaml", request.prompt_file)
+        keep_held_out(run, held_prompts(data.sources))
         if not request.trained_on:
             keep_rows(run, policy, mixed.batches)
         # Weights in float32 with two moments each.

@@ -27,6 +27,7 @@ from ..domain.prompt_search import Budget, CandidateRecord, Proposal, Task, Tria
 from ..domain.reinforcement import asked_record, procedure_record
 from ..domain.run import RunManifest, RunStatus
 from ..domain.tracer import NO_TRACER, Tracer
+from .keep_held_out import keep_held_out
 from .learn_from_training import LearnFromTraining
 from .open_run import Opened, OpenRun, RunChoice
 from .prepare_data import DataRequest
@@ -250,6 +251,8 @@ class ImprovePrompt:
         engine = _digest({**answering.identity, **sampled, **batch, **libraries, **request.grading})
         with self._recorded(opened, search.batch) as record:
             _keep_tasks(opened.run, search.parts)
+            held_out = (*search.parts.selection, *search.parts.test)
+            keep_held_out(opened.run, (task.conversation for task in held_out))
             ledger = _Counted(self._ledger(opened.run.path / LEDGER, engine), record)
             try:
                 asking = Engine(answering.generator, self._rewards[request.reward], ledger)

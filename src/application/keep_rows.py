@@ -1,4 +1,4 @@
-"""Keep some rows of a training as the model sees them: token by token, with what is trained."""
+"""Keep some rows of a training as the model sees them: tokens, what is trained, what was found for each."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from ..domain.ports.model import Policy
 from ..domain.ports.run import RunFolder
+from ..domain.reinforcement import memory_record, procedure_record
 from .mix_sources import Steps
 
 ROWS = "rows.json"
@@ -46,6 +47,8 @@ def _rows(policy: Policy, steps: Steps) -> Iterator[dict[str, Any]]:
             "truncated": tokens.truncated,
             "pieces": policy.pieces(tokens.ids.tolist())[:TOKENS],
             "trained": [*map(int, tokens.trained[:TOKENS])],
+            "procedure": procedure_record(example.conversation),
+            **memory_record(example.conversation.context),
         }
         if sum(taken.values()) == wanted * OF_A_SOURCE:
             return

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..domain.code_answer import parsed
-from ..domain.code_questions import CodeQuestion, Names, questions_of
+from ..domain.code_names import Names
+from ..domain.code_questions import CodeQuestion, questions_of
 from ..domain.code_rows import KINDS, code_row, docstring_row, fill_rows, is_wanted, question_row
 from ..domain.errors import DataError
 from ..domain.made_row import MadeRow, drawn
@@ -15,7 +16,8 @@ from ..domain.ports.chunk_store import ChunkStore
 from ..domain.ports.data import NearCopies
 from ..domain.ports.run import Observer, Stop
 from ..domain.ports.sandbox import Sandbox
-from ..domain.python_facts import PythonFacts, python_facts
+from ..domain.python_facts import PythonFacts
+from ..domain.python_reading import python_facts
 from ..domain.remembered import EVERYTHING, FileMark, Selection
 from ..domain.remembered_file import IndexedFile, generation_of, indexed_files, shown_paths
 from ..domain.row_split import (

@@ -288,6 +288,8 @@ def _source_manifest(one: PreparedSource, print_: str, share: float) -> SourceMa
         tokens=sum(examples.lengths[index] for index in one.train),
         trained_tokens=sum(examples.trained_tokens[index] for index in one.train),
         planned=share,
+        grounded=one.grounded,
+        instructed=one.instructed,
     )
 
 

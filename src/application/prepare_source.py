@@ -82,6 +82,7 @@ class PreparedSource:
         dropped: rows that are not used, by reason; ``split`` counts the examples that rows gave beyond one.
         grounded: rows with passages of the memory (``given``), and without, by reason; empty where it was not
             asked.
+        instructed: rows by the procedure that matched them, its version and how it was given; likewise.
     """
 
     spec: SourceSpec
@@ -93,6 +94,7 @@ class PreparedSource:
     dropped: Mapping[str, int] = field(default_factory=dict)
     split: int = 0
     grounded: Mapping[str, int] = field(default_factory=dict)
+    instructed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_drawn(self) -> bool:
@@ -168,6 +170,7 @@ class PrepareSource:
             examples.facts["dropped"],
             examples.facts["split"],
             examples.facts.get("grounded", {}),
+            examples.facts.get("instructed", {}),
         )
 
     def _built(
@@ -235,6 +238,7 @@ class _Making:
     split: int = 0
     seen: IdentitySet = field(default_factory=IdentitySet)
     grounded: Counter[str] = field(default_factory=Counter)
+    instructed: Counter[str] = field(default_factory=Counter)
 
     def add(self, rows: Sequence[Row]) -> None:
         """Encodes rows and writes what they give."""
@@ -282,11 +286,15 @@ class _Making:
             given = conversation.context
             over = f", {too_long(self.rules.max_tokens)}" if tokens > self.rules.max_tokens else ""
             self.grounded["nothing found" if given is None else given.left_out or f"given{over}"] += 1
+        if self.instruct is not None:
+            its = conversation.procedure
+            self.instructed[f"{its.name} {its.sha[:8]}, {its.mode}" if its else "none matched"] += 1
 
     def facts(self, read: int) -> dict[str, Any]:
         """What is remembered with the examples."""
         facts = {"read": read, "dropped": dict(self.dropped), "held_out": self.held_out, "split": self.split}
-        return facts | ({"grounded": dict(self.grounded)} if self.ground else {})
+        facts |= {"grounded": dict(self.grounded)} if self.ground else {}
+        return facts | ({"instructed": dict(self.instructed)} if self.instruct else {})
 
     def _encoded(self, rows: Sequence[Row]) -> list[TokenRow | None]:
         """The tokens of every row; None for one that is wrong."""

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from ..domain.errors import StorageError
+from dataclasses import replace
+
+from ..domain.errors import CeselloError, StorageError
+from ..domain.ports.prompt import SearchAnswers
 from ..domain.ports.run import RunReader, RunStore
+from ..domain.ports.trace import SpanTimes
+from ..domain.recorded_run import RecordedRun
+from ..domain.run import RunSummary
 from ..domain.run_report import Report, run_report
+from ..domain.unfinished_search import unfinished_search
 
 
 class ReportRun:
-    """Reads only; a run that is going on can be reported as far as it is."""
+    """Reads only; a run that is going on can be reported as far as it is.
 
-    def __init__(self, runs: RunStore, reader: RunReader) -> None:
+    Args:
+        answers: what prompt searches have kept, for one that has not come to its end.
+        times: of the spans of runs.
+    """
+
+    def __init__(self, runs: RunStore, reader: RunReader, answers: SearchAnswers, times: SpanTimes) -> None:
         self._runs = runs
         self._reader = reader
+        self._answers = answers
+        self._times = times
 
     def __call__(self, run: str) -> Report:
         """The report of a run: an id, a name, a path, or ``latest``.
@@ -21,7 +35,9 @@ class ReportRun:
             DataError: D030 when there is none. StorageError: I096 when its files hold what is never written.
         """
         found = self._runs.find(run)
-        recorded = self._reader.read(found)
+        recorded = replace(self._reader.read(found), spans=self._times.times(found))
+        if recorded.algorithm == "apo" and not recorded.search:
+            recorded = self._as_far_as_it_is(found, recorded)
         try:
             return run_report(recorded)
         except (ValueError, TypeError, KeyError, IndexError, OverflowError) as cause:
@@ -32,3 +48,13 @@ class ReportRun:
                 got=f"{type(cause).__name__}: {cause}",
                 fix="`cesello verify RUN` tells what has changed; put the files back as they were",
             ) from cause
+
+    def _as_far_as_it_is(self, found: RunSummary, recorded: RecordedRun) -> RecordedRun:
+        """With what the ledger of a search knows so far; one that cannot be read is told."""
+        try:
+            candidates, tasks = self._answers.candidates(found), self._answers.tasks(found)
+            trials = self._answers.trials(found)
+            search = unfinished_search(recorded.manifest, candidates, trials, tasks)
+        except CeselloError as problem:
+            return replace(recorded, damaged=(*recorded.damaged, problem.what))
+        return replace(recorded, search=search)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 
 from ..domain.context import Context, fence_for, write_context
 from ..domain.errors import DataError
 from ..domain.ports.chunk_store import ChunkStore
-from ..domain.ports.memory import Embedder
+from ..domain.ports.memory import Embedder, Reranker
 from .ask import Ask, AskRequest
 from .remember import check_embedder
 
@@ -50,7 +49,7 @@ class RetrieveContext:
     Args:
         question: how it is asked, but for the question.
         tokens: that a context may have.
-        judge: what stands for the reranker.
+        reranker: that it is asked with, if any.
         shown: the memory's folder as messages name it.
     """
 
@@ -61,7 +60,7 @@ class RetrieveContext:
         embedder: Embedder,
         question: AskRequest,
         tokens: int,
-        judge: Mapping[str, object],
+        reranker: Reranker | None,
         shown: str,
     ) -> None:
         self._ask = ask
@@ -69,7 +68,7 @@ class RetrieveContext:
         self._embedder = embedder
         self._question = replace(question, question="", exact=True)
         self._tokens = tokens
-        self._judge = judge
+        self._reranker = reranker
         self._shown = shown
         self._pin: MemoryPin | None = None
         self._found: OrderedDict[str, Context] = OrderedDict()
@@ -79,7 +78,8 @@ class RetrieveContext:
         """Of the memory as it was when this was first looked at.
 
         Raises:
-            DataError: D073 when nothing is remembered. StoreError: S010, and those of the store.
+            DataError: D073 when nothing is remembered. StoreError: S010, and those of the store. ModelError:
+                the reranker is not here.
         """
         if self._pin is None:
             self._pin = self._pinned()
@@ -126,8 +126,9 @@ class RetrieveContext:
                 fix="cesello remember PATH, or set memory.folder",
             )
         check_embedder(self._embedder, state)
+        judge = self._reranker and self._reranker.fingerprint
         parts = [
-            _FORM, asdict(self._question), self._tokens, dict(self._judge), state.fingerprint, state.chunker,
+            _FORM, asdict(self._question), self._tokens, judge, state.fingerprint, state.chunker,
             sorted([mark.path, mark.digest] for mark in self._chunks.files().values()),
         ]  # fmt: skip
         digest = sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -146,27 +146,47 @@ class _Search:
         self._observer.phase("searching", self._plan.search)
         idle = 0
         while not self._ended:
-            count = self._plan.affordable(self._try.left - self._plan.reserved)
+            count = self._plan.affordable(self._left)
             if not count:
                 self._ended = _SPENT
                 return
             idle = 0 if self._round(count) else idle + 1
             if idle == _IDLE_ROUNDS:
-                self._ended = self._why_idle
-                self._compare()
+                idle = 0
+                self._without_ideas()
 
-    def _compare(self) -> None:
-        """What is left when nobody has an idea any more: successive halving of all that were tried.
+    @property
+    def _left(self) -> int:
+        return self._try.left - self._plan.reserved
 
-        Each halving gets an equal share of it, and asks those that are left the same tasks, new ones first.
+    def _without_ideas(self) -> None:
+        """Tells those apart that were tried; if one leads from which nobody has gone on, the search does.
+
+        That gets half of what is left. Where it brings no new incumbent the search ends, and the test and a
+        last comparison share the other half.
+        """
+        known = {one.id for one in self._accepted}
+        self._compare(self._left // 2)
+        if self._incumbent.id not in known:
+            return
+        self._ended = self._why_idle
+        self._plan = self._plan.without_ideas(self._left, len(self._request.parts.test))
+        self._compare(self._left)
+
+    def _compare(self, rollouts: int) -> None:
+        """Successive halving of all that were tried, for so many rollouts.
+
+        Each halving gets an equal share of what is left, and asks those that are left the same tasks, new
+        ones first.
         """
         means = self._means()
         live = sorted(means, key=lambda one: -means[one])
         halvings = ceil(log2(len(live))) if len(live) > 1 else 0
+        end = self._left - rollouts
         for left in range(halvings, 0, -1):
             programs = [self._programs[one] for one in live]
-            rollouts = (self._try.left - self._plan.reserved) // left
-            tasks = self._least_asked(programs, rollouts // (len(live) * self._plan.replicates))
+            share = (self._left - end) // left
+            tasks = self._least_asked(programs, share // (len(live) * self._plan.replicates))
             self._try([(one, task) for one in programs for task in tasks], "search")
             means = self._means()
             live = sorted(live, key=lambda one: -means[one])[: ceil(len(live) / 2)]

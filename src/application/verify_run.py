@@ -107,10 +107,14 @@ class VerifyRun:
         yield from search_changes(search, report)
 
     def _trained(self, run: RunSummary, sealed: Mapping[str, Any], now: Mapping[str, str]) -> Iterator[Check]:
-        """Weights, checkpoints, the logs that these mark, and the manifest's figures by them."""
-        if run.manifest.get("algorithm") == "apo":
-            return
+        """Weights, checkpoints, the logs that these mark, and the manifest's figures by them.
+
+        A search has none of these but logs, of which it has its tasks.
+        """
         path = Path(run.path)
+        if run.manifest.get("algorithm") == "apo":
+            yield self._logs(path, None, sealed, now)
+            return
         yield weights_check(mapping(run.manifest.get("weights")), self._files.digests(path / WEIGHTS))
         checkpoints = self._files.checkpoints(path)
         yield checkpoints_check(checkpoints, sealed_changes(sealed, now, Part.CHECKPOINTS))

@@ -6,12 +6,12 @@ or where what it answers says next to nothing (``None``, ``object``, ``Any``).
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from .python_facts import ClassFacts, FunctionFacts, PythonFacts, is_literal, unquoted
+from .code_names import CODE_KINDS, Names, is_aside, summary_of, words_in
+from .python_facts import ClassFacts, FunctionFacts, PythonFacts
+from .python_reading import is_literal, unquoted
 from .question_wordings import FORMS, WORDINGS
 from .remembered_file import IndexedFile, names_of_path
 
@@ -26,8 +26,6 @@ _FEWEST_WORDS, _LONGEST_SAID = 4, 200
 
 _ASIDE = "private, special or a test"
 _AMBIGUOUS = "the name is not the only one"
-_SENTENCE = re.compile(r"(?<=[.!?])\s")
-_CODE_KINDS = ("function", "class")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,62 +58,6 @@ class CodeQuestion:
                     f"{one.format(**self.facts)} {form}" for one in (words.kept if kept else words.asked)
                 ]
         return asked
-
-
-@dataclass(slots=True)
-class Names:
-    """How often names are there in all of an index, so that a question can tell whether it is clear.
-
-    Attributes:
-        top: of functions, classes and constants at the margin, or of other languages' definitions.
-        methods: ``Class.method``; ``bare`` the method alone.
-        said: first sentences of documentation.
-        files: last names of files.
-    """
-
-    top: Counter[str] = field(default_factory=Counter)
-    methods: Counter[str] = field(default_factory=Counter)
-    bare: Counter[str] = field(default_factory=Counter)
-    said: Counter[str] = field(default_factory=Counter)
-    files: Counter[str] = field(default_factory=Counter)
-
-    def add(self, file: IndexedFile, facts: PythonFacts | None) -> None:
-        """Counts what a file defines."""
-        self.files[file.path.rsplit("/", 1)[-1]] += 1
-        if facts is None:
-            for name, _, description in definitions(file):
-                self.top[name] += 1
-                self.said[summary_of(description)] += 1
-            return
-        self.top.update(name for name, _, _ in facts.top_level())
-        for one in facts.functions:
-            self.said[summary_of(one.docstring)] += 1
-            if one.owner:
-                self.methods[one.called] += 1
-                self.bare[one.name] += 1
-        self.said.update(summary_of(one.docstring) for one in facts.classes)
-
-    def is_clear(self, one: FunctionFacts) -> bool:
-        """Whether a function's name means it alone."""
-        if one.owner:
-            return self.top[one.owner] == 1 and self.methods[one.called] == 1
-        return self.top[one.name] == 1
-
-
-def summary_of(docstring: str) -> str:
-    """The first sentence of a documentation, on one line."""
-    paragraph = " ".join(docstring.strip().split("\n\n")[0].split())
-    return _SENTENCE.split(paragraph, maxsplit=1)[0]
-
-
-def definitions(file: IndexedFile) -> Iterator[tuple[str, str, str]]:
-    """Name, kind and description of every chunk that is one definition: for languages that are not parsed.
-
-    Parts of a definition that was too large for one chunk are told apart by their header.
-    """
-    for chunk in file.chunks:
-        if chunk.kind in _CODE_KINDS and chunk.name and "," not in chunk.name and not chunk.header:
-            yield chunk.name, chunk.kind, chunk.description
 
 
 def questions_of(file: IndexedFile, facts: PythonFacts | None, names: Names) -> Iterator[CodeQuestion | str]:
@@ -227,7 +169,7 @@ def _of_class(
 def _of_chunks(file: IndexedFile, names: Names, paths: tuple[str, ...]) -> Iterator[CodeQuestion | str]:
     """Where the parser of Python cannot look: where a definition is, and which one is described so."""
     for chunk in file.chunks:
-        if chunk.kind not in _CODE_KINDS or not chunk.name or "," in chunk.name or chunk.header:
+        if chunk.kind not in CODE_KINDS or not chunk.name or "," in chunk.name or chunk.header:
             continue
         if is_aside(chunk.name.rsplit(".", 1)[-1]):
             yield _ASIDE
@@ -309,14 +251,3 @@ def _short(
     if len(answer) > longest or "\n" in answer:
         return "the answer is long"
     return CodeQuestion(kind, symbol, about, tuple(dict.fromkeys((answer, *others))), first, last)
-
-
-def is_aside(name: str) -> bool:
-    """Whether people would not ask for a name: it is private, special, or a test's."""
-    return name.startswith(("_", "test_", "Test"))
-
-
-def words_in(name: str) -> list[str]:
-    """The words of an identifier or of a sentence, in small letters."""
-    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)
-    return [part.casefold() for part in parts]

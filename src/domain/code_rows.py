@@ -15,12 +15,14 @@ from hashlib import sha256
 from typing import Any
 
 from .code_answer import parsed
-from .code_questions import CodeQuestion, is_aside, words_in
+from .code_names import is_aside, words_in
+from .code_questions import CodeQuestion
 from .conversation import Conversation, Message, Role
 from .doctest_cases import tests_of_docstring
 from .document import Chunk
 from .made_row import MadeRow, drawn
-from .python_facts import FunctionFacts, PythonFacts, dedented
+from .python_facts import FunctionFacts, PythonFacts
+from .python_reading import dedented
 from .remembered_file import IndexedFile
 
 KINDS = ("question", "docstring", "code", "fill")

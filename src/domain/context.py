@@ -18,7 +18,7 @@ _CONTROL = re.compile(
 """What a terminal obeys, and marks that nobody sees or that turn the direction of text. Tabs and line ends
 are kept."""
 
-_MARKER = re.compile(
+MARKER = re.compile(
     r"""<(?=[|\uff5c][\w\ \u2581-]{1,40}[|\uff5c]>               # <|im_start|>
           | /?s> | <?/?SYS>> | (?:bos|eos|sop|eop)>             # Llama 2, Gemma, GLM
           | (?:start|end)_of_(?:turn|image)>
@@ -37,8 +37,16 @@ A server may read it as that, even in the midst of a message."""
 _HEADING = re.compile(r"^(?:[^\S\n]|[\u115f\u1160\u200c\u200d\u2800\u3164])*\[(?=\d+\] \()", re.MULTILINE)
 """The beginning of what stands above a passage: in a passage it would pass for the next one."""
 
+MARK = "[...]"
+
 _LEAST = 80
 """Characters of a line that are worth showing without the rest."""
+
+WHOLE = 3
+"""Passages that are shown whole where there is a budget; as many are kept if nothing else is asked for."""
+
+_BEGINNING = 3
+"""Lines that are shown of the others: what a definition is called, and what it takes."""
 
 _CITED = re.compile(r"\[(\d{1,3}(?:, ?\d{1,3})*)\]")
 
@@ -64,8 +72,10 @@ class Context:
 def write_context(passages: Sequence[Passage], fence: str, tokens: int | None = None) -> Context:
     """The passages as quoted data, best first, as many as the budget has room for.
 
-    One that does not fit is passed over, since a shorter one after it may; the best is cut at a line. What
-    stands beside them has the room that they leave, and is shown once.
+    With a budget the first three are whole, and of the others their first lines: who asks for many would
+    rather see where else to look than read the fourth to its end. One that does not fit is passed over, since
+    a shorter one after it may; the best is cut at a line. What stands beside them has the room that they
+    leave, and is shown once.
 
     Args:
         fence: letters and digits that were drawn for this request, which no document can know.
@@ -78,6 +88,7 @@ def write_context(passages: Sequence[Passage], fence: str, tokens: int | None = 
         heading = _plain(f"[{len(used) + 1}] ({passage.score:.2f}) {passage.chunk.location}", fence)
         body = quoted(passage.chunk, fence)
         if left is not None:
+            body = body if len(used) < WHOLE else beginning(body)
             room = left - _length(heading) - len("\n\n\n")
             body = body if _length(body) <= room else _cut(body, room) if not used else ""
             if not body:
@@ -136,12 +147,19 @@ def _plain(text: str, fence: str) -> str:
     text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     while fence and fence in text:  # what is left may be one again
         text = text.replace(fence, "")
-    return _MARKER.sub(lambda found: f"{found[0]} ", text)
+    return MARKER.sub(lambda found: f"{found[0]} ", text)
+
+
+def beginning(text: str) -> str:
+    """How a passage begins, with a mark where lines are missing."""
+    lines = text.rstrip().split("\n")
+    left_out = len(lines) - _BEGINNING
+    return "\n".join([*lines[:_BEGINNING], MARK]) if left_out > 1 else "\n".join(lines)
 
 
 def _cut(body: str, room: int) -> str:
     """As many whole lines as there is room for, with a mark where some are missing."""
-    mark = "\n[...]"
+    mark = f"\n{MARK}"
     left = room - len(mark)
     kept = ""
     for line in body.splitlines(keepends=True):

@@ -206,7 +206,7 @@ class Conversation:
         return replace(bare, messages=(*head, *bare.messages[1:]))
 
     def prompt(self) -> Conversation:
-        """What a model is asked to continue: everything, less the assistant's answer where it ends with one."""
+        """What a model is asked to continue: everything, less an answer of the assistant at the end."""
         return replace(self, messages=self.messages[:-1]) if self.answer() else self
 
     def answer(self) -> Message | None:

@@ -38,10 +38,6 @@ class Rewarded:
     place: tuple[object, ...]
     origin: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def question(self) -> str:
-        return self.prompt.messages[-1].content
-
     def row(self) -> MadeRow:
         """The row: what the model said is trained on, and not what it was told, answers there included."""
         told = (

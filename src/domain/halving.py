@@ -16,7 +16,7 @@ guards against prompts that fit the tasks which proposers see.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import UsageError
 from .prompt_search import Budget, Task
@@ -93,6 +93,22 @@ class SearchPlan:
     def affordable(self, rollouts: int) -> int:
         """The candidates of a round that costs no more than that; 0: none."""
         return max((k for k in range(1, self.candidates + 1) if self.round_cost(k) <= rollouts), default=0)
+
+    def without_ideas(self, rollouts: int, tasks: int) -> SearchPlan:
+        """What is left of the search when nobody has another idea: half of it to the test.
+
+        Args:
+            rollouts: that the search has left.
+            tasks: of the test part.
+        """
+        each = 2 * self.replicates
+        more = max(0, min(rollouts // 2 // each, tasks - self.test_tasks))
+        return replace(
+            self,
+            search=self.search - more * each,
+            test=self.test + more * each,
+            test_tasks=self.test_tasks + more,
+        )
 
 
 def search_plan(budget: Budget, parts: TaskParts, replicates: int = 1, longest: int = 1) -> SearchPlan:

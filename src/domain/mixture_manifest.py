@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class SourceManifest:
         planned, realised: shares of the rows drawn, in [0, 1]; realised is None before training.
         drawn, drawn_tokens: rows that were trained on, and their tokens.
         passes: how often its rows have come, on average.
+        grounded: kept and held-out rows with passages of the memory (``given``), and without, by reason.
+        instructed: likewise, by the procedure that matched them.
     """
 
     name: str
@@ -37,6 +39,8 @@ class SourceManifest:
     drawn: int | None = None
     drawn_tokens: int | None = None
     passes: float | None = None
+    grounded: Mapping[str, int] = field(default_factory=dict)
+    instructed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
+from .trace import SpanTime
+
 Line = Mapping[str, Any]
 """A line of a log."""
 
@@ -25,6 +27,9 @@ class RecordedRun:
         samples: answers that were kept to be read, by when: before, after.
         rows: as the model sees them, of ``rows.json``.
         search: the report of a prompt search, of ``search.json``.
+        held_out: digests of the prompts that the run holds out, of ``held-out.json``; None: it does not tell.
+        ablation: of its model with and without memory and procedures, of ``ablation.json``.
+        spans: what was traced of it, by name.
         damaged: a sentence for every file that could not be read whole.
     """
 
@@ -35,6 +40,9 @@ class RecordedRun:
     samples: Mapping[str, Sequence[Line]] = field(default_factory=dict)
     rows: Sequence[Line] = ()
     search: Line = field(default_factory=dict)
+    held_out: frozenset[str] | None = None
+    ablation: Line = field(default_factory=dict)
+    spans: Sequence[SpanTime] = ()
     damaged: tuple[str, ...] = ()
 
     @property

@@ -163,7 +163,8 @@ class JudgedGroup:
             number: the prompt's place in the step.
             replaced: another prompt was asked in its place.
 
-        What was asked stands in the first line of a group alone; in the others it is null.
+        What was asked, and the text of the passages, stand in the first line of a group alone; in the others
+        they are null.
         """
         return [
             {
@@ -174,6 +175,7 @@ class JudgedGroup:
                 "asked": dict(self.asked) if self.asked and not place else None,
                 "procedure": self.procedure and dict(self.procedure),
                 **self.memory,
+                **({"memory_text": None} if place else {}),
                 "completion": one.text,
                 "said": list(one.said) or None,
                 "turns": one.turns,
@@ -213,11 +215,17 @@ def procedure_record(prompt: Conversation) -> dict[str, str] | None:
 
 
 def memory_record(given: GivenContext | None) -> dict[str, Any]:
-    """What is kept of the passages in a prompt: which they are, or why those that were found are left out."""
+    """What is kept of the passages in a prompt: which they are and how they are quoted, or why those that
+    were found are left out.
+    """
     if given is None:
-        return {"memory": None, "memory_left_out": None}
+        return {"memory": None, "memory_text": None, "memory_left_out": None}
     passages = [asdict(one) | {"lines": list(one.lines)} for one in given.passages]
-    return {"memory": passages if given.text else None, "memory_left_out": given.left_out or None}
+    return {
+        "memory": passages if given.text else None,
+        "memory_text": given.text or None,
+        "memory_left_out": given.left_out or None,
+    }
 
 
 def _divergence(one: Judged) -> float | None:

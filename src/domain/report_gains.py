@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from .answer_pairs import score_pairs
+from .prompt_verdict import compared
 from .recorded_run import Line, RecordedRun, figure, figures, part, text, whole
 from .statistics import Interval, newcombe_unpaired, wilson
 
@@ -17,8 +19,10 @@ class Gain:
         kind: ``score``, of which more is better, or ``loss``, of which less is.
         rows: that it is the mean of.
         before_interval, after_interval, interval: at 95 %, of both and of the difference after minus before;
-            None for a loss, of which only the sum is kept. They are of the same rows, whose scores mostly go
-            together: the true interval of the difference is then narrower.
+            None for a loss, of which only the sum is kept.
+        paired: the interval of the difference is by the answers to the same prompts, before and after.
+            Otherwise it is as if they were of other rows: scores of the same mostly go together, so that the
+            true interval is narrower.
     """
 
     source: str
@@ -30,6 +34,7 @@ class Gain:
     before_interval: Interval | None = None
     after_interval: Interval | None = None
     interval: Interval | None = None
+    paired: bool = False
 
     @property
     def difference(self) -> float | None:
@@ -46,8 +51,7 @@ class Gain:
 def gains(run: RecordedRun) -> tuple[Gain, ...]:
     """Scores first, then losses, source by source."""
     before, after = part(run.manifest, "before"), part(run.manifest, "after")
-    low, high = score_range(run)
-    return (*_scores(before, after, low, high), *_losses(before, after))
+    return (*_scores(run, before, after), *_losses(before, after))
 
 
 def score_range(run: RecordedRun) -> tuple[float, float]:
@@ -92,7 +96,8 @@ def _within(line: Line, name: str) -> list[Line]:
     return [part(part(line, name), source) for source in part(line, name)]
 
 
-def _scores(before: Line, after: Line, low: float, high: float) -> Iterator[Gain]:
+def _scores(run: RecordedRun, before: Line, after: Line) -> Iterator[Gain]:
+    low, high = score_range(run)
     for source in part(before, "graded"):
         one, then = part(part(before, "graded"), source), part(part(after, "graded"), source)
         old, new, rows = figure(one, "score"), figure(then, "score"), whole(one, "rows")
@@ -103,10 +108,19 @@ def _scores(before: Line, after: Line, low: float, high: float) -> Iterator[Gain
             yield Gain(name, "score", reward, rows, old, None, of_old)
             continue
         many = whole(then, "rows")
-        within = gain_interval(new, many, old, rows, low, high)
-        yield Gain(
-            name, "score", reward, rows, old, new, of_old, score_interval(new, many, low, high), within
-        )
+        its = _paired(run, name, (one, then))
+        within = its or gain_interval(new, many, old, rows, low, high)
+        of_new = score_interval(new, many, low, high)
+        yield Gain(name, "score", reward, rows, old, new, of_old, of_new, within, its is not None)
+
+
+def _paired(run: RecordedRun, source: str, graded: tuple[Line, Line]) -> Interval | None:
+    """Of the gain, as ``cesello compare`` has it; None where not all graded answers were kept."""
+    answers = run.samples.get("before", ()), run.samples.get("after", ())
+    found = score_pairs(graded, source, answers)
+    if not found or {len(found)} != {whole(one, "rows") for one in graded}:
+        return None
+    return compared("", "", found).interval
 
 
 def _losses(before: Line, after: Line) -> Iterator[Gain]:

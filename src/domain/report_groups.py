@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from .recorded_run import Line, RecordedRun, figure, figures, part, parts, text, texts, whole
+from .report_memory import Reading, readings
 
 COMPLETIONS = 10_000
 """That a page holds at most; of more, whole steps are left out, evenly."""
@@ -28,10 +29,12 @@ class Retrieved:
 
     Attributes:
         place: path and lines.
+        id: of its text, see ``report_memory.Read``; empty where that was not kept.
     """
 
     place: str
     score: float | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,9 @@ class Answer:
         tools: calls by name.
         pieces: its tokens as text, where they were kept; ``log_probs`` in nats, None where the model did not
             draw the token.
+        memory: what was in its prompt, where other answers to it had something else.
+        found: what its model found in the memory by the tool.
+        overlap: words of it that those passages have and its prompt has not.
     """
 
     text: str
@@ -61,6 +67,8 @@ class Answer:
     pieces: tuple[str, ...] = ()
     log_probs: tuple[float | None, ...] = ()
     memory: tuple[Retrieved, ...] = ()
+    found: tuple[Retrieved, ...] = ()
+    overlap: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +165,15 @@ def _group(lines: Sequence[Line], limit: int, tokens: Mapping[tuple[int, int, in
     first = lines[0]
     step, prompt, replaced, question = _key(first)
     rewards = [reward for line in lines if (reward := figure(line, "reward")) is not None]
+    read = readings(lines)
     answers = [
-        _answer(line, limit, {} if replaced else tokens.get((step, prompt, number), {}))
-        for number, line in enumerate(lines)
+        _read(_answer(line, limit, {} if replaced else tokens.get((step, prompt, number), {})), its)
+        for number, (line, its) in enumerate(zip(lines, read, strict=True))
     ]
     memory = retrieved(first)
     shared = all(retrieved(line) == memory for line in lines)
+    if len(read[0].passages) == len(memory):
+        memory = tuple(replace(one, id=its.id) for one, its in zip(memory, read[0].passages, strict=True))
     if shared:
         answers = [_without_memory(answer) for answer in answers]
     procedure = part(first, "procedure")
@@ -172,6 +183,11 @@ def _group(lines: Sequence[Line], limit: int, tokens: Mapping[tuple[int, int, in
         text(procedure, "name"), text(procedure, "mode"), memory if shared else (),
         text(first, "memory_left_out"),
     )  # fmt: skip
+
+
+def _read(answer: Answer, its: Reading) -> Answer:
+    found = tuple(Retrieved(one.place, one.score, one.id) for one in its.searched)
+    return replace(answer, found=found, overlap=its.overlap)
 
 
 def _rank(answer: Answer) -> float:

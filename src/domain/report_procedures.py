@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, variance
 
-from .recorded_run import Line, RecordedRun, figure, part, text, whole
+from .procedure_outcomes import outcome_of
+from .recorded_run import Line, RecordedRun, figure, figures, part, parts, text
 from .report_gains import gain_interval, score_interval, score_range
 from .report_groups import retrieved
+from .report_memory import Use, use
 from .statistics import Interval, student, student_quantile
 
 HELD_OUT = "off"
 """The mode of a prompt that goes without what it could have been given, to compare."""
 
-_NOTHING = "nothing"
+MEMORY, PROCEDURE = "memory", "procedure"
+
+READ, NO_ROOM, NOTHING_FOUND, NONE_MATCHED = "in the prompt", "no room", "nothing found", "none matched"
+
+_WITHOUT = (HELD_OUT, NO_ROOM, NOTHING_FOUND, NONE_MATCHED)
+
+_SEARCH = "search"
+"""The tool by which a model asks the memory itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +33,12 @@ class Arm:
     """Prompts that were given the same.
 
     Attributes:
-        given: what; ``mode`` how.
-        prompts: of the mean rewards of their answers ``mean`` is the mean.
+        given: ``memory``, or a procedure's name; ``mode`` how, or why not.
+        prompts: different ones, of whose mean rewards ``mean`` is the mean.
         interval: at 95 %, by Student's t over prompts; where all are alike, ``score_interval``.
+        kind: ``memory`` or ``procedure``.
+        version: of the procedure, the beginning of its digest.
+        outcomes: of the procedure, by a prompt's mean reward, as the log of procedures has it.
     """
 
     given: str
@@ -33,6 +46,9 @@ class Arm:
     prompts: int
     mean: float
     interval: Interval | None
+    kind: str = MEMORY
+    version: str = ""
+    outcomes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +57,30 @@ class Lift:
 
     Attributes:
         gain: of the mean reward, with minus without; its interval at 95 %.
+        prompts: with it; ``held_out`` without.
     """
 
     given: str
     gain: float
     interval: Interval
+    kind: str = MEMORY
+    prompts: int = 0
+    held_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GroundedRows:
+    """Rows of a source, by what was found for them.
+
+    Attributes:
+        counts: of passages ``given``, ``nothing found``, ``held out``, ``no room``; of procedures the name,
+            the version and how it was given, or ``none matched``; and how many rows.
+        kind: ``memory`` or ``procedure``.
+    """
+
+    source: str
+    counts: tuple[tuple[str, int], ...]
+    kind: str = MEMORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,58 +89,105 @@ class Given:
 
     Attributes:
         sources: what was retrieved most, and how often.
+        use: what of it came back in the answers; None where its text was not kept.
+        rows: of the sources of a fine-tuning.
+        answers: that were drawn; ``searching`` of them asked the memory by the tool; None: there is none.
     """
 
     arms: tuple[Arm, ...]
     lifts: tuple[Lift, ...]
     sources: tuple[tuple[str, int], ...]
+    use: Use | None = None
+    rows: tuple[GroundedRows, ...] = ()
+    answers: int = 0
+    searching: int | None = None
+
+
+_Key = tuple[str, str, str, str]
+"""Kind, what, how, version."""
 
 
 def given(run: RecordedRun) -> Given | None:
-    """None where no prompt was given anything."""
-    arms: dict[tuple[str, str], dict[tuple[int, int, str], list[float]]] = {}
-    sources: dict[str, int] = {}
-    for line in run.log("completions"):
-        key = (whole(line, "step"), whole(line, "prompt"), text(line, "question"))
-        reward, its = figure(line, "reward"), list(_arms(line))
-        for chunk in retrieved(line):
-            sources[chunk.place] = sources.get(chunk.place, 0) + 1
-        for arm in its if reward is not None else ():
-            arms.setdefault(arm, {}).setdefault(key, []).append(reward or 0.0)
-    if not sources and all(name == _NOTHING for name, _ in arms):
+    """None where no prompt was given anything, and none could be."""
+    arms: dict[_Key, dict[str, list[float]]] = {}
+    sources: Counter[str] = Counter()
+    lines = run.log("completions")
+    remembers, guided = _remembers(run), any(part(line, "procedure") for line in lines)
+    for line in lines:
+        sources.update(chunk.place for chunk in retrieved(line))
+        if (reward := figure(line, "reward")) is not None:
+            for arm in _arms(line, remembers=remembers, guided=guided):
+                # Answers to one request are no trials that know nothing of each other, whenever it was asked.
+                arms.setdefault(arm, {}).setdefault(text(line, "question"), []).append(reward)
+    rows, searching = tuple(_rows(run)), _searching(run)
+    if not (sources or arms or rows) and searching is None:
         return None
     low, high = score_range(run)
     means = {arm: [fmean(rewards) for rewards in prompts.values()] for arm, prompts in arms.items()}
-    shown = [
-        Arm(*arm, len(values), fmean(values), _interval(values, low, high)) for arm, values in means.items()
-    ]
+    shown = [_arm(arm, values, low, high) for arm, values in means.items()]
     order = sorted(sources.items(), key=lambda one: (-one[1], one[0]))
     return Given(
-        tuple(sorted(shown, key=lambda arm: (arm.given, arm.mode))),
+        tuple(sorted(shown, key=lambda arm: (arm.kind, not arm.given, arm.given, arm.mode))),
         tuple(_lifts(means, low, high)),
         tuple(order[:20]),
+        use(run),
+        rows,
+        len(lines),
+        searching,
     )
 
 
-def _arms(line: Line) -> Iterator[tuple[str, str]]:
-    """What a prompt was given, and how; by a procedure and by the memory apart."""
-    procedure, left_out = part(line, "procedure"), text(line, "memory_left_out")
-    memory = "in the prompt" if retrieved(line) else HELD_OUT if left_out == "held out" else left_out
-    if procedure:
-        yield text(procedure, "name"), text(procedure, "mode")
-    if memory:
-        yield "memory", memory
-    if not procedure and not memory:
-        yield _NOTHING, ""
+def _remembers(run: RecordedRun) -> bool:
+    return "memory retrieve" in part(run.manifest, "identity") or any(
+        retrieved(line) or text(line, "memory_left_out") for line in run.log("completions")
+    )
 
 
-def _lifts(means: dict[tuple[str, str], list[float]], low: float, high: float) -> Iterator[Lift]:
-    for name in dict.fromkeys(name for name, _ in means):
-        without = means.get((name, HELD_OUT), [])
-        arms = [arm for arm in means if arm[0] == name and arm[1] not in (HELD_OUT, "no room")]
-        with_it = [value for arm in arms for value in means[arm]]
-        if name != _NOTHING and len(without) > 1 and len(with_it) > 1:
-            yield Lift(name, fmean(with_it) - fmean(without), lift_interval(with_it, without, low, high))
+def _arms(line: Line, *, remembers: bool, guided: bool) -> Iterator[_Key]:
+    """What a prompt was given, and how; of the memory and of procedures apart."""
+    if remembers:
+        left_out = text(line, "memory_left_out")
+        without = HELD_OUT if left_out == "held out" else left_out or NOTHING_FOUND
+        yield MEMORY, MEMORY, READ if retrieved(line) else without, ""
+    if guided:
+        its = part(line, "procedure")
+        yield PROCEDURE, text(its, "name"), text(its, "mode") or NONE_MATCHED, text(its, "sha")[:8]
+
+
+def _arm(arm: _Key, values: Sequence[float], low: float, high: float) -> Arm:
+    kind, name, mode, version = arm
+    outcomes = Counter(outcome_of(value).value for value in values) if name and kind == PROCEDURE else {}
+    return Arm(
+        name, mode, len(values), fmean(values), _interval(values, low, high), kind, version,
+        tuple(sorted(outcomes.items(), key=lambda one: -one[1])),
+    )  # fmt: skip
+
+
+def _lifts(means: Mapping[_Key, Sequence[float]], low: float, high: float) -> Iterator[Lift]:
+    for kind, name in dict.fromkeys((kind, name) for kind, name, *_ in means):
+        own = {arm: values for arm, values in means.items() if arm[:2] == (kind, name)}
+        without = [value for arm, values in own.items() if arm[2] == HELD_OUT for value in values]
+        with_it = [value for arm, values in own.items() if arm[2] not in _WITHOUT for value in values]
+        if len(without) > 1 and len(with_it) > 1:
+            gain = fmean(with_it) - fmean(without)
+            within = lift_interval(with_it, without, low, high)
+            yield Lift(name, gain, within, kind, len(with_it), len(without))
+
+
+def _rows(run: RecordedRun) -> Iterator[GroundedRows]:
+    """Of a reinforcement none: of its prompts every one is told."""
+    sources = [] if run.algorithm == "grpo" else parts(part(run.manifest, "data"), "sources")
+    for source in sources:
+        for kind, key in ((MEMORY, "grounded"), (PROCEDURE, "instructed")):
+            if counts := figures(source, key):
+                shown = tuple((name, int(count)) for name, count in counts.items())
+                yield GroundedRows(text(source, "name"), shown, kind)
+
+
+def _searching(run: RecordedRun) -> int | None:
+    lines = run.log("completions")
+    found = sum(figures(line, "tools").get(_SEARCH, 0) > 0 for line in lines)
+    return found if found or "memory search" in part(run.manifest, "identity") else None
 
 
 def _interval(values: Sequence[float], low: float, high: float) -> Interval | None:

@@ -69,6 +69,7 @@ class SearchView:
         spent: by phase, in the units of ``Spent``.
         budget: what was allowed, by phase.
         ended: why it had no more rounds.
+        unfinished: it has not come to its end: what is here is known so far, and nothing is tested.
     """
 
     verdict: str
@@ -86,6 +87,7 @@ class SearchView:
     budget: Line
     rounds: int
     ended: str
+    unfinished: bool = False
 
 
 def search_view(run: RecordedRun) -> SearchView | None:
@@ -95,7 +97,7 @@ def search_view(run: RecordedRun) -> SearchView | None:
         return None
     every = parts(found, "candidates")
     ids = [_id(part(one, "program")) for one in every]
-    best = _id(part(found, "best"))
+    best = _id(part(found, "best")) or None
     made = [_candidate(one, ids[at], at, best) for at, one in enumerate(every[:CANDIDATES])]
     test = part(found, "test")
     bounds = part(test, "interval")
@@ -115,6 +117,7 @@ def search_view(run: RecordedRun) -> SearchView | None:
         budget=part(found, "plan"),
         rounds=whole(found, "rounds"),
         ended=text(found, "ended"),
+        unfinished=found.get("unfinished") is True,
     )
 
 
@@ -125,7 +128,7 @@ def _id(program: Line) -> str:
         return ""
 
 
-def _candidate(one: Line, its: str, number: int, best: str) -> Candidate:
+def _candidate(one: Line, its: str, number: int, best: str | None) -> Candidate:
     trials, mean = whole(one, "trials"), figure(one, "mean")
     low = -1.0 if mean is not None and mean < 0 else 0.0
     role = "seed" if text(one, "proposer") == "seed" else "best" if its == best else ""
@@ -185,5 +188,5 @@ def _bounds(
 def _spent(phases: Sequence[Line]) -> Iterator[Line]:
     for one in phases:
         counts = ("rollouts", "tokens", "optimizer_calls", "saved")
-        numbers = {name: whole(one, name) for name in counts}
+        numbers = {name: whole(one, name) for name in counts if name in one}
         yield {"phase": text(one, "phase"), **numbers, "seconds": figure(one, "seconds") or 0.0}

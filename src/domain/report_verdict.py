@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from .health_figures import CLEAR, STEPS, ends, error, values
-from .recorded_run import RecordedRun, figure, part, text, whole
+from .recorded_run import Line, RecordedRun, figure, part, parts, text, whole
 from .report_gains import Gain, gains
 from .statistics import Interval
 
@@ -55,6 +55,9 @@ def _rewarded(run: RecordedRun) -> Iterator[str]:
 
 
 def _searched(run: RecordedRun) -> Iterator[str]:
+    if run.search.get("unfinished") is True:
+        yield from _so_far(run)
+        return
     search = part(run.manifest, "search")
     if text(search, "verdict") in _SEARCHED:
         yield _SEARCHED[text(search, "verdict")]
@@ -77,6 +80,29 @@ def _searched(run: RecordedRun) -> Iterator[str]:
     )
 
 
+def _so_far(run: RecordedRun) -> Iterator[str]:
+    """Of a search that has not come to its end."""
+    candidates = parts(run.search, "candidates")
+    tried = [one for one in candidates if figure(one, "mean") is not None]
+    count = (
+        f"{len(candidates)} prompt{'' if len(candidates) == 1 else 's'} so far, {len(tried)} of them tried"
+    )
+    if not tried:
+        yield f"{count}."
+        return
+    best = max(tried, key=lambda one: figure(one, "mean") or 0.0)
+    first = next((one for one in tried if text(one, "proposer") == "seed"), tried[0])
+    yield (
+        f"{count}: the best mean is {_mean_of(best)}, that of the first prompt {_mean_of(first)}. "
+        "Nothing is tested yet."
+    )
+
+
+def _mean_of(candidate: Line) -> str:
+    trials = whole(candidate, "trials")
+    return f"{figure(candidate, 'mean') or 0.0:.3f} on {trials} task{'' if trials == 1 else 's'}"
+
+
 def _gained(found: Sequence[Gain]) -> Iterator[str]:
     for one in found:
         if one.kind == "score":
@@ -94,9 +120,10 @@ def _score(one: Gain) -> str:
     if one.after is None or one.interval is None:
         return f"Before the training the score on {rows} is {one.before:.3f}."
     clear = {True: "clearly better", False: "clearly worse", None: "which may be chance"}[one.is_better]
+    within = f"95 %, paired: {_range(one.interval)}" if one.paired else f"95 %: within {_range(one.interval)}"
     return (
         f"On {rows} the score went from {one.before:.3f} to {one.after:.3f}, "
-        f"{one.difference or 0.0:+.3f} (95 %: within {_range(one.interval)}): {clear}."
+        f"{one.difference or 0.0:+.3f} ({within}): {clear}."
     )
 
 

@@ -72,13 +72,18 @@ def graded_set(reward: str, results: Sequence[RewardResult]) -> GradedSet:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One prompt and the answer to it, kept to be read."""
+    """One prompt and the answer to it, kept to be read.
+
+    Attributes:
+        score: of its reward; None where there is none, or where it does not apply.
+    """
 
     source: str
     prompt: str
     completion: str
     expected: str
     parts: Mapping[str, float] = field(default_factory=dict)
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

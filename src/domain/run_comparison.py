@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
+from .answer_pairs import part_pairs, score_pairs
 from .prompt_verdict import compared
 from .report_gains import gain_interval, range_of
 from .run_figures import number
@@ -150,9 +150,7 @@ def held_out_figures(
                 name,
                 (ends[0][1], ends[at][1]),
                 (graded[0], graded[at]),
-                _pairs(
-                    _told_by(name, source, (manifests[0], manifests[at])), source, (answers[0], answers[at])
-                ),
+                _paired(name, source, (manifests[0], manifests[at]), (answers[0], answers[at])),
                 within,
             )
             for at in range(len(manifests))
@@ -285,16 +283,16 @@ def _gain(
     name: str,
     after: tuple[float | None, float | None],
     rows: tuple[int | None, int | None],
-    pairs: Sequence[tuple[float, float]],
+    paired: Sequence[tuple[float, float]],
     within: tuple[float, float],
 ) -> Gain | None:
     """Of the second over the first, where it can be told from what was kept."""
     old, new = after
     if old is None or new is None or not rows[0] or not rows[1] or name == "loss":
         return None
-    if len(pairs) == rows[0] == rows[1]:
-        its = compared("", "", pairs)
-        return Gain(its.gain, its.interval.low, its.interval.high, True, len(pairs))
+    if len(paired) == rows[0] == rows[1]:
+        its = compared("", "", paired)
+        return Gain(its.gain, its.interval.low, its.interval.high, True, len(paired))
     low, high = within
     if not (low <= old <= high and low <= new <= high):
         return None  # no score of ours
@@ -302,23 +300,13 @@ def _gain(
     return Gain(new - old, interval.low, interval.high, False, rows[0])
 
 
-def _told_by(name: str, source: str, manifests: tuple[Manifest, Manifest]) -> Sequence[str]:
-    """The parts whose mean is the figure: for the score all of them, where it is their mean in both runs."""
+def _paired(
+    name: str, source: str, manifests: tuple[Manifest, Manifest], answers: tuple[Answers, Answers]
+) -> Sequence[tuple[float, float]]:
     if name != "score":
-        return (name,)
-    graded = [_map(one, "after", "graded", source) for one in manifests]
-    parts = sorted({part for its in graded for part in _map(its, "parts")})
-    return parts if all(_is_about(_mean([_share(its, part) for part in parts]), number(its.get("score")))
-                        for its in graded) else ()  # fmt: skip
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known and len(known) == len(values) else None
-
-
-def _is_about(one: float | None, other: float | None) -> bool:
-    return one is not None and other is not None and abs(one - other) < 1e-9
+        return part_pairs((name,), source, answers)
+    first, second = (_map(one, "after", "graded", source) for one in manifests)
+    return score_pairs((first, second), source, answers)
 
 
 def _scores_of(manifest: Manifest) -> Iterator[float | None]:
@@ -331,21 +319,6 @@ def _scores_of(manifest: Manifest) -> Iterator[float | None]:
 
 def _numbers(one: Any, key: str) -> Iterator[float | None]:
     return map(number, _map(one, key).values())
-
-
-def _pairs(parts: Sequence[str], source: str, answers: tuple[Answers, Answers]) -> list[tuple[float, float]]:
-    """The mean of the parts in the answers of both to the same prompts, each prompt once."""
-    first, second = (
-        {str(one.get("prompt")): one for one in its if one.get("source") == source} for its in answers
-    )
-    values = [
-        tuple(
-            _mean([number(_map(one[prompt], "parts").get(part)) for part in parts]) for one in (first, second)
-        )
-        for prompt in first
-        if prompt in second
-    ]
-    return [(old, new) for old, new in values if old is not None and new is not None]
 
 
 def _differences(found: Sequence[Mapping[str, str | None]]) -> list[Difference]:

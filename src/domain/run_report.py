@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from .health import Health, health
 from .recorded_run import Line, RecordedRun, figure, figures, part, parts, text, texts, whole
+from .report_ablation import AblationView, ablation_view
 from .report_charts import Chart, charts
 from .report_gains import Gain, gains
-from .report_groups import Group, groups
+from .report_groups import Group, Retrieved, groups, retrieved
+from .report_memory import span_of
 from .report_procedures import Given, given
 from .report_samples import SamplePair, sample_pairs
 from .report_search import SearchView, search_view
+from .report_time import TimeSpent, time_spent, wall_seconds
 from .report_verdict import verdict
 
 Fact = tuple[str, str]
@@ -51,6 +53,9 @@ class MaskedRow:
         pieces: its tokens as text, each with whether it is trained.
         tokens: of all of it; ``trained_tokens`` of them are trained.
         left_out: tokens at its end that were not kept.
+        memory: passages in it, from the first to the last (not included) of the tokens in ``read``;
+            ``without``: why those that were found are not in it.
+        procedure: that matched it, and how it was given (``mode``).
     """
 
     source: str
@@ -60,14 +65,11 @@ class MaskedRow:
     truncated: bool
     pieces: tuple[tuple[str, bool], ...]
     left_out: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """Where time went."""
-
-    name: str
-    seconds: float
+    memory: tuple[Retrieved, ...] = ()
+    read: tuple[int, int] | None = None
+    without: str = ""
+    procedure: str = ""
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ class Report:
     samples: tuple[SamplePair, ...]
     search: SearchView | None
     given: Given | None
-    time: tuple[Phase, ...]
+    ablation: AblationView | None
+    time: TimeSpent | None
     provenance: tuple[Fact, ...]
     versions: tuple[Fact, ...]
     identity: tuple[Fact, ...]
@@ -141,7 +144,8 @@ def run_report(run: RecordedRun) -> Report:
         samples=sample_pairs(run),
         search=search_view(run),
         given=given(run),
-        time=tuple(_time(run)),
+        ablation=ablation_view(run),
+        time=time_spent(run),
         provenance=tuple(_provenance(run)),
         versions=tuple(_names(part(manifest, "versions"))),
         identity=tuple(_names(part(manifest, "identity"))),
@@ -151,12 +155,13 @@ def run_report(run: RecordedRun) -> Report:
 
 
 def _unsaid(run: RecordedRun) -> Iterator[str]:
-    if run.algorithm == "apo" and not run.search:
-        again = "" if run.status == "running" else ": `cesello train RECIPE --resume --run RUN` goes on to it"
-        yield (
-            "The search has written no report (search.json), which it does at its end: its candidates, the "
-            f"test and what they cost are not shown{again}."
-        )
+    if run.algorithm != "apo" or (run.search and not run.search.get("unfinished")):
+        return
+    again = "" if run.status == "running" else ": `cesello train RECIPE --resume --run RUN` goes on to it"
+    known = "a candidate's score is of the tasks that it was tried on so far"
+    if not run.search:
+        known = "nothing of it can be shown"
+    yield f"The search has not come to its end, and has neither a test nor a verdict; {known}{again}."
 
 
 def _facts(run: RecordedRun) -> Iterator[Fact]:
@@ -188,20 +193,13 @@ def _facts(run: RecordedRun) -> Iterator[Fact]:
 def _took(run: RecordedRun) -> float | None:
     """Of a search the seconds that it counted, of which a process that was gone on with had its part."""
     counted = figure(run.manifest, "seconds") if run.algorithm == "apo" else None
-    return counted or _wall(run.manifest)
-
-
-def _wall(manifest: Line) -> float | None:
-    """Seconds from its beginning to its end, pauses included."""
-    try:
-        ended = datetime.fromisoformat(text(manifest, "finished"))
-        return (ended - datetime.fromisoformat(text(manifest, "started"))).total_seconds()
-    except (ValueError, TypeError):
-        return None
+    return counted or wall_seconds(run.manifest)
 
 
 def duration(seconds: float) -> str:
     """In the units that a person would say it in."""
+    if 0 < seconds < 0.1:
+        return f"{1000 * seconds:.0f} ms" if seconds >= 0.001 else "< 1 ms"
     if seconds < 60:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -228,37 +226,10 @@ def _row(one: Line) -> MaskedRow:
     return MaskedRow(
         text(one, "source"), text(one, "place"), whole(one, "tokens"), whole(one, "trained_tokens"),
         one.get("truncated") is True, tuple(zip(pieces, mask, strict=False)),
-        max(0, whole(one, "tokens") - min(len(pieces), len(mask))),
+        max(0, whole(one, "tokens") - min(len(pieces), len(mask))), retrieved(one),
+        span_of(text(one, "memory_text"), pieces), text(one, "memory_left_out"),
+        text(part(one, "procedure"), "name"), text(part(one, "procedure"), "mode"),
     )  # fmt: skip
-
-
-_PHASES = {
-    "generate": "drawing answers",
-    "tools": "tools",
-    "score": "judging",
-    "log_probs": "log-probabilities",
-    "update": "learning",
-    "wait": "waiting for other processes",
-}
-
-
-def _time(run: RecordedRun) -> Iterator[Phase]:
-    """Of the steps by phase, and what came besides: loading, evaluations, checkpoints."""
-    lines = run.log("timings")
-    spent: dict[str, float] = {}
-    for line in lines:
-        phases = {name: figure(line, name) or 0.0 for name in line if name.startswith("seconds_")}
-        for name, seconds in (phases or {"seconds_steps": figure(line, "seconds") or 0.0}).items():
-            known = name.removeprefix("seconds_")
-            spent[known] = spent.get(known, 0.0) + seconds
-    for one in parts(run.search, "spent"):
-        spent[text(one, "phase")] = figure(one, "seconds") or 0.0
-    yield from (Phase(_PHASES.get(name, name), seconds) for name, seconds in spent.items())
-    wall = _wall(run.manifest)
-    if wall is None or not spent or parts(run.manifest, "resumes"):
-        return
-    if (rest := wall - sum(spent.values())) > 0:
-        yield Phase("loading, evaluating, saving", rest)
 
 
 def _provenance(run: RecordedRun) -> Iterator[Fact]:
@@ -266,6 +237,7 @@ def _provenance(run: RecordedRun) -> Iterator[Fact]:
     yield "folder", run.path
     yield "seed", str(whole(manifest, "seed"))
     yield "recipe", f"sha256 {text(manifest, 'recipe_sha256')}"
+    yield from _given_from(part(manifest, "identity"))
     if digest := text(part(manifest, "data"), "digest") or text(part(manifest, "identity"), "data"):
         yield "data", f"digest {digest}"
     for one in parts(part(manifest, "data"), "sources"):
@@ -278,6 +250,17 @@ def _provenance(run: RecordedRun) -> Iterator[Fact]:
         yield "weights", f"of step {whole(manifest, 'best_step')}, the best by held-out rows"
     if ended := text(manifest, "ended_by") or text(part(manifest, "data"), "ended_by"):
         yield "ended by", ended
+
+
+def _given_from(identity: Line) -> Iterator[Fact]:
+    """What rows and prompts were given comes from."""
+    generation = text(identity, "memory generation")
+    for name in ("memory retrieve", "memory search"):
+        if its := text(identity, name):
+            yield name, f"{its}{f'; generation {generation}' if generation else ''}"
+    procedures = text(identity, "recipe memory.procedures").strip('"')
+    if procedures and procedures != "off":
+        yield "procedures", procedures
 
 
 def _names(values: Line) -> Iterator[Fact]:

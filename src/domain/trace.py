@@ -78,6 +78,24 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanTime:
+    """All spans of a name in a run.
+
+    Attributes:
+        seconds: that they lasted together, without the spans within them.
+        read, written: tokens.
+        dropped: spans of the run that are known to be lost.
+    """
+
+    name: str
+    count: int
+    seconds: float
+    read: int = 0
+    written: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TracedRun:
     """A run of somebody's own agent: no folder is kept of it, only what was traced.
 

@@ -146,7 +146,7 @@ def asked(
     searches = own != list(loaded.recipe.grpo.tools)
     forgetful = _arms_container(loaded, memory, own) if searches else container
     if searches:
-        for part in ("observer", "stop"):
+        for part in ("observer", "stop", "own_tools"):  # one process a tool, whichever arm asks
             getattr(forgetful, part).override(getattr(container, part))
     found = replace(found, loaded=loaded, container=container)
     _, graded = judge([found], source, reward, rows)

@@ -151,7 +151,7 @@ class Container(containers.DeclarativeContainer):
 
     ask = providers.Factory(Ask, embedder, reranker, chunk_store, keep_index, surroundings)
     retrieve_context = providers.Singleton(
-        memory_wiring.retrieve_context, ask, chunk_store, embedder, config.memory, memory_folder
+        memory_wiring.retrieve_context, ask, chunk_store, embedder, reranker, config.memory, memory_folder
     )
     ground_rows = providers.Callable(
         memory_wiring.ground_rows,
@@ -211,6 +211,9 @@ class Container(containers.DeclarativeContainer):
         providers.Factory(LearnFromTraining, learn_from_outcomes, observer, clock).provider,
     )
 
+    own_tools = providers.Singleton(
+        tool_wiring.own_tools, config.grpo.tools, config.root, config.grpo.tool_timeout
+    )
     policy_optimizer = providers.Singleton(
         wiring.lightning_optimizer,
         config.algorithm,
@@ -220,7 +223,7 @@ class Container(containers.DeclarativeContainer):
         config.grpo,
         rewards,
         providers.Callable(
-            tool_wiring.tools, config.algorithm, config.grpo, config.root, retrieve_context.provider
+            tool_wiring.tools, config.algorithm, config.grpo, own_tools.provider, retrieve_context.provider
         ),
         providers.Callable(
             procedure_wiring.guide,

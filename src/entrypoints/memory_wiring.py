@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from platform import node
@@ -179,32 +178,16 @@ def asking(settings: Mapping[str, Any], question: str = "") -> AskRequest:
 
 
 def retrieve_context(
-    ask: Ask, chunks: ChunkStore, embedder: Embedder, settings: Mapping[str, Any], folder: Path
+    ask: Ask,
+    chunks: ChunkStore,
+    embedder: Embedder,
+    reranker: Reranker | None,
+    settings: Mapping[str, Any],
+    folder: Path,
 ) -> RetrieveContext:
     """Asks the memory for a training."""
-    judge = {key: value for key, value in settings["reranker"].items() if key in _JUDGES}
-    if judge["engine"] != "none" and Path(judge["model"]).is_dir():
-        judge["files"] = _files_of(Path(judge["model"]).absolute())
-    tokens = settings["context_tokens"]
-    return RetrieveContext(ask, chunks, embedder, asking(settings), tokens, judge, os.path.relpath(folder))
-
-
-_JUDGES = ("engine", "model", "precision")
-
-
-def _files_of(folder: Path) -> str:
-    """What stands for a model in a folder, whose name says nothing of what is in it."""
-    files = sorted(one for pattern in ("*.json", "*.txt", "*.safetensors") for one in folder.rglob(pattern))
-    marks = [(str(one), one.stat().st_size, one.stat().st_mtime_ns) for one in files]
-    return _print(folder, tuple(marks))
-
-
-@cache
-def _print(folder: Path, marks: tuple[tuple[str, int, int], ...]) -> str:
-    """Read once while no file changes: weights may be large."""
-    from ..adapters.memory.model_folder import files_print
-
-    return files_print([Path(path) for path, _, _ in marks], folder)
+    tokens, shown = settings["context_tokens"], os.path.relpath(folder)
+    return RetrieveContext(ask, chunks, embedder, asking(settings), tokens, reranker, shown)
 
 
 def ground_rows(

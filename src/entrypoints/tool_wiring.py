@@ -17,13 +17,17 @@ TOOLS = "cesello.tools"
 
 
 def tools(
-    algorithm: str, grpo: Mapping[str, Any], root: str, retrieve: Callable[[], RetrieveContext]
+    algorithm: str,
+    grpo: Mapping[str, Any],
+    own: Callable[[], Toolbox],
+    retrieve: Callable[[], RetrieveContext],
 ) -> Toolbox | None:
     """What a recipe names; None where nothing calls any.
 
     Args:
         algorithm: no other than grpo calls tools.
         grpo: the recipe's section.
+        own: starts the functions that it names, as ``own_tools`` does.
         retrieve: asks the memory.
 
     Raises:
@@ -31,8 +35,8 @@ def tools(
     """
     named = (algorithm == "grpo" and grpo.get("tools")) or ()
     boxes: list[Toolbox] = [_search(retrieve())] if SEARCH in named else []
-    if own := [name for name in named if name != SEARCH]:
-        boxes.append(_own(own, root, grpo["tool_timeout"]))
+    if any(name != SEARCH for name in named):
+        boxes.append(own())
     return SeveralTools(boxes) if len(boxes) > 1 else next(iter(boxes), None)
 
 
@@ -41,13 +45,21 @@ def _search(retrieve: RetrieveContext) -> Toolbox:
     return SearchMemory(retrieve)
 
 
-def _own(named: Sequence[str], root: str, timeout: float) -> Toolbox:
-    """Functions of somebody's own, each loaded in a process of its own."""
+def own_tools(named: Sequence[str], root: str, timeout: float) -> Toolbox:
+    """Functions of somebody's own, each loaded in a process of its own.
+
+    Args:
+        named: tools of a recipe; ``search`` is none of them.
+
+    Raises:
+        UsageError: C075 when one cannot be loaded.
+    """
     from ..adapters.reward.own_tools import OwnTools
 
     loadings = {
         name.partition(":")[2]: {"name": name, "root": root, "asked_by": f'tool "{name}"', "group": TOOLS}
         for name in named
+        if name != SEARCH
     }
     loader = f"{own_code.__module__}:{own_code.__name__}"
     made = OwnTools(loader, loadings, timeout)

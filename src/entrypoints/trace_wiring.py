@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from ..domain.ports.run import Observer
-from ..domain.ports.trace import SpanExporter, SpanSink, TableExporter, TraceStore
+from ..domain.ports.trace import SpanExporter, SpanSink, SpanTimes, TableExporter, TraceStore
 from ..domain.tracer import NO_TRACER, Tracer
 from .redaction import redact
 from .workers import is_follower
@@ -41,6 +41,13 @@ def trace_store(folder: str, project: str = ".") -> TraceStore:
 
     runs = FolderRunStore(Path(folder))
     return SqliteTraceStore(Path(folder, FILE), runs, procedure_log(project), redact())
+
+
+def recorded_span_times() -> SpanTimes:
+    """What spans say of the time of runs."""
+    from ..adapters.trace.span_times import RecordedSpanTimes
+
+    return RecordedSpanTimes()
 
 
 def otlp_file(file: str, *, overwrite: bool) -> SpanExporter:

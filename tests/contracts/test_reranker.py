@@ -85,6 +85,17 @@ def test_the_logit_of_ms_marco_becomes_its_sigmoid(trained: Reranker) -> None:
     assert code < 0.01
 
 
+def test_a_fingerprint_is_of_the_model_and_how_it_is_read(
+    minilm: CrossEncoderReranker, onnx: OnnxReranker, onnx_int8: OnnxReranker, kit_home: Path, kept: Path
+) -> None:
+    files = HubCache(kit_home / "hub")
+    others = (CrossEncoderReranker(MINILM, files, tokens=24), OnnxReranker(MINILM, files, kept, tokens=24))
+    prints = [one.fingerprint for one in (minilm, onnx, onnx_int8, *others)]
+    assert len(set(prints)) == 5
+    assert not any("\n" in one for one in prints)
+    assert onnx.fingerprint == OnnxReranker(MINILM, files, kept / "elsewhere").fingerprint
+
+
 def test_engines_agree(minilm: CrossEncoderReranker, onnx: OnnxReranker, onnx_int8: OnnxReranker) -> None:
     query = "how to read a file line by line"
     texts = ["for line in open(name): yield line", "sort numbers", "", "read lines of a file " * 100]

@@ -16,16 +16,21 @@ COMMAND = Path(sys.executable).with_name("cesello")
 
 
 def cesello(
-    *arguments: str | Path, cwd: Path, before: Callable[[], None] | None = None, home: Path | None = None
+    *arguments: str | Path,
+    cwd: Path,
+    before: Callable[[], None] | None = None,
+    home: Path | None = None,
+    command: Path = COMMAND,
 ) -> subprocess.CompletedProcess[str]:
     """Runs it to its end.
 
     Args:
         before: called in the child before the command starts, for example to set a limit.
         home: another home folder than the user's, so without the offline kit.
+        command: that of the fixture ``warm``, where how it starts is not what is tested.
     """
     return subprocess.run(
-        [str(COMMAND), *map(str, arguments)],
+        [str(command), *map(str, arguments)],
         cwd=cwd,
         env=environment(home),
         capture_output=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 from shutil import copytree
@@ -13,8 +12,7 @@ import pytest
 
 from tests.chat_server import Messages, chat_service
 from tests.e2e.command import cesello_here
-from tests.embedding_server import embedding_service
-from tests.tiny_model import make_tiny_model, tiny_tokenizer
+from tests.tiny_model import tiny_tokenizer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -69,17 +67,6 @@ KNOWN = 'def pears():\n    """How many pears are in the basket."""\n    return 1
 def asks(n: int) -> str:
     """Half of the rows ask for what the memory knows."""
     return f"how many pears are in the basket {n}" if n % 2 else f"wxyz {n}"
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with embedding_service() as service:
-        yield service.url
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("memories") / "tiny")
 
 
 @pytest.fixture
@@ -252,14 +239,28 @@ def test_a_search_finds_its_prompt_with_passages_before_every_task(project: Path
         assert question["content"].split("\n")[-1].startswith(("how many pears", "wxyz"))
 
 
+COUNTS = '''
+from pathlib import Path
+
+with Path(__file__).with_name("started").open("a") as log:
+    log.write("once\\n")
+
+def count(of: str) -> str:
+    """Counts what is in a basket."""
+    return "12"
+'''
+
+
 def searches_only_where_it_remembers(project: Path) -> None:
     """An ablation of a run that searches by itself: without the memory there is no such tool either."""
     from cesello.domain.ablation import Arm
     from cesello.entrypoints.ablate_requests import RUN, asked
 
+    (project / "tools.py").write_text(COUNTS)
+    changes = ["data.max_tokens=800", "grpo.tools=[search, 'tools:count']"]
     with chdir(project):
         found = asked(
-            "grpo", None, ["data.max_tokens=500"], arms=None, memory=None, source=None, reward=None, rows=2,
+            "grpo", None, changes, arms=None, memory=None, source=None, reward=None, rows=2,
             max_new_tokens=None,
         )  # fmt: skip
         request, policy = found.request([RUN], 2), found.model(RUN)
@@ -267,7 +268,8 @@ def searches_only_where_it_remembers(project: Path) -> None:
             arm: [tool.name for one in found.answers(policy, request.tasks, arm) for tool in one.prompt.tools]
             for arm in (Arm.BARE, Arm.MEMORY)
         }
-    assert tools == {Arm.BARE: [], Arm.MEMORY: ["search"] * 2}
+    assert tools == {Arm.BARE: ["count"] * 2, Arm.MEMORY: ["search", "count"] * 2}
+    assert (project / "started").read_text() == "once\n"  # both arms call the same process
     said(project, "ablate", "grpo", "--set", "data.max_tokens=500")
     bare, memory = json.loads((project / "runs" / "grpo" / "ablation.json").read_text())["arms"]
     assert bare["grounded"] == 0

@@ -369,7 +369,7 @@ def test_a_callback_can_end_the_training(project: Path) -> None:
     assert manifest("ended")["after"] is not None
 
 
-def test_own_code_that_fails_is_told_with_its_place_and_nothing_is_lost(project: Path) -> None:
+def test_own_code_that_fails_is_told_with_its_place_and_nothing_is_lost(project: Path, warm: Path) -> None:
     failing = 'training.callbacks=[{code: "mine:Failing"}]'
     line = train("failing", failing, status=2).strip().splitlines()[-1]
     number = next(n for n, text in enumerate(MINE.splitlines(), 1) if '{}["nothing"]' in text)
@@ -382,7 +382,8 @@ def test_own_code_that_fails_is_told_with_its_place_and_nothing_is_lost(project:
     (project / "mine.py").write_text(MINE.replace('{}["nothing"]', "pass"))
     assert "error[C059]" in train("failing", failing, status=2)
     again = ("train", "recipe.yaml", "--run", "failing", "--resume", "--allow-inexact", "--set", failing)
-    done = cesello(*again, cwd=project)  # this process has loaded the module as it was
+    # This process has loaded the module as it was.
+    done = cesello(*again, cwd=project, command=warm / "cesello")
     assert done.returncode == 0, done.stderr
     [resume] = manifest("failing")["resumes"]
     assert resume["step"] == 1

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 from typing import Any
 
 import pytest
 
+from cesello.domain.conversation import user
+from cesello.domain.held_prompts import prompt_digest
 from tests.chat_server import Messages, chat_service
 from tests.e2e.command import cesello_here
-from tests.embedding_server import embedding_service
-from tests.tiny_model import make_tiny_model, tiny_tokenizer
+from tests.procedures import RUN_CHECKS, RUN_CHECKS_SOP, write_run_checks
+from tests.tiny_model import tiny_tokenizer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SKILL = """\
----
-name: run-checks
-description: Runs all checks of a module. Use when somebody asks to run the checks.
----
-Begin with the slowest check.
-"""
-SOP = """\
-schema_version: 1
-triggers:
-  examples: [please run the checks of module 900, run the checks of module 901, are all checks of module 7 ok]
-"""
 RECIPE = """
 name: NAME
 algorithm: ALGORITHM
@@ -77,24 +67,10 @@ def asks(n: int) -> str:
     return f"please run the checks of module {n}" if n % 2 else f"a poem on {n} pears"
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with embedding_service() as service:
-        yield service.url
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("procedures") / "tiny")
-
-
 @pytest.fixture
 def project(tmp_path: Path, tiny: Path, url: str) -> Path:
     copytree(tiny, tmp_path / "tiny")
-    folder = tmp_path / ".cesello" / "procedures" / "run-checks"
-    folder.mkdir(parents=True)
-    (folder / "SKILL.md").write_text(SKILL)
-    (folder / "sop.yaml").write_text(SOP)
+    write_run_checks(tmp_path)
     for name, recipe in (("sft", SFT), ("grpo", GRPO), ("apo", APO)):
         (tmp_path / f"{name}.yaml").write_text(recipe.replace("URL", url).replace("NAME", name))
     rows = [
@@ -144,7 +120,7 @@ def distilled(project: Path, run: str, *more: str) -> list[dict[str, Any]]:
 
 def new_version(project: Path) -> None:
     skill = project / ".cesello" / "procedures" / "run-checks" / "SKILL.md"
-    skill.write_text(SKILL + "Then the next one.\n")
+    skill.write_text(RUN_CHECKS + "Then the next one.\n")
     done = cesello_here("sop", "promote", "run-checks", cwd=project)
     assert done.returncode == 0, done.stderr
 
@@ -214,6 +190,22 @@ def test_grpo_records_the_procedure_of_every_answer_and_learns_what_came_of_it(p
             line["completion"] for line in kept if line["question"] == question["content"]
         }
         assert row["from"]["procedure"] == {"name": "run-checks", "sha": version, "mode": "full"}
+
+    # Another run that holds all of it out, with no sample of any.
+    other = project / "runs" / "other"
+    copytree(log.parent, other)
+    asked = {prompt_digest(user(line["question"])) for line in kept}
+    held_out = other / "held-out.json"
+    assert not asked & set(json.loads(held_out.read_text()))
+    assert manifest(project, "grpo")["files"][held_out.name] == sha256(held_out.read_bytes()).hexdigest()
+    assert (log.parent / held_out.name).stat().st_mode & 0o777 == 0o600
+    held_out.write_text(json.dumps(sorted(asked)))
+    both = (str(log.parent), str(other), "--min-reward", "-1")
+    assert distilled(project, *both) == []
+    held_out.unlink()  # as of an older version
+    done = cesello_here("data", "make", "--from", "runs", *both, "--output", "new.jsonl", cwd=project)
+    assert "do not tell which prompts they hold out: of grpo only the prompts of the samples" in done.stderr
+    rmtree(other)
     log.write_text(written)
 
     runs = logged(project)
@@ -293,7 +285,7 @@ def test_a_search_asks_with_the_procedure_behind_every_prompt_it_tries(project: 
 
 def test_a_model_in_training_is_led_step_by_step(project: Path) -> None:
     steps = "steps:\n  - {id: first, do: Run the slowest.}\n  - {id: rest, do: Run the others.}\n"
-    (project / ".cesello" / "procedures" / "run-checks" / "sop.yaml").write_text(SOP + steps)
+    (project / ".cesello" / "procedures" / "run-checks" / "sop.yaml").write_text(RUN_CHECKS_SOP + steps)
     changes = ("training.max_steps=1", "grpo.completions=4", "grpo.max_completion_tokens=500")
     guided = ("memory.procedures=guided", "grpo.max_turns=2", "memory.procedure_holdout=0.3", *changes)
     train(project, "grpo", *(part for one in guided for part in ("--set", one)))

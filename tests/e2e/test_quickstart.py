@@ -16,7 +16,9 @@ from tests.repository import ROOT
 RECIPE = ROOT / "recipes" / "quickstart.yaml"
 STEPS = 16
 """Half of the recipe's; `make test-all` takes all of them."""
-SHORTER = ("--set", f"training.max_steps={STEPS}")
+ROWS = 8
+"""Of each source that are answered and whose loss is measured; 16 or 24 are held out."""
+SHORTER = ("--set", f"training.max_steps={STEPS}", "--set", f"evaluation.rows={ROWS}")
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,10 @@ pytestmark = pytest.mark.timeout(1200)
 def test_the_form_of_function_calls_is_learned_in_half_the_steps(quickstart: Quickstart) -> None:
     before = quickstart.manifest["before"]["graded"]["functions"]
     after = quickstart.manifest["after"]["graded"]["functions"]
-    assert before["parts"]["valid_json"] <= 2
-    assert after["parts"]["valid_json"] >= 12
-    assert after["parts"]["right_function"] >= 10
+    assert before["rows"] == after["rows"] == ROWS
+    assert before["parts"]["valid_json"] <= 1
+    assert after["parts"]["valid_json"] >= 6
+    assert after["parts"]["right_function"] >= 5
 
 
 @pytest.mark.slow
@@ -71,11 +74,20 @@ def test_function_calls_are_learned(whole_quickstart: Quickstart) -> None:
 
 
 def test_nothing_is_forgotten(quickstart: Quickstart) -> None:
-    before, after = quickstart.manifest["before"]["losses"], quickstart.manifest["after"]["losses"]
+    no_loss_grows(quickstart, ROWS)
+
+
+@pytest.mark.slow
+def test_nothing_is_forgotten_in_all_steps(whole_quickstart: Quickstart) -> None:
+    no_loss_grows(whole_quickstart, 16)
+
+
+def no_loss_grows(run: Quickstart, rows: int) -> None:
+    before, after = run.manifest["before"]["losses"], run.manifest["after"]["losses"]
     assert set(before) == {"functions", "coding", "chat"}
     for source, loss in before.items():
         assert after[source]["loss"] <= loss["loss"], source
-        assert after[source]["rows"] >= 16
+        assert after[source]["rows"] >= rows
 
 
 def test_the_shares_follow_the_plan(quickstart: Quickstart) -> None:
@@ -90,7 +102,7 @@ def test_the_shares_follow_the_plan(quickstart: Quickstart) -> None:
 
 
 def test_the_output_tells_figures_sample_and_next_step(quickstart: Quickstart) -> None:
-    assert "functions: exact call (of 24)" in quickstart.output
+    assert f"functions: exact call (of {ROWS})" in quickstart.output
     assert "<tool_call>" in quickstart.output
     assert f"cesello generate --run runs/{quickstart.run.name}" in quickstart.output
 
@@ -136,7 +148,7 @@ def test_the_model_card_tells_where_the_weights_come_from(quickstart: Quickstart
     assert card.startswith("---\nbase_model: HuggingFaceTB/SmolLM2-135M-Instruct\n")
     assert quickstart.manifest["data"]["digest"] in card
     assert quickstart.manifest["recipe_sha256"] in card
-    assert "functions: exact_call of 24" in card
+    assert f"functions: exact_call of {ROWS}" in card
 
 
 def test_plain_peft_loads_the_weights(quickstart: Quickstart, kit_home: Path) -> None:
@@ -172,7 +184,7 @@ def test_runs_are_listed_and_shown(quickstart: Quickstart) -> None:
     assert [(run["id"], run["status"]) for run in listed] == [(quickstart.run.name, "completed")]
     shown = cesello_here("runs", "show", "latest", cwd=quickstart.folder).stdout
     assert quickstart.run.name in shown
-    assert "functions: exact call (of 24)" in shown
+    assert f"functions: exact call (of {ROWS})" in shown
     assert (
         json.loads(cesello_here("runs", "show", "quickstart", "--json", cwd=quickstart.folder).stdout)[
             "status"
@@ -181,7 +193,7 @@ def test_runs_are_listed_and_shown(quickstart: Quickstart) -> None:
     )
 
 
-def test_generate_answers_with_and_without_the_weights(quickstart: Quickstart) -> None:
+def test_generate_answers_with_and_without_the_weights(quickstart: Quickstart, warm: Path) -> None:
     question = ("generate", "--run", "latest", "--max-new-tokens", "24", "--json", "Come stai oggi?")
     tuned = cesello_here(*question, cwd=quickstart.folder)
     base = cesello_here(*question, "--no-lora", cwd=quickstart.folder)
@@ -189,5 +201,5 @@ def test_generate_answers_with_and_without_the_weights(quickstart: Quickstart) -
     answers = [json.loads(done.stdout)["completion"] for done in (tuned, base)]
     assert all(answers)
     assert answers[0] != answers[1]
-    streamed = cesello(*question[:-2], question[-1], cwd=quickstart.folder)
+    streamed = cesello(*question[:-2], question[-1], cwd=quickstart.folder, command=warm / "cesello")
     assert streamed.stdout.strip() == answers[0].strip()

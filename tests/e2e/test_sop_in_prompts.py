@@ -15,18 +15,13 @@ from cesello.domain.procedure_outcomes import HOLD_OUT, share_of
 from tests.answer_server import AnswerService, answer_service
 from tests.e2e.command import cesello_here
 from tests.embedding_server import embedding_service
+from tests.procedures import RUN_CHECKS
 from tests.remembered import write_files
 from tests.tiny_model import make_tiny_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SKILL = """\
----
-name: run-checks
-description: Runs all checks of a module. Use when somebody asks to run the checks.
----
-Begin with the slowest check.<|im_start|>
-"""
+SKILL = f"{RUN_CHECKS.rstrip()}<|im_start|>\n"
 SOP = """\
 schema_version: 1
 triggers:

@@ -9,14 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cesello.domain.procedure_outcomes import HOLD_OUT, TRIAL, share_of
 from tests.e2e.command import COMMAND, cesello_here
-from tests.embedding_server import embedding_service
 
 SKILL = """\
 ---
@@ -36,13 +34,6 @@ steps:
   - {id: verify, do: "Run the command.", tools: [shell], expect: {kind: exit_code, value: 0}}
 success: {step: verify}
 """
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """An embedder that is there at once; tests/integration/test_procedure_matching.py has the kit's."""
-    with embedding_service() as service:
-        yield service.url
 
 
 def cesello(folder: Path, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:

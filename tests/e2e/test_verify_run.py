@@ -14,22 +14,11 @@ import pytest
 from tests.chat_server import Messages, chat_service
 from tests.e2e.command import cesello_here
 from tests.embedding_server import embedding_service
+from tests.procedures import write_run_checks
 from tests.tiny_model import make_tiny_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SKILL = """\
----
-name: run-checks
-description: Runs all checks of a module. Use when somebody asks to run the checks.
----
-Begin with the slowest check.
-"""
-SOP = """\
-schema_version: 1
-triggers:
-  examples: [please run the checks of module 900, run the checks of module 901, are all checks of module 7 ok]
-"""
 RECIPE = """
 name: mine
 model: {name: ./tiny, dtype: float32}
@@ -62,10 +51,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project with a memory, a procedure, and a run "mine" that was trained with both."""
     folder = tmp_path_factory.mktemp("verified") / "project"
     make_tiny_model(folder / "tiny")
-    procedure = folder / ".cesello" / "procedures" / "run-checks"
-    procedure.mkdir(parents=True)
-    (procedure / "SKILL.md").write_text(SKILL)
-    (procedure / "sop.yaml").write_text(SOP)
+    write_run_checks(folder)
     (folder / "code.py").write_text(
         'def checks(module: int) -> str:\n    """Runs all checks."""\n    return "ok"\n'
     )
@@ -324,9 +310,16 @@ def test_a_search_is_checked_by_its_prompt_and_its_tasks(tmp_path: Path) -> None
         (tmp_path / "recipe.yaml").write_text(SEARCH.replace("URL", service.url))
         said(tmp_path, "train", "recipe.yaml", "--run", "mine")
     whole = checks(said(tmp_path, "verify", "mine", "--json"))
-    assert {part: whole[part]["state"] for part in ("prompt", "recipe", "data")} == {
-        "prompt": "whole", "recipe": "whole", "data": "whole",
+    assert {part: check["state"] for part, check in whole.items()} == {
+        "status": "whole", "recipe": "whole", "prompt": "whole", "logs": "whole", "files": "whole",
+        "data": "whole", "base model": "not checked",
     }  # fmt: skip
+    for file, part in (("tasks.jsonl", "logs"), ("held-out.json", "files"), ("search.json", "files")):
+        before = (run_of(tmp_path) / file).read_bytes()
+        flipped(file)(tmp_path)
+        done = cesello_here("verify", "mine", "--quick", "--json", cwd=tmp_path)
+        assert (done.returncode, f"{file} was changed" in checks(done.stdout)[part]["changes"]) == (4, True)
+        (run_of(tmp_path) / file).write_bytes(before)
     replaced("rows.jsonl", "it is 7", "it is 8")(tmp_path)
     done = cesello_here("verify", "mine", "--json", cwd=tmp_path)
     assert (done.returncode, checks(done.stdout)["data"]["changes"]) == (3, ["the tasks are others"])

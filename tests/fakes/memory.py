@@ -91,6 +91,13 @@ class FakeEmbedder:
 class FakeReranker:
     """The share of the query's words that a text has."""
 
+    def __init__(self, fingerprint: str = "words") -> None:
+        self._fingerprint = fingerprint
+
+    @property
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
     def score(self, query: str, texts: Sequence[str]) -> tuple[float, ...]:
         wanted = set(words(query))
         return tuple(len(wanted & set(words(text))) / max(len(wanted), 1) for text in texts)

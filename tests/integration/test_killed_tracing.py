@@ -22,7 +22,7 @@ with tracing.run("killed", folder=sys.argv[1]) as run:
             with tracing.span("think", {"n": number}):
                 tracing.reward("right", number % 2)
         if number % 20 == 0:
-            time.sleep(0.002)
+            time.sleep(0.02)
             print(number, time.time(), flush=True)
 """
 QUEUED = 3.0

@@ -2,116 +2,49 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
 
 import pytest
 
-from cesello.domain.recorded_run import RecordedRun
-from cesello.domain.run_report import run_report
-from cesello.entrypoints.cli.row_text import visible
-from cesello.entrypoints.report.page import page
+from cesello.domain.recorded_run import Line, RecordedRun, whole
+from cesello.domain.trace import SpanTime
+from tests.opened_pages import OPENED, Open, Opened, Scheme
 from tests.page_injections import PAGE_INJECTIONS
-from tests.recorded_runs import changed, completion, reinforced, sample, searched, source, tuned
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Dialog, Page
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-Scheme = Literal["light", "dark"]
-
-
-@dataclass
-class Opened:
-    """A page in a browser.
-
-    Attributes:
-        said: what it wrote to the console, asked of the network, and showed in dialogs.
-    """
-
-    page: Page
-    file: Path
-    said: list[str] = field(default_factory=list)
-
-    def show(self, run: RecordedRun) -> None:
-        """Shows the page of a run."""
-        self.file.write_text(page(run_report(run), str, visible), encoding="utf-8")
-        self.page.goto(self.file.as_uri())
-        self.page.wait_for_selector("html[data-ready]")
-        self.said.remove(self.file.as_uri())
-
-    def refuse(self, dialog: Dialog) -> None:
-        """Closes it, and keeps what it said."""
-        self.said.append(dialog.message)
-        dialog.dismiss()
-
-    def count(self, selector: str) -> int:
-        return self.page.locator(selector).count()
-
-    def text(self, selector: str) -> str:
-        return self.page.locator(selector).first.inner_text()
-
-
-OPENED = """async () => {
-  document.querySelectorAll("details").forEach((one) => { one.open = true; });
-  await new Promise((go) => setTimeout(go, 50));
-}"""
-"""Opens all that is folded, and waits until it is filled; what waits for its moment has it."""
-
-Open = Callable[..., Opened]
-"""Takes a run, and how the page is looked at."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        assert not os.environ.get("CI"), "CI installs chromium, and opens the page with it"
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        made = driver.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        yield made
-        made.close()
-
-
-@pytest.fixture
-def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    """Opens the page of a run."""
-    contexts: list[BrowserContext] = []
-
-    def show(run: RecordedRun, scheme: Scheme = "light", width: int = 1280) -> Opened:
-        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
-        contexts.append(context)
-        one = Opened(context.new_page(), tmp_path / f"{len(contexts)}.html")
-        one.page.on("console", lambda message: one.said.append(message.text))
-        one.page.on("pageerror", lambda error: one.said.append(str(error)))
-        one.page.on("dialog", one.refuse)
-        one.page.on("request", lambda request: one.said.append(request.url))
-        one.show(run)
-        return one
-
-    yield show
-    for context in contexts:
-        context.close()
+from tests.recorded_runs import (
+    ablated,
+    changed,
+    completion,
+    grounding,
+    reinforced,
+    sample,
+    searched,
+    source,
+    tuned,
+)
 
 
 def everything() -> RecordedRun:
     """With every part that a page can have."""
-    given = {"name": "debug", "mode": "full", "sha": "", "request": ""}
-    passages = [{"path": "src/a.py", "lines": [1, 9], "score": 0.5}]
-    lines = [{**line, "procedure": given, "memory": passages} for line in reinforced().log("completions")]
+    given = {"name": "debug", "mode": "full", "sha": "0123456789", "request": ""}
+    lines = [{**line, "procedure": given, **passages(line)} for line in reinforced().log("completions")]
     logs = {**reinforced().logs, **tuned().logs, "completions": lines}
-    search = searched().search
-    return replace(tuned(), logs=logs, search=search, damaged=("a file cannot be read",))
+    counts = {"grounded": {"given": 3, "held out": 1}, "instructed": {"debug 01234567, full": 4}}
+    spans = [SpanTime("chat tiny", 12, 3.0, 500, 90), SpanTime("train", 1, 100.0, dropped=2)]
+    made = replace(tuned(), logs=logs, search=searched().search, spans=spans, ablation=ablated())
+    made = replace(made, damaged=("a file cannot be read",))
+    return changed(made, data={"sources": [source("chat", **counts)]})
+
+
+def passages(line: Line) -> Line:
+    """Half of the prompts have read, of two more the model has searched, the others were held out."""
+    step = whole(line, "step")
+    its = grounding(("src/a.py", 0.5, f"an answer is {step}0"), (f"src/{step % 3}.py", 0.25, "nothing"))
+    if step % 2:
+        return its
+    if step > 4:
+        return {"memory": None, "memory_left_out": "held out"}
+    turns = [{"role": "tool", "content": its["memory_text"]}, {"role": "assistant", "content": "an answer"}]
+    return {"said": turns, "turns": 2, "tools": {"search": 1}}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -124,6 +57,19 @@ def test_everything_is_drawn_without_a_word_or_a_request(opened: Open, scheme: S
     assert one.count("#masked pre span.trained") == 2
     assert one.count("#explorer .answer") == 4
     assert one.count("#candidates circle") == 2
+    assert "search" in one.text("#given")
+    assert "+0.700" in one.text("#ablation")
+    assert one.text("#time tbody tr").split() == [
+        "drawing",
+        "answers",
+        "3.0",
+        "s",
+        "2.9",
+        "%",
+        "12",
+        "500",
+        "90",
+    ]
     assert one.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -259,11 +205,14 @@ def nasty(text: str) -> RecordedRun:
     logs["timings"] = [line | {f"seconds_{text}": 1.0} for line in logs["timings"]]
     logs["alarms"] = [{"step": 1, "name": text, "text": text}]
     given = {"name": text, "mode": text, "sha": text, "request": text}
+    found = grounding((text, 0.5, f"{text} overlapping"))
+    del found["memory_left_out"]
     logs["completions"] = [
         completion(
             1, 0, number, text, question=text, procedure=given, parts={text: 0.5}, reasons=[text],
-            verdict=text, tools={text: 2}, turns=2, memory=[{"path": text, "lines": [1, 2], "score": 0.5}],
-            memory_left_out=text,
+            verdict=text, tools={text: 2, "search": 1}, turns=2, memory_left_out=text,
+            **{**found, "memory": [{"path": text, "lines": [1, 2], "score": 0.5}]},
+            said=[{"role": "tool", "content": found["memory_text"]}, {"role": "assistant", "content": text}],
         )
         for number in range(2)
     ]  # fmt: skip
@@ -280,17 +229,25 @@ def nasty(text: str) -> RecordedRun:
                        for one in run.search["candidates"]],
     }  # fmt: skip
     search["candidates"][0]["program"] = dict(search["candidates"][0]["program"]) | {"system": text}
+    arms = [one | {"model": text, "arm": text} for one in ablated()["arms"]]
+    ablation = {"source": text, "reward": text, "arms": arms}
     made = changed(
         run, id=text, name=text, algorithm=f"mine:{text}", error=text, machine=text, started=text,
         ended_by=text, before=graded, after=graded, versions={text: text}, weights={text: text},
         identity={text: text}, resumes=[{"step": 1, "at": text, "differences": [text]}],
         model={"name": text, "device": text, "dtype": text, "quantizer": text, "parameters": 3},
-        data={"digest": text, "sources": [source(text, origin=text, fingerprint=text, dropped={text: 90})]},
+        data={"digest": text, "sources": [source(
+            text, origin=text, fingerprint=text, dropped={text: 90}, grounded={text: 1}, instructed={text: 1},
+        )]},
     )  # fmt: skip
     pair = [sample(text, text) | {"parts": {text: 1.0}, "expected": text, "source": text}]
-    row = dict(run.rows[0]) | {"source": text, "place": text, "pieces": [text, text], "trained": [0, 1]}
+    row = dict(run.rows[0]) | {
+        "source": text, "place": text, "pieces": [text, text, found["memory_text"]], "trained": [0, 1, 0],
+        **found, "memory_left_out": text, "procedure": given,
+    }  # fmt: skip
     return replace(
         made, path=text, status="failed", logs=logs, search=search, rows=[row], damaged=(text,),
+        spans=[SpanTime(text, 3, 1000.0)], ablation=ablation,
         samples={"before": pair, "after": [pair[0] | {"completion": f"{text} more"}]},
     )  # fmt: skip
 
@@ -320,3 +277,26 @@ def test_data_stays_data_wherever_it_stands(opened: Open) -> None:
             0,
             one.file.as_uri(),
         ]
+
+
+def test_a_search_that_has_not_ended_says_so_beside_its_candidates(opened: Open) -> None:
+    found = {
+        **searched().search,
+        "unfinished": True,
+        "test": None,
+        "spent": [{"phase": "search", "rollouts": 9}],
+    }
+    one = opened(replace(searched(), status="interrupted", search=found))
+    assert "has neither a test nor a verdict" in one.text("main .note")
+    assert one.text("#search p").startswith("unfinished 3 prompts so far.")
+    assert one.count("#candidates circle") == 2
+    assert one.said == []
+
+
+def test_a_long_word_stays_readable_on_a_phone(opened: Open) -> None:
+    """A digest beside its name would be a column of single letters."""
+    one = opened(tuned(), width=360)
+    box = one.page.locator("#provenance dd").nth(2).bounding_box()
+    assert box is not None
+    assert box["width"] > 200
+    assert box["height"] < 120

@@ -61,7 +61,7 @@ class AtStep(lightning.Callback):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, warm: Path) -> Path:
     """Recipe, model and rows, and two runs: by one process, and by two until one of them is stopped.
 
     Of the two one is short of memory at the third step.
@@ -80,13 +80,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "rows.jsonl").write_text("".join(json.dumps({"messages": turn}) + "\n" for turn in turns))
     alone = cesello_here("train", "recipe.yaml", "--run", "alone", cwd=folder)
     assert alone.returncode == 0, alone.stderr
-    done = by_two(folder, "train", "recipe.yaml", "--run", "shared", STOP_AT="6", SHORT_AT="3")
+    done = by_two(warm, folder, "train", "recipe.yaml", "--run", "shared", STOP_AT="6", SHORT_AT="3")
     assert "stopped after step 7 of 10" in done.stderr, done.stderr
     return folder
 
 
-def by_two(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    launch = ["--nproc-per-node", "2", "--no-python", "--", str(Path(sys.executable).with_name("cesello"))]
+def by_two(warm: Path, folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    launch = ["--nproc-per-node", "2", "--no-python", "--", str(warm / "cesello")]
     return subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", *launch, *arguments],
         cwd=folder,
@@ -136,7 +136,7 @@ def test_one_process_goes_on_with_what_two_began_and_the_curve_is_that_of_one(fo
 
 
 @pytest.mark.slow
-def test_two_processes_that_spread_the_weights_go_on_with_what_one_began(folder: Path) -> None:
+def test_two_processes_that_spread_the_weights_go_on_with_what_one_began(folder: Path, warm: Path) -> None:
     os.environ["STOP_AT"] = "4"
     try:
         begun = cesello_here("train", "recipe.yaml", "--run", "begun", cwd=folder)
@@ -144,7 +144,7 @@ def test_two_processes_that_spread_the_weights_go_on_with_what_one_began(folder:
         del os.environ["STOP_AT"]
     assert "stopped after step 4 of 10" in begun.stderr
     spread = ("--set", "training.strategy=fsdp")
-    done = by_two(folder, "train", "recipe.yaml", "--run", "begun", "--resume", *spread)
+    done = by_two(warm, folder, "train", "recipe.yaml", "--run", "begun", "--resume", *spread)
     assert done.returncode == 0, done.stderr
     assert curve(folder, "begun") == pytest.approx(curve(folder, "alone"), abs=1e-6)
     assert largest_difference(folder, "begun") < 1e-5
@@ -173,7 +173,9 @@ loggers: []
 """
 
 
-def test_two_processes_share_the_drawing_and_one_goes_on_with_what_they_began(tmp_path: Path) -> None:
+def test_two_processes_share_the_drawing_and_one_goes_on_with_what_they_began(
+    tmp_path: Path, warm: Path
+) -> None:
     """Five prompts: one process has three of them, and the other two."""
     make_tiny_model(tmp_path / "tiny")
     (tmp_path / "grpo.yaml").write_text(GRPO)
@@ -185,7 +187,7 @@ def test_two_processes_share_the_drawing_and_one_goes_on_with_what_they_began(tm
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"messages": turn}) + "\n" for turn in turns))
     alone = cesello_here("train", "grpo.yaml", "--run", "alone", cwd=tmp_path)
     assert alone.returncode == 0, alone.stderr
-    begun = by_two(tmp_path, "train", "grpo.yaml", "--run", "shared", STOP_AT="4")
+    begun = by_two(warm, tmp_path, "train", "grpo.yaml", "--run", "shared", STOP_AT="4")
     # The signal came to one of them; the next rollout, in which both heard of it, is given up by both.
     assert "stopped after step 4 of 6" in begun.stderr, begun.stderr
     done = cesello_here("train", "grpo.yaml", "--run", "shared", "--resume", cwd=tmp_path)

@@ -10,7 +10,8 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
-from ...domain.errors import RetryableError, StoreError
+from ...domain.database_trouble import Trouble, is_busy, reason_of, trouble_of
+from ...domain.errors import StoreError
 
 FILE = "memory.sqlite3"
 FORM = "1"
@@ -122,18 +123,17 @@ def _check_form(connection: sqlite3.Connection, file: Path) -> None:
 
 def explained(file: Path, cause: Exception) -> Exception:
     """What SQLite's error means: a full disk, a file that may not be opened, or a damaged one."""
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
-        return OSError(ENOSPC, "no space left on the device", str(file.parent))
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return RetryableError(
-            "T098", "the memory is busy", where=str(file), got=str(cause), fix="try again in a moment"
-        )
-    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM):
-        return OSError(EIO, str(cause), str(file))
-    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
-        return PermissionError(EACCES, str(cause), str(file))
-    return damaged(file, cause)
+    match trouble_of(cause):
+        case Trouble.FULL:
+            return OSError(ENOSPC, "no space left on the device", str(file.parent))
+        case Trouble.BUSY:
+            return is_busy("the memory is", file, cause)
+        case Trouble.DISK:
+            return OSError(EIO, str(cause), str(file))
+        case Trouble.REFUSED:
+            return PermissionError(EACCES, str(cause), str(file))
+        case _:
+            return damaged(file, cause)
 
 
 def damaged(file: Path, cause: Exception) -> StoreError:
@@ -142,6 +142,6 @@ def damaged(file: Path, cause: Exception) -> StoreError:
         "S012",
         "the memory's file is damaged",
         where=str(file),
-        got=(str(cause).splitlines() or [type(cause).__name__])[0][:200],
+        got=reason_of(cause),
         fix=f"put a copy of {file.name} back, or delete it and run `cesello remember` again",
     )

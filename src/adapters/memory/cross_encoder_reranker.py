@@ -9,7 +9,7 @@ import torch
 from sentence_transformers import CrossEncoder
 
 from ...domain.ports.hub import ModelFiles
-from .model_folder import encodable, explained
+from .model_folder import encodable, explained, model_folder, read_print
 from .reranked_pairs import READ_TOKENS, check_head
 from .sentence_transformer_embedder import load_options
 
@@ -30,6 +30,13 @@ class CrossEncoderReranker:
         self._name = name
         self._files = files
         self._tokens = tokens
+
+    @property
+    def fingerprint(self) -> str:
+        """See the port."""
+        with explained(self._name):
+            files = read_print(model_folder(self._name, self._files))
+        return f"cross-encoder files={files} tokens={self._tokens}"
 
     def score(self, query: str, texts: Sequence[str]) -> tuple[float, ...]:
         if not texts:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +57,29 @@ def folder_print(folder: Path) -> str:
     return f"weights={weights[:16]} tokenizer={tokenizer[:8]}"
 
 
+def read_print(folder: Path) -> str:
+    """What stands for all that a model is read from, its configuration as well."""
+    apart = {Path(pattern).parts[0] for pattern in _NOT_READ}
+    files = {file for pattern in _READ for file in folder.rglob(pattern) if file.is_file()}
+    read = sorted(file for file in files if file.relative_to(folder).parts[0] not in apart)
+    return files_print(read, folder)
+
+
 def files_print(paths: Iterable[Path], folder: Path) -> str:
     """A sha256 of files and their names inside the folder."""
     whole = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        state = path.stat()
+        digest = _digest(path.absolute(), state.st_size, state.st_mtime_ns, state.st_ino)
         whole.update(f"{path.relative_to(folder).as_posix()} {digest}\n".encode())
     return whole.hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: Path, *state: int) -> str:
+    """Read once, while the file is the same by its state: weights may be large."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def describe(

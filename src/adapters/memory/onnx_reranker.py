@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...domain.ports.hub import ModelFiles
-from .model_folder import explained
+from .model_folder import explained, read_print
 from .onnx_files import OnnxFiles
 from .onnx_session import OnnxSession
 from .reranked_pairs import READ_TOKENS, check_head
@@ -45,6 +45,14 @@ class OnnxReranker:
         self._onnx = OnnxFiles(name, files, kept, precision, scores=True)
         self._tokens = tokens
         self._threads = threads
+
+    @property
+    def fingerprint(self) -> str:
+        """See the port."""
+        with explained(self._name):
+            files = read_print(self._onnx.folder)
+            of = f"files={files} {self._onnx.print}"
+        return f"onnx {of} tokens={self._tokens} precision={self._onnx.precision}"
 
     def score(self, query: str, texts: Sequence[str]) -> tuple[float, ...]:
         if not texts:

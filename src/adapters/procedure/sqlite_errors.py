@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from errno import EACCES, EIO, ENOSPC
 from pathlib import Path
 
-from ...domain.errors import CeselloError, RetryableError
+from ...domain.database_trouble import Trouble, is_busy, trouble_of
+from ...domain.errors import CeselloError
 from .safe_files import refused
 
 
@@ -20,13 +20,12 @@ def meaning(
         what: the file holds.
         damaged: the error of a file that is none of ours any more.
     """
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return RetryableError(
-            "T098", f"{what} busy", where=str(file), got=str(cause), fix="try again in a moment"
-        )
-    numbers = {sqlite3.SQLITE_FULL: ENOSPC, sqlite3.SQLITE_IOERR: EIO, sqlite3.SQLITE_NOMEM: EIO}
-    numbers |= dict.fromkeys((sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM), EACCES)
-    if code in numbers:
-        return refused(file, OSError(numbers[code], str(cause)))
+    trouble = trouble_of(cause)
+    if trouble is Trouble.BUSY:
+        return is_busy(what, file, cause)
+    if trouble in _NUMBERS:
+        return refused(file, OSError(_NUMBERS[trouble], str(cause)))
     return damaged(file, str(cause))
+
+
+_NUMBERS = {Trouble.FULL: ENOSPC, Trouble.DISK: EIO, Trouble.REFUSED: EACCES}

@@ -6,12 +6,12 @@ import os
 import sqlite3
 import stat
 from contextlib import suppress
-from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
-from ...domain.errors import CeselloError, RetryableError, StorageError
+from ...domain.database_trouble import Trouble, disk_is_full, is_busy, reason_of, trouble_of
+from ...domain.errors import CeselloError, StorageError
 
 FORM = "1"
 """Raised when the tables change."""
@@ -43,7 +43,7 @@ def connected(file: Path) -> sqlite3.Connection:
     """A connection that writes, with the tables made where there are none.
 
     Raises:
-        StorageError: I003, I090. RetryableError: T075.
+        StorageError: I003, I090. RetryableError: T075, T098.
     """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -100,22 +100,22 @@ def _check_form(connection: sqlite3.Connection, file: Path) -> None:
 
 
 def explained(file: Path, cause: Exception) -> CeselloError:
-    """What an error means: a full disk, a file that may not be opened, or a damaged one."""
-    code = (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL or getattr(cause, "errno", None) in (ENOSPC, EDQUOT, EFBIG):
-        return RetryableError(
-            "T075", "the disk is full", where=str(file.parent), got=str(cause),
-            fix="free some space and run the command again; nothing half-written was kept",
-        )  # fmt: skip
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(cause, UnicodeDecodeError):
-        return damaged(file, (str(cause).splitlines() or [""])[0][:200])
-    return StorageError(
-        "I003",
-        "a run cannot be written",
-        where=str(file),
-        got=str(cause),
-        fix="set output to a folder that can be written",
-    )
+    """What an error means: a full disk, a file that is busy, may not be opened or is damaged."""
+    match trouble_of(cause):
+        case Trouble.FULL:
+            return disk_is_full(file.parent, cause)
+        case Trouble.BUSY:
+            return is_busy("the ledger of a prompt search is", file, cause)
+        case Trouble.DAMAGED:
+            return damaged(file, reason_of(cause))
+        case _:
+            return StorageError(
+                "I003",
+                "a run cannot be written",
+                where=str(file),
+                got=reason_of(cause),
+                fix="set output to a folder that can be written",
+            )
 
 
 def damaged(file: Path, got: str, expected: str | None = None) -> StorageError:

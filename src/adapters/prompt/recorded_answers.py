@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from .ledger_tables import damaged, explained
 
 LEDGER, TASKS = "ledger.sqlite3", "tasks.jsonl"
 
-_QUERY = (
-    "SELECT candidate, task, score, verdict, completion, tokens FROM trials"
+_TRIALS = (
+    "SELECT candidate, task, score, verdict, completion, tokens, seconds FROM trials"
     " ORDER BY engine, task, candidate, replicate"
 )
+_CANDIDATES = "SELECT record FROM candidates ORDER BY number"
 
 
 class RecordedAnswers:
@@ -43,22 +44,37 @@ class RecordedAnswers:
 
     def trials(self, run: RunSummary) -> Iterator[Mapping[str, Any]]:
         """See the port."""
-        file = Path(run.path) / LEDGER
-        if not file.is_file():
-            return
-        try:
-            with closing(sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro", uri=True)) as ledger:
-                ledger.execute("PRAGMA trusted_schema=OFF")  # a stranger's file calls no functions
-                for candidate, task, score, verdict, completion, tokens in ledger.execute(_QUERY):
-                    yield {
-                        "candidate": candidate,
-                        "task": task,
-                        "reward": score,
-                        "verdict": verdict,
-                        "completion": json.loads(completion),
-                        "tokens": tokens,
-                    }
-        except sqlite3.Error as cause:
-            raise explained(file, cause) from cause
-        except (ValueError, TypeError) as cause:
-            raise damaged(file, str(cause)) from cause
+        for candidate, task, score, verdict, completion, tokens, seconds in _rows(run, _TRIALS):
+            yield {
+                "candidate": candidate,
+                "task": task,
+                "reward": score,
+                "verdict": verdict,
+                "completion": _parsed(run, completion),
+                "tokens": tokens,
+                "seconds": seconds,
+            }
+
+    def candidates(self, run: RunSummary) -> Sequence[Mapping[str, Any]]:
+        """See the port. What is none of ours is passed over."""
+        records = (_parsed(run, record) for (record,) in _rows(run, _CANDIDATES))
+        return [record for record in records if isinstance(record, dict)]
+
+
+def _rows(run: RunSummary, query: str) -> Iterator[Any]:
+    file = Path(run.path) / LEDGER
+    if not file.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro", uri=True)) as ledger:
+            ledger.execute("PRAGMA trusted_schema=OFF")  # a stranger's file calls no functions
+            yield from ledger.execute(query)
+    except (sqlite3.Error, UnicodeDecodeError) as cause:
+        raise explained(file, cause) from cause
+
+
+def _parsed(run: RunSummary, value: str) -> Any:
+    try:
+        return json.loads(value)
+    except (ValueError, TypeError, RecursionError) as cause:
+        raise damaged(Path(run.path) / LEDGER, str(cause)) from cause

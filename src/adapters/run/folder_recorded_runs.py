@@ -10,6 +10,7 @@ from pathlib import Path
 from sys import intern, maxsize
 from typing import Any, BinaryIO
 
+from ...domain.held_prompts import HELD_OUT
 from ...domain.recorded_run import LOGS, RecordedRun, whole
 from ...domain.report_groups import kept_steps
 from ...domain.run import RunSummary
@@ -49,6 +50,8 @@ class FolderRecordedRuns:
             samples={when: _lines(folder / f"samples-{when}.jsonl", damaged) for when in ("before", "after")},
             rows=[one for one in _document(folder / "rows.json", list, damaged) if isinstance(one, Mapping)],
             search=_document(folder / "search.json", dict, damaged),
+            held_out=_held_out(folder / HELD_OUT, damaged),
+            ablation=_document(folder / "ablation.json", dict, damaged),
             damaged=tuple(damaged),
         )
 
@@ -117,6 +120,14 @@ def _read(opened: BinaryIO, kept: Kept, size: int) -> tuple[list[Mapping[str, An
         elif line.endswith(b"\n") or len(line) == _LINE:
             wrong += 1
     return found, wrong
+
+
+def _held_out(file: Path, damaged: list[str]) -> frozenset[str] | None:
+    """None where there is no such file, or where it is none: then nobody knows."""
+    before = len(damaged)
+    found = _document(file, list, damaged)
+    known = file.is_file() and len(damaged) == before
+    return frozenset(one for one in found if isinstance(one, str)) if known else None
 
 
 def _document(file: Path, kind: type[Any], damaged: list[str]) -> Any:

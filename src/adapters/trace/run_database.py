@@ -8,12 +8,12 @@ import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
-from ...domain.errors import CeselloError, RetryableError, StorageError
+from ...domain.database_trouble import Trouble, disk_is_full, is_busy, reason_of, trouble_of
+from ...domain.errors import CeselloError, StorageError
 from .tables import FORM, TABLES
 
 FILE = "runs.sqlite"
@@ -34,7 +34,7 @@ def connected(file: Path, *, timeout: float = 30.0) -> sqlite3.Connection:
 
     Raises:
         StorageError: I091 when it cannot be opened, I092 when it is damaged or none of ours.
-        RetryableError: T075.
+        RetryableError: T075, T098.
     """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -145,23 +145,22 @@ def _check_form(connection: sqlite3.Connection, file: Path) -> None:
 
 
 def explained(file: Path, cause: Exception) -> CeselloError:
-    """What an error means: a full disk, a file that may not be opened, or a damaged one."""
-    code = (getattr(cause, "sqlite_errorcode", None) or 0) & 0xFF
-    reason = (str(cause).splitlines() or [""])[0][:200]
-    if code == sqlite3.SQLITE_FULL or getattr(cause, "errno", None) in (ENOSPC, EDQUOT, EFBIG):
-        return RetryableError(
-            "T075", "the disk is full", where=str(file.parent), got=reason,
-            fix="free some space and run the command again; nothing half-written was kept",
-        )  # fmt: skip
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(cause, UnicodeDecodeError):
-        return damaged(file, reason)
-    return StorageError(
-        "I091",
-        "the database of runs cannot be opened",
-        where=str(file),
-        got=reason,
-        fix="see that its folder exists and that you may read and write it",
-    )
+    """What an error means: a full disk, a file that is busy, may not be opened or is damaged."""
+    match trouble_of(cause):
+        case Trouble.FULL:
+            return disk_is_full(file.parent, cause)
+        case Trouble.BUSY:
+            return is_busy("the database of runs is", file, cause)
+        case Trouble.DAMAGED:
+            return damaged(file, reason_of(cause))
+        case _:
+            return StorageError(
+                "I091",
+                "the database of runs cannot be opened",
+                where=str(file),
+                got=reason_of(cause),
+                fix="see that its folder exists and that you may read and write it",
+            )
 
 
 def damaged(file: Path, got: str, expected: str | None = None) -> StorageError:

@@ -104,6 +104,15 @@ class Embedder(Protocol):
 class Reranker(Protocol):
     """Reads a question and a text together: slower than comparing vectors, and a better judge."""
 
+    @property
+    def fingerprint(self) -> str:
+        """What its scores depend on, on one line: the files of its model, by content, and how they are read.
+
+        Raises:
+            CeselloError: those of ``score``.
+        """
+        ...
+
     def score(self, query: str, texts: Sequence[str]) -> tuple[float, ...]:
         """For each text, in the texts' order, the probability in [0, 1] that it answers the query.
 

@@ -25,7 +25,8 @@ class EvaluationLedger(Protocol):
         """Writes them down; one that is known already is left as it is, unless its grading has failed.
 
         Raises:
-            RetryableError: T075 when the disk is full. StorageError: I003 when it cannot be written.
+            RetryableError: T075 when the disk is full, T098 when another process keeps it busy. StorageError:
+                I003 when it cannot be written.
         """
         ...
 
@@ -58,7 +59,15 @@ class SearchAnswers(Protocol):
         ...
 
     def trials(self, run: RunSummary) -> Iterator[Mapping[str, Any]]:
-        """Every answer: candidate, task, reward, verdict, completion, tokens.
+        """Every answer: candidate, task, reward, verdict, completion, tokens, seconds.
+
+        Raises:
+            StorageError: I090 where the ledger is damaged.
+        """
+        ...
+
+    def candidates(self, run: RunSummary) -> Sequence[Mapping[str, Any]]:
+        """Every candidate that was thought of, in that order: program, proposer, edit, parents, rejected.
 
         Raises:
             StorageError: I090 where the ledger is damaged.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from ..trace import Span, TracedRun
+from ..run import RunSummary
+from ..trace import Span, SpanTime, TracedRun
 from ..trace_export import Sent, Table
 
 
@@ -76,6 +77,14 @@ class TraceStore(Protocol):
 
     def counts(self) -> Mapping[str, int]:
         """Rows of every table."""
+        ...
+
+
+class SpanTimes(Protocol):
+    """What the spans of a run say of its time."""
+
+    def times(self, run: RunSummary) -> Sequence[SpanTime]:
+        """By name; nothing where none were recorded, or where what was recorded cannot be read."""
         ...
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 KINDS = ("question", "docstring", "code", "fill")
 
+_NAMED = 5
+"""Runs that a sentence names."""
 
 _OF_MEMORY = (
     "kinds", "paths", "seed", "holdout", "holdout_by", "wordings", "languages", "no_run",
@@ -129,13 +131,23 @@ def _of_runs(
         done = container.distil_runs()(DistilRequest(runs, wanted, best_of_group, per_prompt, limit))
     _write(output, done.rows)
     if as_json:
-        told = {"rows": len(done.rows), "runs": done.runs, "left_out": +done.left_out}
+        told = {"rows": len(done.rows), "runs": done.runs, "left_out": +done.left_out, "untold": done.untold}
         echo_json({**told, "output": str(output)})
         return
     echo_table(["run", "rows"], list(done.runs.items()), right=[1])
     if +done.left_out:
         click.echo(f"left out {_reasons(done.left_out)}")
+    if done.untold:
+        click.echo(_untold(done.untold), err=True)
     click.echo(f"\nwrote {len(done.rows)} rows to {printable(str(output))}")
+
+
+def _untold(runs: Sequence[str]) -> str:
+    named = ", ".join(map(printable, runs[:_NAMED])) + (", ..." if len(runs) > _NAMED else "")
+    return (
+        "runs of older versions of cesello do not tell which prompts they hold out: of "
+        f"{named} only the prompts of the samples were left out"
+    )
 
 
 def _of_memory(

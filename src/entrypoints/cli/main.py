@@ -155,12 +155,11 @@ def run(arguments: list[str]) -> int:
 
 
 def _failed(sentence: str, status: int, debug: bool) -> int:
-    if debug:
-        traceback.print_exc()
     from ..redaction import redact
 
-    # It may quote a row, a file's name, or what a library or own code has to say of a key.
-    click.echo(printable(redact()(sentence)), err=True)
+    # Both may quote a row, a file's name, or what a library or own code has to say of a key.
+    whole = f"{traceback.format_exc()}{sentence}" if debug else sentence
+    click.echo(printable(redact()(whole)), err=True)
     return status
 
 

@@ -15,6 +15,8 @@ from .row_text import visible
 
 if TYPE_CHECKING:
     from ...domain.report_gains import Gain
+    from ...domain.report_procedures import Arm, Given
+    from ...domain.report_time import Phase
     from ...domain.run_report import Report
 
 _MARK = {"wrong": ("✗", "red"), "look": ("!", "yellow")}
@@ -32,11 +34,14 @@ def report(run: str, folder: str, page: Path | None, as_json: bool) -> None:
     answers prompt by prompt, prompts before and after, the candidates of a search, time and provenance.
     """
     from ...application.report_run import ReportRun
+    from ..apo_wiring import recorded_answers
     from ..redaction import redact as redacting
+    from ..trace_wiring import recorded_span_times
     from ..wiring import folder_recorded_runs, folder_run_store
 
     _check_page(page)
-    found = ReportRun(folder_run_store(folder), folder_recorded_runs())(run)
+    store, reader = folder_run_store(folder), folder_recorded_runs()
+    found = ReportRun(store, reader, recorded_answers(), recorded_span_times())(run)
     redact = redacting()
     if page:
         from ..report.page import page as page_of
@@ -79,21 +84,59 @@ def _say(report: Report, redact: Callable[[str], str]) -> None:
         click.echo()
         rows = [(shown(f"{one.source}: {one.kind}"), *_gain(one)) for one in report.gains]
         echo_table(["held-out rows", "before", "after", "difference", "95 %, at most"], rows, right=(1, 2, 3))
+    if report.given:
+        _say_given(report.given, shown)
     if curves := list(_curves(report, shown)):
         click.echo()
         echo_table(["curve", "first", "last", "lowest", "highest"], curves, right=range(1, 5))
     if report.time:
         click.echo()
-        rows = [(shown(one.name), duration(one.seconds)) for one in report.time]
-        echo_table(["time", ""], rows, right=(1,))
+        rows = [(shown(one.name), *_spent(one)) for one in report.time.phases]
+        echo_table(["time", "", "share", "times"], rows, right=(1, 2, 3))
     _say_health(report, shown)
 
 
 def _gain(one: Gain) -> tuple[str, ...]:
     after = "-" if one.after is None else f"{one.after:.3f}"
     difference = "-" if one.difference is None else f"{one.difference:+.3f}"
-    within = f"{one.interval.low:+.3f} to {one.interval.high:+.3f}" if one.interval else ""
+    paired = " paired" if one.paired else ""
+    within = f"{one.interval.low:+.3f} to {one.interval.high:+.3f}{paired}" if one.interval else ""
     return f"{one.before:.3f}", after, difference, within
+
+
+def _say_given(given: Given, shown: Callable[[str], str]) -> None:
+    """What prompts were given, and what came of it."""
+    from ...domain.report_procedures import HELD_OUT
+
+    rows = [
+        (shown(one.given or one.kind), "held out" if one.mode == HELD_OUT else shown(one.mode), *_arm(one))
+        for one in given.arms
+    ]
+    rows += [
+        (shown(f"rows of {one.source}"), shown(what), f"{count:,}", "", "")
+        for one in given.rows
+        for what, count in one.counts
+    ]
+    if rows:
+        click.echo()
+        echo_table(["given", "how", "prompts", "mean reward", "95 %"], rows, right=(2, 3))
+    for lift in given.lifts:
+        within = f"{lift.interval.low:+.3f} to {lift.interval.high:+.3f}"
+        gain = f"{round(lift.gain, 3) + 0.0:+.3f}"
+        click.echo(f"{shown(lift.given)}: {gain} against prompts held out from it (95 %: {within})")
+    if (use := given.use) is not None:
+        chance = f"; with another prompt's passages {use.by_chance:,} of {use.compared:,} would"
+        said = f"{use.overlapping:,} of {use.answers:,} answers overlap with their passages"
+        click.echo(f"{said}{chance if use.compared else ''}")
+
+
+def _arm(one: Arm) -> tuple[str, ...]:
+    within = f"{one.interval.low:.3f} to {one.interval.high:.3f}" if one.interval else ""
+    return f"{one.prompts:,}", f"{one.mean:.3f}", within
+
+
+def _spent(one: Phase) -> tuple[str, ...]:
+    return duration(one.seconds), f"{one.share:.1%}", f"{one.count:,}" if one.count else ""
 
 
 def _curves(report: Report, shown: Callable[[str], str]) -> Iterator[tuple[str, ...]]:
@@ -114,7 +157,9 @@ def _say_health(report: Report, shown: Callable[[str], str]) -> None:
         click.echo(f"  often: {one.cause}\n  do:    {one.fix}")
     if report.health.fine:
         tick = click.style("✓", fg="green", bold=True)
-        click.echo(f"{tick} {len(report.health.fine)} checks found nothing: {', '.join(report.health.fine)}")
+        count = len(report.health.fine)
+        checks = f"{count} check{'' if count == 1 else 's'} found nothing"
+        click.echo(f"{tick} {checks}: {', '.join(report.health.fine)}")
     for alarm in report.alarms:
         click.echo(f"alarm at step {alarm.step}: {shown(alarm.text)}")
     for note in report.notes:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from ...application.read_run import RunView
+from ...domain.curve import Curve
 from ...domain.run import RunStatus
-from ...domain.run_figures import HeldOut, RunFigures
+from ...domain.run_figures import FigureKind, HeldOut, RunFigures
 from ...domain.sparkline import BLOCKS
 from .output import one_line
 from .runs_text import Coloured, duration, figure, room_for, signs, spark, table
@@ -35,10 +36,20 @@ def figure_lines(view: RunView, width: int | None) -> list[str]:
     ]
     room = room_for(1, [headings, *rows], width, _CURVE)
     drawn = [
-        (row[0], Coloured(spark(curve, room), "cyan"), *row[2:])
-        for row, (_, curve, _) in zip(rows, known, strict=True)
+        (row[0], Coloured(spark(curve, room, scale=_scale(curve, kind)), "cyan"), *row[2:])
+        for row, (kind, curve, _) in zip(rows, known, strict=True)
     ]
     return table(headings, drawn, right=range(2, 6), width=width) if drawn else []
+
+
+def _scale(curve: Curve, kind: FigureKind) -> tuple[float, float] | None:
+    """Its own; none at all, which draws it flat, where its least and its highest value are written the same.
+
+    A curve of ups and downs beside four equal numbers would say that something happens.
+    """
+    least, most = curve.least, curve.most
+    flat = least is not None and figure(least, kind.form) == figure(most, kind.form)
+    return (least, least) if flat and least is not None else None
 
 
 def averaged_note(figures: RunFigures) -> str | None:

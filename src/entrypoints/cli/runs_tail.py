@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,7 +18,7 @@ from ...domain.run_figures import BEST, FINE_TUNED, REWARDED, number
 from .output import one_line
 from .runs_figures import alarm_lines, evaluation_lines, figure_lines
 from .runs_screen import Screen
-from .runs_text import cut, duration, echo_lines, figure, status_cell, table, width_of
+from .runs_text import cut, duration, echo_lines, figure, height_of, status_cell, table, width_of
 
 _QUIET = 3
 """Steps' times without a line after which it is said that nothing is new."""
@@ -66,7 +67,9 @@ def tail_run(context: click.Context, run: str, folder: str, once: bool, every: f
 def _draw(views: Iterator[RunView]) -> None:
     screen = Screen()
     for view in views:
-        screen.draw(picture(view, width_of()))
+        # Nothing is drawn over the last picture, so it may be higher than the terminal.
+        ended = view.summary.status is not RunStatus.RUNNING
+        screen.draw(picture(view, width_of(), None if ended else height_of()), last=ended)
 
 
 def _print(views: Iterator[RunView], count: int) -> None:
@@ -87,23 +90,36 @@ def _print(views: Iterator[RunView], count: int) -> None:
             echo_lines(_end(view))
 
 
-def picture(view: RunView, width: int | None) -> list[str]:
-    """A run at one moment, as lines that fit the terminal."""
+def picture(view: RunView, width: int | None, height: int | None = None) -> list[str]:
+    """A run at one moment, as lines that fit the terminal.
+
+    What is too much for its height is left out where it is missed least: first the table of evaluations,
+    whose figures are among the curves, then the last of the curves.
+    """
     model = (view.summary.model or "-").rpartition("/")[2]
     facts = (view.summary.id, status_cell(view.summary.status), view.summary.manifest.get("algorithm"), model)
-    lines = [
+    head = [
         *table(["run", "status", "algorithm", "model"], [facts], width=width, spare=(3,)),
         _progress(view),
     ]
-    parts = [
-        figure_lines(view, width),
-        evaluation_lines(view, width),
-        list(alarm_lines(view.figures))[-_ALARMS:],
-        _end(view) if view.summary.status is not RunStatus.RUNNING else [],
-    ]
-    for part in parts:
-        lines += ["", *part] if part else []
+    alarms = [line for alarm in list(alarm_lines(view.figures))[-_ALARMS:] for line in _wrapped(alarm, width)]
+    end = _end(view) if view.summary.status is not RunStatus.RUNNING else []
+    figures, evaluations = figure_lines(view, width), evaluation_lines(view, width)
+    if height is not None:
+        room = height - len(_together(head, alarms, end))
+        if len(_together([], figures, evaluations)) > room:
+            figures, evaluations = figures[: max(room - 1, 2)], []
+    lines = _together(head, figures, evaluations, alarms, end)
     return [line if width is None or "\x1b" in line else cut(line, width) for line in lines]
+
+
+def _together(lines: list[str], *parts: list[str]) -> list[str]:
+    """An empty line before each part that there is."""
+    return [*lines, *(line for part in parts if part for line in ("", *part))]
+
+
+def _wrapped(text: str, width: int | None) -> list[str]:
+    return [text] if width is None else textwrap.wrap(text, max(width, 20), subsequent_indent="  ")
 
 
 def news_line(log: str, line: Mapping[str, Any]) -> str:

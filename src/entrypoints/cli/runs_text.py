@@ -47,6 +47,11 @@ def width_of() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def height_of() -> int | None:
+    """Lines that a terminal shows above the one that the cursor is left on; None where there is none."""
+    return max(shutil.get_terminal_size().lines - 1, 1) if sys.stdout.isatty() else None
+
+
 def is_coloured() -> bool:
     """Whether colours are wanted (https://no-color.org) and seen."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -35,7 +35,7 @@
     const step = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= rough * 0.999);
     const found = [];
     for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-9; at += 1) found.push(at * step);
-    return found;
+    return found.length < 3 && wanted < 16 ? ticks(low, high, wanted * 2) : found; // one or two tell no scale
   }
 
   function tick(value, form) {
@@ -252,9 +252,17 @@
     (row.pieces ?? []).forEach(([words, trained], at) => {
       const special = /^[<[][^\s]*[>\]]$/.test(words) && words.length > 2;
       const shown = words.replaceAll("\n", "⏎\n").replaceAll("\t", "⇥\t");
-      block.append(text("span", `${trained ? "trained" : ""}${at % 2 ? " odd" : ""}${special ? " special" : ""}`.trim(), shown));
+      const read = row.read && at >= row.read[0] && at < row.read[1];
+      block.append(text("span", `${trained ? "trained" : read ? "passage" : ""}${at % 2 ? " odd" : ""}${special ? " special" : ""}`.trim(), shown));
     });
     return block;
+  }
+
+  function givenTo(row) {
+    const told = [];
+    if (row.procedure) told.push(`procedure ${row.procedure} (${row.mode === "off" ? "held out: went without it" : row.mode})`);
+    if (row.without) told.push(`went without the memory: ${row.without}`);
+    return make("div", {}, told.length ? text("p", "hint", told.join(" · ")) : undefined, memoryOf(row.memory, "from the memory: "));
   }
 
   function drawRows() {
@@ -262,7 +270,7 @@
     if (!place) return;
     data.rows.forEach((row, at) => {
       const cut = row.truncated ? ", cut off" : "";
-      const details = lazily(`${row.source} · ${row.place ?? ""} · ${row.tokens} tokens, ${row.trained_tokens ?? 0} trained${cut}`, () => make("div", {}, maskedText(row), row.left_out ? text("p", "hint", `${row.left_out.toLocaleString("en")} tokens more are not in this page.`) : undefined));
+      const details = lazily(`${row.source} · ${row.place ?? ""} · ${row.tokens} tokens, ${row.trained_tokens ?? 0} trained${cut}`, () => make("div", {}, givenTo(row), maskedText(row), row.left_out ? text("p", "hint", `${row.left_out.toLocaleString("en")} tokens more are not in this page.`) : undefined));
       details.className = "row";
       place.append(details);
       if (at === 0) details.open = true;
@@ -313,10 +321,22 @@
     return make("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Tokens" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
   }
 
-  function memoryOf(chunks) {
+  function memoryOf(chunks, title) {
     if (!chunks?.length) return undefined;
-    return make("p", { class: "parts" }, "from the memory: ", ...chunks.map((chunk) =>
-      make("span", {}, make("code", {}, chunk.place), chunk.score === undefined ? "" : written(chunk.score))));
+    return make("p", { class: "parts" }, title, ...chunks.map((chunk) =>
+      make("span", {}, make("code", {}, chunk.place), chunk.score === undefined ? "" : chunk.score.toFixed(2))));
+  }
+
+  function passagesOf(chunks, title, note) {
+    const known = (chunks ?? []).filter((chunk) => chunk.id && data.passages[chunk.id] !== undefined);
+    if (!known.length) return memoryOf(chunks, title);
+    return make("div", {}, memoryOf(chunks, title), lazily(note, () =>
+      make("div", { class: "quoted" }, ...known.flatMap((chunk) => [text("p", "place", chunk.place), text("pre", "", data.passages[chunk.id])]))));
+  }
+
+  function overlapOf(words) {
+    if (!words?.length) return undefined;
+    return make("p", { class: "overlap" }, "overlap with the passages: ", ...words.flatMap((word) => [text("mark", "", word), " "]));
   }
 
   function answerOf(answer, number, low, high) {
@@ -339,7 +359,9 @@
     const rest = untold && answer.text?.startsWith(start) ? answer.text.slice(start.length) : "";
     return make("li", { class: "answer" }, head,
       parts.length > 1 || (parts.length && parts[0][1] !== answer.reward) ? make("p", { class: "parts" }, ...parts.map(([name, value]) => make("span", {}, name, scale(value, Math.min(low, 0), Math.max(high, 1)), written(value)))) : undefined,
-      memoryOf(answer.memory),
+      memoryOf(answer.memory, "from the memory: "),
+      passagesOf(answer.found, "found by its search: ", "What the search answered (told, not learnt)"),
+      overlapOf(answer.overlap),
       answer.pieces ? tokensOf(answer, said, rest) : make("pre", {}, answer.text ?? ""),
       untold ? text("p", "hint", `${untold.toLocaleString("en")} tokens more: of the first ${answer.pieces.length.toLocaleString("en")} alone the probability was kept${rest ? "; the rest has no shade" : ", and completions.jsonl has the text of all"}.`) : undefined,
       answer.left_out && (untold || !answer.pieces) ? text("p", "hint", `${answer.left_out.toLocaleString("en")} characters more are in completions.jsonl.`) : undefined,
@@ -439,7 +461,7 @@
       if (group.without) told.push(`went without the memory: ${group.without}`);
       const tokens = group.answers.some((answer) => answer.pieces);
       return [
-        make("div", { class: "question" }, make("pre", {}, group.question ?? ""), text("p", "hint", told.join(" · ")), memoryOf(group.memory)),
+        make("div", { class: "question" }, make("pre", {}, group.question ?? ""), text("p", "hint", told.join(" · ")), passagesOf(group.memory, "from the memory: ", "The passages as they stood before the question (read, not learnt)")),
         tokens ? make("p", { class: "hint" }, "How likely each token was when it was drawn: ", text("span", "key", "likely"), " ", text("span", "key k1", "p < 0.6"), " ", text("span", "key k3", "p < 0.14"), " ", text("span", "key k5", "p < 0.007")) : text("p", "hint", kept ? "Of this prompt no tokens were kept; of one prompt a step they are." : "This run has kept no tokens with their probabilities."),
         make("ol", { class: "answers" }, ...group.answers.map((answer, at) => answerOf(answer, at + 1, low, high))),
       ];

@@ -22,6 +22,7 @@ _PARTS = (
     ("search", "search"),
     ("groups", "answers"),
     ("given", "memory and procedures"),
+    ("ablation", "with and without"),
     ("samples", "samples"),
     ("mixture", "mixture"),
     ("rows", "rows"),
@@ -88,19 +89,35 @@ def _completed(run: Mapping[str, Any]) -> dict[str, Any]:
     """With what the template asks for and what is left out where it is empty."""
     lists = ("alarms", "notes", "verdict", "facts", "versions", "weights", "identity")
     made: dict[str, Any] = {key: [] for key in (*(key for key, _ in _PARTS), *lists)}
-    made |= {"search": None, "given": None, "name": "", **run}
-    total = sum(one["seconds"] for one in made["time"] if "seconds" in one)
-    made["time"] = [_timed(one, total) for one in made["time"]]
+    made |= {"search": None, "given": None, "ablation": None, "time": None, "name": "", **run}
+    if made["time"]:
+        made["time"] = made["time"] | {"phases": [_timed(one) for one in made["time"]["phases"]]}
     made["gains"] = [one | {"way": _way(one)} for one in made["gains"]]
+    if made["ablation"]:
+        arms = [one | {"way": _way(one)} for one in made["ablation"].get("arms", ())]
+        made["ablation"] = {"source": "", "reward": "", "planned": 0, **made["ablation"], "arms": arms}
+    if made["given"]:
+        made["given"] = _given(made["given"])
     made["health"] = {"findings": [], "fine": []} | dict(run.get("health", {}))
     if made["search"]:
         made["search"] = _searched(made["search"])
     return made
 
 
-def _timed(one: Mapping[str, Any], total: float) -> dict[str, Any]:
-    seconds = one.get("seconds", 0.0)
-    return {"name": one["name"], "said": duration(seconds), "share": seconds / total if total else 0.0}
+def _given(given: Mapping[str, Any]) -> dict[str, Any]:
+    """By kind: of the memory, and of procedures."""
+    kinds: dict[str, Any] = {
+        kind: {
+            name: [one for one in given.get(name, ()) if one["kind"] == kind]
+            for name in ("arms", "lifts", "rows")
+        }
+        for kind in ("memory", "procedure")
+    }
+    return {"sources": [], "rows": [], "use": None, "searching": None, **given, **kinds}
+
+
+def _timed(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {**one, "said": duration(one["seconds"])}
 
 
 def _way(gain: Mapping[str, Any]) -> str:
@@ -112,7 +129,7 @@ def _way(gain: Mapping[str, Any]) -> str:
 
 def _searched(search: Mapping[str, Any]) -> dict[str, Any]:
     candidates = [one | {"state": _state(one)} for one in search.get("candidates", ())]
-    empty = {"tested": [], "spent": [], "budget": {}, "diff": {}, "left_out": 0, "rounds": 0}
+    empty = {"tested": [], "spent": [], "budget": {}, "diff": {}, "left_out": 0, "rounds": 0, "unfinished": 0}
     return empty | dict(search) | {"candidates": candidates}
 
 
@@ -129,11 +146,13 @@ def _state(candidate: Mapping[str, Any]) -> str:
 def _drawn(run: Mapping[str, Any]) -> dict[str, Any]:
     """What the page's program draws."""
     candidates: Sequence[Mapping[str, Any]] = run.get("search", {}).get("candidates", ())
+    use: Mapping[str, Any] = run.get("given", {}).get("use", {})
     names = ("id", "mean", "interval", "parents", "number")
     return {
         "charts": run.get("charts", []),
         "rows": run.get("rows", []),
         "groups": run.get("groups", []),
+        "passages": {one["id"]: one.get("text", "") for one in use.get("passages", ())},
         "candidates": [
             {name: one[name] for name in names if name in one} | {"state": _state(one)} for one in candidates
         ],

@@ -68,6 +68,8 @@ class _Plain:
         made = self.of_fields(row)
         whole = "".join(words for words, _ in row.pieces)
         hidden = self._redact(whole)
+        if hidden != whole:
+            made.pop("read", None)
         pieces = row.pieces if hidden == whole else ((hidden, False),)
         made["pieces"] = [[self._visible(words), int(trained)] for words, trained in pieces]
         return made

@@ -126,7 +126,7 @@ def test_every_arm_that_reads_searches_by_itself() -> None:
 
     made = retrieves(cake_memory())
     counts = Counts(
-        made._ask, made._chunks, made._embedder, made._question, made._tokens, made._judge, made._shown
+        made._ask, made._chunks, made._embedder, made._question, made._tokens, made._reranker, made._shown
     )
     ablated(arms=(Arm.BARE, Arm.MEMORY, Arm.BOTH), retrieve=counts)
     # One to load what searches; then both arms for each of five tasks, the last of them not forgotten.

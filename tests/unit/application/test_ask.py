@@ -78,6 +78,24 @@ def test_words_and_meaning_are_weighed(store: FakeChunkStore) -> None:
     assert texts(asked(store, "candle", rerank=False, words=1.0, keep=1)) == ["and a candle\n"]
 
 
+class NearestAlone(FakeChunkStore):
+    """As among so many texts that the nearest are others than those with the words."""
+
+    def nearest(self, vector: Embedding, recall: int, only: Selection) -> tuple[Hit, ...]:
+        return super().nearest(vector, recall, only)[:1]
+
+
+def test_what_only_words_have_found_is_compared_too() -> None:
+    found = []
+    for store in (FakeChunkStore(), NearestAlone()):
+        store.set_makers(FakeEmbedder().fingerprint, "lines")
+        keep(store, remembered("a.md", "bake a cake\n"), remembered("b.md", "cherries in cream\n"))
+        answer = asked(store, "bake the cake and add cherries", rerank=False)
+        found.append({one.chunk.path: one.score for one in answer.passages})
+    assert len(found[0]) == 2
+    assert found[1] == pytest.approx(found[0])
+
+
 def test_searches_can_be_fused_by_rank(store: FakeChunkStore) -> None:
     def scores(ranks: bool) -> dict[str, float]:
         found = asked(store, "how to bake a cherry", rerank=False, words=0.25, keep=40, ranks=ranks)
@@ -261,7 +279,9 @@ def test_a_whole_index_is_asked(store: FakeChunkStore) -> None:
     keep_index()
     by_index = asked(store, "cherries on a cake", keep_index=keep_index, keep=20)
     assert not by_index.exact
-    assert by_index.passages == exact.passages
+    assert [one.chunk for one in by_index.passages] == [one.chunk for one in exact.passages]
+    scores = [[one.score for one in answer.passages] for answer in (by_index, exact)]
+    assert scores[0] == pytest.approx(scores[1])
 
 
 @pytest.mark.parametrize("answers", [(), (Hit("one", 1.0),), StoreError("S004", "broken", fix="delete it")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from cesello.application.distil_runs import DistilRequest, DistilRuns, RunsDisti
 from cesello.domain.conversation import Conversation, user
 from cesello.domain.distilled_rows import Wanted
 from cesello.domain.errors import DataError
+from cesello.domain.held_prompts import prompt_digest
 from cesello.domain.recorded_run import Line, RecordedRun
 from cesello.domain.run import RunStatus, RunSummary
 from tests.fakes.examples import FakeNearCopies
@@ -34,6 +35,9 @@ class FakeRecords:
 
     def trials(self, run: RunSummary) -> Iterator[Mapping[str, Any]]:
         return iter(self.tried)
+
+    def candidates(self, run: RunSummary) -> Sequence[Mapping[str, Any]]:
+        return ()
 
 
 @dataclass
@@ -59,9 +63,17 @@ def line(question: str, completion: str, reward: float = 1.0, prompt: int = 0) -
     }  # fmt: skip
 
 
-def recorded(*lines: Line, algorithm: str = "grpo", held: tuple[str, ...] = ()) -> RecordedRun:
-    samples = {"after": [{"prompt": one} for one in held]}
-    return RecordedRun("runs/r", "completed", {"algorithm": algorithm}, {"completions": lines}, samples)
+def recorded(
+    *lines: Line,
+    algorithm: str = "grpo",
+    sampled: tuple[str, ...] = (),
+    held: tuple[str, ...] | None = (),
+) -> RecordedRun:
+    """A run; with None for its held-out prompts one of an older version, which has kept none."""
+    manifest = {"algorithm": algorithm}
+    samples = {"after": [{"prompt": one} for one in sampled]}
+    digests = None if held is None else frozenset(map(prompt_digest, map(user, held)))
+    return RecordedRun("runs/r", "completed", manifest, {"completions": lines}, samples, held_out=digests)
 
 
 def distilled(records: FakeRecords, *runs: str, **asked: Any) -> RunsDistilled:
@@ -83,10 +95,19 @@ def test_all_runs_in_their_order_or_those_that_are_named() -> None:
 
 
 def test_what_any_of_the_runs_holds_out_is_no_row() -> None:
-    records = FakeRecords({"one": recorded(line("a?", "a"), line("b?", "b")), "two": recorded(held=("a?",))})
-    done = distilled(records)
+    drawn = [line(f"What is {one}?", one) for one in "abc"]
+    other = recorded(held=("what  is A?",), sampled=("What is b?",))
+    done = distilled(FakeRecords({"one": recorded(*drawn), "two": other}))
+    assert said(done) == ["c"]
+    assert done.left_out["held out in one of the runs"] == 2
+    assert done.untold == []
+
+
+def test_of_an_older_run_the_samples_are_known_and_that_is_told() -> None:
+    drawn = recorded(line("a?", "a"), line("b?", "b"))
+    done = distilled(FakeRecords({"one": drawn, "old": recorded(sampled=("a?",), held=None)}))
     assert said(done) == ["b"]
-    assert done.left_out["held out in one of the runs"] == 1
+    assert done.untold == ["old"]
 
 
 def test_copies_and_near_copies_of_an_answer() -> None:

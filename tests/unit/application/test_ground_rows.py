@@ -19,6 +19,7 @@ from cesello.domain.source import Replay, SourceSpec
 from tests.fakes.chunk_store import FakeChunkStore
 from tests.fakes.data import FakeDatasetSource
 from tests.fakes.examples import FakeExampleStore
+from tests.fakes.memory import FakeReranker
 from tests.fakes.model import FakeEncoder
 from tests.fakes.procedure import FakeProcedureStore
 from tests.fakes.run import FakeStop, RecordingObserver
@@ -189,9 +190,9 @@ def test_the_identity_names_all_that_decides_the_text() -> None:
     assert "0.2 held out" in grounds(store, 0.2).identity
     others = {
         retrieves(store, kept=1).pin.identity, retrieves(store, tokens=99).pin.identity,
-        retrieves(store, engine="onnx").pin.identity,
+        *(retrieves(store, reranker=FakeReranker(name)).pin.identity for name in ("one", "two")),
     }  # fmt: skip
-    assert len(others | {before}) == 4
+    assert len(others | {before}) == 5
     keep(store, remembered("docs/more.md", "more\n"))
     assert grounds(store).identity.startswith("2 files; ")
 

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cesello.application.report_run import ReportRun
+from cesello.domain.conversation import Conversation, user
 from cesello.domain.errors import DataError, StorageError
+from cesello.domain.prompt_json import program_values
+from cesello.domain.prompt_program import PromptProgram
 from cesello.domain.recorded_run import RecordedRun
+from cesello.domain.report_time import Phase
 from cesello.domain.run import RunManifest, RunStatus, RunSummary
+from cesello.domain.trace import SpanTime
 from tests.fakes.run import FakeRunStore
-from tests.recorded_runs import changed, tuned
+from tests.recorded_runs import changed, searched, tuned
 
 
 class FakeRunReader:
@@ -22,6 +30,39 @@ class FakeRunReader:
         return self._one
 
 
+class FakeSearchAnswers:
+    """What a search has kept: a candidate, and an answer under it.
+
+    Args:
+        problem: what it raises instead.
+    """
+
+    def __init__(self, problem: StorageError | None = None) -> None:
+        self._problem = problem
+
+    def candidates(self, run: RunSummary) -> Sequence[Mapping[str, Any]]:
+        if self._problem:
+            raise self._problem
+        return [{"program": program_values(PromptProgram("Answer.")), "proposer": "seed", "parents": []}]
+
+    def tasks(self, run: RunSummary) -> Mapping[str, Conversation]:
+        return {"a": user("?")}
+
+    def trials(self, run: RunSummary) -> Iterator[Mapping[str, Any]]:
+        yield {"candidate": PromptProgram("Answer.").id, "task": "a", "reward": 0.5}
+
+
+class FakeSpanTimes:
+    """All time went into one kind of span."""
+
+    def times(self, run: RunSummary) -> Sequence[SpanTime]:
+        return [SpanTime("train", 1, 100.0)]
+
+
+def report(one: RecordedRun, answers: FakeSearchAnswers | None = None) -> ReportRun:
+    return ReportRun(store(), FakeRunReader(one), answers or FakeSearchAnswers(), FakeSpanTimes())
+
+
 def store() -> FakeRunStore:
     runs = FakeRunStore()
     run = runs.create("quick", "")
@@ -32,18 +73,41 @@ def store() -> FakeRunStore:
 
 
 def test_a_run_is_found_read_and_reported() -> None:
-    assert ReportRun(store(), FakeRunReader(tuned()))("quick").name == "quick"
+    made = report(tuned())("quick")
+    assert made.name == "quick"
+    assert made.time is not None
+    assert made.time.phases == (Phase("the rest", 100.0, 1.0),)
 
 
 def test_a_run_that_is_not_there_is_said() -> None:
     with pytest.raises(DataError) as refused:
-        ReportRun(store(), FakeRunReader(tuned()))("other")
+        report(tuned())("other")
     assert refused.value.code == "D030"
 
 
 def test_files_that_hold_anything_end_in_a_sentence() -> None:
     wrong = changed(tuned(), before={"graded": {"chat": {"score": 0.5, "rows": -9}}})
     with pytest.raises(StorageError) as refused:
-        ReportRun(store(), FakeRunReader(wrong))("quick")
+        report(wrong)("quick")
     assert refused.value.code == "I096"
     assert Path(str(refused.value.where)).name
+
+
+def test_a_search_that_has_not_ended_shows_what_its_ledger_knows() -> None:
+    made = report(replace(searched(), status="interrupted", search={}))("quick").search
+    assert made is not None
+    assert made.unfinished
+    assert [(one.trials, one.mean) for one in made.candidates] == [(1, 0.5)]
+
+
+def test_a_search_that_has_ended_is_told_by_its_report() -> None:
+    made = report(searched(), FakeSearchAnswers(StorageError("I090", "damaged")))("quick").search
+    assert made is not None
+    assert not made.unfinished
+
+
+def test_a_ledger_that_cannot_be_read_is_told() -> None:
+    problem = StorageError("I090", "the ledger of a prompt search is damaged")
+    made = report(replace(searched(), search={}), FakeSearchAnswers(problem))("quick")
+    assert made.search is None
+    assert made.notes[0] == "the ledger of a prompt search is damaged"

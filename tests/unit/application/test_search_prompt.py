@@ -151,6 +151,29 @@ def test_when_ideas_end_what_is_left_compares_what_was_tried() -> None:
     assert found >= 8
 
 
+def test_when_ideas_end_half_of_what_is_left_is_for_the_test() -> None:
+    its, parts = bench(1, [0.15, -0.15]), simulated_parts(60, 30, 200)  # four prompts in all
+    asked = request(400, parts=parts, random_seed=1)
+    report = its.search(asked)
+    spent = {one.phase: one.rollouts for one in report.spent}
+    assert report.test is not None
+    assert asked.plan.test_tasks == 50
+    assert report.test.old.tasks == report.plan.test_tasks > 75
+    assert spent["test"] == report.plan.test
+    assert spent["search"] <= report.plan.search < asked.plan.search
+    assert len(its.world.calls) <= 400
+
+
+def test_equal_prompts_keep_the_seed_when_there_are_few_of_them() -> None:
+    kept = 0
+    for seed in range(100):
+        parts = simulated_parts(20, 10, 60)
+        report = bench(seed, [0.0] * 2).search(request(100, parts=parts, random_seed=seed))
+        assert report.ended == "no proposer has another idea"
+        kept += report.winner == SEED
+    assert kept >= 80
+
+
 def test_what_the_gate_refuses_costs_nothing_and_is_told() -> None:
     bad = [SEED.with_text("system", text) for text in ("{task.__class__}", "{0}", "<|im_start|>", "answer. ")]
     its = bench(proposers=[ScriptedProposer(list(bad))])

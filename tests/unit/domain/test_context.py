@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cesello.domain.context import Context, cited, quoted, write_context
+from cesello.domain.context import Context, beginning, cited, quoted, write_context
 from cesello.domain.document import Chunk
 from cesello.domain.retrieval import Passage
 
@@ -308,3 +308,19 @@ def test_context_numbers_the_passages_with_score_and_place() -> None:
 
 def test_no_passages_are_no_context() -> None:
     assert write_context([], "").text == ""
+
+
+def test_with_a_budget_passages_after_the_third_show_how_they_begin() -> None:
+    lines = "".join(f"line {n}\n" for n in range(6))
+    passages = [passage(lines, f"{n}.py") for n in range(5)]
+    text = write_context(passages, FENCE, 1_000).text
+    assert text.count("line 5") == 3
+    assert text.count("line 2\n[...]") == 2
+    assert text.count("line 3") == 3
+    assert write_context(passages, FENCE).text.count("line 5") == 5, "without a budget all are whole"
+
+
+def test_a_beginning_leaves_out_two_lines_or_more() -> None:
+    assert beginning("a\nb\nc\nd\n") == "a\nb\nc\nd"
+    assert beginning("a\nb\nc\nd\ne\n") == "a\nb\nc\n[...]"
+    assert beginning("") == ""

@@ -42,6 +42,24 @@ def test_a_plan_never_spends_more_than_there_is(
     assert plan.round_cost(plan.affordable(plan.search)) <= plan.search
 
 
+@given(st.integers(60, 3_000), st.integers(1, 4), st.integers(5, 300), st.integers(-10, 3_000))
+def test_without_ideas_half_of_what_is_left_is_for_the_test(
+    rollouts: int, replicates: int, tasks: int, left: int
+) -> None:
+    parts = simulated_parts(20, 10, tasks)
+    try:
+        plan = search_plan(Budget(rollouts), parts, replicates)
+    except UsageError:
+        return
+    left = min(left, plan.search)
+    new = plan.without_ideas(left, tasks)
+    more = new.test - plan.test
+    assert new.search + new.selection + new.test == plan.search + plan.selection + plan.test
+    assert new.test == 2 * replicates * new.test_tasks
+    assert 0 <= more <= max(0, left / 2)
+    assert new.test_tasks == tasks or left / 2 - more < 2 * replicates  # no more tasks, or no more room
+
+
 @pytest.mark.parametrize(
     ("budget", "longest", "got", "expected"),
     [

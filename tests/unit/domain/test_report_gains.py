@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from statistics import fmean
 
 import pytest
 
 from cesello.domain.report_gains import gains, score_interval, score_range
-from cesello.domain.statistics import wilson
-from tests.recorded_runs import changed, completion, evaluation, run, tuned
+from cesello.domain.statistics import newcombe, wilson
+from tests.recorded_runs import changed, completion, evaluation, run, sample, tuned
 
 
 def test_scores_come_with_intervals_and_losses_without() -> None:
@@ -60,3 +61,20 @@ def test_the_interval_holds_the_mean_of_any_scores(draw: str) -> None:
         interval = score_interval(fmean(scores() for _ in range(40)), 40, 0.0, 1.0)
         held += mean in interval
     assert held >= 0.93 * 400
+
+
+def test_a_gain_is_paired_where_all_graded_answers_were_kept() -> None:
+    """As ``compared`` has it for 20 rows, of which 6 are won and none is lost."""
+    before = [sample(f"q{n}", "", exact=float(n < 8)) for n in range(20)]
+    after = [sample(f"q{n}", "", exact=float(n < 14)) for n in range(20)]
+    ends = [evaluation(score, None, 20, parts={"exact": 20 * score}) for score in (0.4, 0.7)]
+    one = replace(changed(tuned(), before=ends[0], after=ends[1]), samples={"before": before, "after": after})
+    [paired] = gains(one)
+    assert paired.paired
+    assert paired.interval == newcombe(8, 6, 0, 6)
+    [apart] = gains(replace(one, samples={"before": before[1:], "after": after}))
+    assert not apart.paired
+    assert apart.interval is not None
+    assert paired.interval is not None
+    assert paired.interval.low > 0 > apart.interval.low
+    assert (paired.is_better, apart.is_better) == (True, None)

@@ -7,7 +7,7 @@ import pytest
 
 from cesello.domain.recorded_run import RecordedRun
 from cesello.domain.report_groups import COMPLETIONS, Retrieved, groups
-from tests.recorded_runs import completion, reinforced, run
+from tests.recorded_runs import completion, grounding, reinforced, run
 
 
 def of(*lines: dict[str, object]) -> RecordedRun:
@@ -107,3 +107,18 @@ def test_the_procedure_of_a_prompt_is_told() -> None:
 def test_lines_of_anything_are_read_as_far_as_they_go() -> None:
     made, _ = groups(of({}, {"step": "x", "parts": 3, "tools": [1], "reasons": "no", "memory": 7}))
     assert [len(group.answers) for group in made] == [2]
+
+
+def test_passages_overlap_and_searches_are_told_beside_the_answers() -> None:
+    its = grounding(("src/a.py", 0.5, "return 12"))
+    first = completion(1, 0, 0, "it is 12", **its)
+    second = completion(1, 0, 1, "no", **its | {"memory_text": None})
+    [group], _ = groups(of(first, second))
+    assert [(one.place, one.score, len(one.id)) for one in group.memory] == [("src/a.py:1-1", 0.5, 16)]
+    assert {answer.text: answer.overlap for answer in group.answers} == {"it is 12": ("12",), "no": ()}
+    said = [{"role": "tool", "content": its["memory_text"]}, {"role": "assistant", "content": "it is 12"}]
+    [alone], _ = groups(of(completion(1, 0, 0, "tool: return 12, it is 12", said=said)))
+    [answer] = alone.answers
+    assert alone.memory == ()
+    assert answer.found == group.memory
+    assert answer.overlap == ("12",)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cesello.domain.report_procedures import given, lift_interval, welch
-from tests.recorded_runs import completion, reinforced, run
+from tests.recorded_runs import changed, completion, grounding, reinforced, run, source
 
 
 def line(step: int, reward: float, procedure: str | None = None, mode: str = "full", **more: Any) -> Any:
@@ -75,3 +75,69 @@ def test_an_arm_whose_prompts_are_all_alike_has_an_interval_with_a_width() -> No
     [arm] = made.arms
     assert arm.interval is not None
     assert (arm.interval.low < 0.7, arm.interval.high) == (True, 1.0)
+
+
+def test_a_prompt_that_is_asked_again_counts_once() -> None:
+    lines = [line(step, reward, "debug", question="the same") for step, reward in ((1, 0.0), (7, 1.0))]
+    made = given(run("grpo", completions=lines))
+    assert made is not None
+    assert [(arm.prompts, arm.mean) for arm in made.arms] == [(1, 0.5)]
+
+
+def test_outcomes_of_a_procedure_are_those_of_the_log_of_procedures() -> None:
+    lines = [line(step, reward, "debug") for step, reward in ((1, 0.6), (2, 0.7), (3, 0.0), (4, -0.9))]
+    made = given(run("grpo", completions=[*lines, line(5, 0.5)]))
+    assert made is not None
+    arm, none = made.arms
+    assert arm.outcomes == (("success", 2), ("partial", 1), ("failure", 1))
+    assert (none.given, none.mode, none.kind, none.outcomes) == ("", "none matched", "procedure", ())
+    assert made.lifts == ()
+
+
+def test_prompts_of_which_the_memory_knew_nothing_are_no_control() -> None:
+    its = grounding(("a.py", 0.9, "passage"))
+    lines = [line(step, 0.9, **its) for step in (1, 2)]
+    lines += [line(step, 0.1, memory=None, memory_left_out=None) for step in (3, 4)]
+    made = given(run("grpo", completions=lines))
+    assert made is not None
+    assert [(arm.mode, arm.prompts) for arm in made.arms] == [("in the prompt", 2), ("nothing found", 2)]
+    assert made.lifts == ()
+    assert made.use is not None
+    assert made.use.answers == 2
+
+
+def test_a_procedure_that_is_called_memory_is_no_memory() -> None:
+    its = grounding(("a.py", 0.9, "passage"))
+    lines = [line(step, 0.9, "memory", **its) for step in (1, 2)]
+    lines += [line(step, 0.2, "memory", "off", memory=None, memory_left_out="held out") for step in (3, 4)]
+    made = given(run("grpo", completions=lines))
+    assert made is not None
+    assert [(lift.kind, lift.given, lift.prompts, lift.held_out) for lift in made.lifts] == [
+        ("memory", "memory", 2, 2), ("procedure", "memory", 2, 2),
+    ]  # fmt: skip
+
+
+def test_a_memory_that_knew_nothing_of_any_prompt_is_told() -> None:
+    one = changed(run("grpo", completions=[line(1, 0.5)]), identity={"memory retrieve": "1 files; ab"})
+    made = given(one)
+    assert made is not None
+    assert [(arm.mode, arm.prompts) for arm in made.arms] == [("nothing found", 1)]
+
+
+def test_searches_of_the_model_itself_are_counted_where_it_can() -> None:
+    lines = [line(1, 0.5, tools={"search": 2}), line(2, 0.5, tools={"add": 1}), line(3, 0.5)]
+    made = given(run("grpo", completions=lines))
+    assert made is not None
+    assert (made.searching, made.answers, made.arms) == (1, 3, ())
+    could = given(changed(run("grpo", completions=lines[1:]), identity={"memory search": "1 files; ab"}))
+    assert could is not None
+    assert could.searching == 0
+
+
+def test_rows_of_a_fine_tuning_are_counted_by_source() -> None:
+    sources = [source("chat", grounded={"given": 3}, instructed={"debug 01, full": 2}), source("other")]
+    made = given(changed(run("sft"), data={"sources": sources}))
+    assert made is not None
+    assert [(one.source, one.kind, one.counts) for one in made.rows] == [
+        ("chat", "memory", (("given", 3),)), ("chat", "procedure", (("debug 01, full", 2),)),
+    ]  # fmt: skip

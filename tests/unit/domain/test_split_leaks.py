@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cesello.domain.code_rows import code_row, docstring_row
 from cesello.domain.conversation import Conversation, Message, Role
 from cesello.domain.made_row import MadeRow
-from cesello.domain.python_facts import python_facts
+from cesello.domain.python_reading import python_facts
 from cesello.domain.remembered_file import IndexedFile
 from cesello.domain.row_split import Told, split_by_symbol
 from cesello.domain.split_leaks import answered_by_others, joined_groups

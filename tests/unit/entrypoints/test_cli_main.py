@@ -70,6 +70,24 @@ def test_debug_shows_where_it_happened(
     assert "error[B001]" in error.splitlines()[-1]
 
 
+def test_a_traceback_tells_no_secret_and_acts_on_no_terminal(
+    ends_with: Callable[[BaseException], None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of_variable, by_form = "correct horse battery", "hf_" + "Zq7Xw9Kp2Lm4Nv6Bt8Rj3Hd5Fg1S"
+    monkeypatch.setenv("DATABASE_PASSWORD", of_variable)
+    caused = RuntimeError(f"no login with {of_variable}")
+    caused.__cause__ = ConnectionError(f"401 for {by_form}\x1b[31m")
+    ends_with(caused)
+    assert run(["--debug", "schema"]) == 70
+    error = capsys.readouterr().err
+    assert error.count("[secret]") == 3  # the cause, what it led to, and the sentence
+    assert of_variable not in error
+    assert by_form not in error
+    assert "\x1b" not in error
+
+
 def test_main_ends_the_process_with_the_status(ends_with: Callable[[BaseException], None]) -> None:
     ends_with(DataError("D002", "a source is empty"))
     with pytest.raises(SystemExit) as caught:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cesello.entrypoints.cli.main import cli, run
-from tests.recorded_runs import changed, reinforced, searched, tuned, write
+from tests.recorded_runs import changed, completion, grounding, reinforced, searched, tuned, write
 
 
 @pytest.fixture
@@ -85,3 +85,20 @@ def test_files_of_another_kind_are_said_to_be_so(runs: Path, capsys: pytest.Capt
     write(changed(tuned(), id="odd", before=odd), runs / "odd")
     assert run(["report", "--runs", str(runs), "odd"]) == 74
     assert "error[I096] the run's files hold what cesello never writes there" in capsys.readouterr().err
+
+
+def test_what_prompts_were_given_is_told_in_the_terminal(runs: Path) -> None:
+    its = grounding(("src/a.py", 0.5, "return 12"))
+    held = {"memory": None, "memory_left_out": "held out"}
+    procedure = {"name": "de\x1b[31mbug", "mode": "full", "sha": "ab", "request": "r"}
+    lines = [
+        completion(step, 0, 0, "12", reward=step / 20, procedure=procedure, **(its if step % 2 else held))
+        for step in range(1, 13)
+    ]
+    write(replace(changed(reinforced(), id="given"), logs={"completions": lines}), runs / "given")
+    told = report(runs, "given").stdout
+    assert "memory  in the prompt        6        0.300" in told
+    assert "memory  held out             6        0.350" in told
+    assert "memory: -0.050 against prompts held out from it (95 %: " in told
+    assert "6 of 6 answers overlap with their passages\n" in told
+    assert "\x1b" not in told

@@ -11,7 +11,15 @@ import pytest
 from filelock import FileLock
 
 from cesello.entrypoints.cli.main import run
-from tests.run_folders import evaluation, manifest, write_log, write_manifest, write_run, write_search
+from tests.run_folders import (
+    evaluation,
+    manifest,
+    metrics_line,
+    write_log,
+    write_manifest,
+    write_run,
+    write_search,
+)
 
 MANIFEST: dict[str, Any] = {
     "id": "20260102-030405-demo",
@@ -291,6 +299,15 @@ def test_curves_phases_and_alarms_are_shown(capsys: pytest.CaptureFixture[str]) 
     }
     assert times == {"generate": "25%", "score": "5%", "update": "10%", "evaluating,": "60%"}
     assert not any(line.startswith("loss ") for line in shown)
+
+
+def test_a_curve_of_values_that_are_written_the_same_is_flat(capsys: pytest.CaptureFixture[str]) -> None:
+    write()
+    lines = [metrics_line(step, loss=2 + step / 1e6, gradient_norm=step / 8) for step in range(1, 9)]
+    write_log(Path("runs") / MANIFEST["id"], "metrics", lines)
+    shown = " ".join(output(capsys, "show", "latest").split())
+    assert "loss ▄▄▄▄▄▄▄▄ 2.000 2.000 2.000 2.000" in shown
+    assert "gradient norm ▁▂▃▄▅▆▇█" in shown
 
 
 def test_evaluations_on_the_way_have_a_table(capsys: pytest.CaptureFixture[str]) -> None:

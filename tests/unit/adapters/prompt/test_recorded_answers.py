@@ -10,7 +10,9 @@ from cesello.adapters.prompt.recorded_answers import RecordedAnswers
 from cesello.adapters.prompt.sqlite_ledger import SqliteLedger
 from cesello.domain.conversation import user
 from cesello.domain.errors import StorageError
-from cesello.domain.prompt_search import Trial, TrialKey
+from cesello.domain.prompt_json import program_from
+from cesello.domain.prompt_program import PromptProgram
+from cesello.domain.prompt_search import CandidateRecord, Trial, TrialKey
 from cesello.domain.run import RunStatus, RunSummary
 
 
@@ -21,18 +23,35 @@ def run(folder: Path) -> RunSummary:
 def test_a_run_without_a_search_has_kept_nothing(tmp_path: Path) -> None:
     assert RecordedAnswers().tasks(run(tmp_path)) == {}
     assert list(RecordedAnswers().trials(run(tmp_path))) == []
+    assert RecordedAnswers().candidates(run(tmp_path)) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_answers_of_a_ledger(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "ledger.sqlite3", "engine")
-    ledger.add_trials([Trial(TrialKey("c", "t"), 0.5, ("short",), "passed", "Perché\ud800?", 3)])
+    trial = Trial(TrialKey("c", "t"), 0.5, ("short",), "passed", "Perché\ud800?", 3, seconds=0.25)
+    ledger.add_trials([trial])
     ledger.close()
-    [trial] = RecordedAnswers().trials(run(tmp_path))
-    assert trial == {
-        "candidate": "c", "task": "t", "reward": 0.5, "verdict": "passed", "completion": "Perché\ud800?",
-        "tokens": 3,
-    }  # fmt: skip
+    assert list(RecordedAnswers().trials(run(tmp_path))) == [
+        {
+            "candidate": "c", "task": "t", "reward": 0.5, "verdict": "passed", "completion": "Perché\ud800?",
+            "tokens": 3, "seconds": 0.25,
+        }
+    ]  # fmt: skip
+
+
+def test_the_candidates_of_a_ledger_that_is_being_written(tmp_path: Path) -> None:
+    first = PromptProgram("Answer.")
+    shorter = first.with_text("system", "Briefly.")
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite3", "engine")
+    ledger.add_candidate(CandidateRecord(first, "seed"))
+    ledger.add_candidate(CandidateRecord(shorter, "rules", "shorter", (first.id,), "too short"))
+    found = RecordedAnswers().candidates(run(tmp_path))
+    ledger.close()
+    assert [(one["proposer"], one["parents"], one["rejected"]) for one in found] == [
+        ("seed", [], ""), ("rules", [first.id], "too short"),
+    ]  # fmt: skip
+    assert program_from(found[1]["program"]) == shorter
 
 
 def test_tasks_and_lines_that_are_none(tmp_path: Path) -> None:
@@ -46,3 +65,5 @@ def test_a_damaged_ledger_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ledger.sqlite3").write_bytes(content)
     with pytest.raises(StorageError, match="I090"):
         list(RecordedAnswers().trials(run(tmp_path)))
+    with pytest.raises(StorageError, match="I090"):
+        RecordedAnswers().candidates(run(tmp_path))

@@ -58,6 +58,17 @@ def test_damaged_documents_are_said(tmp_path: Path) -> None:
     assert found.damaged == ("rows.json cannot be read", "search.json cannot be read")
 
 
+@pytest.mark.parametrize("text", ["[]", '["a", 3, "b"]', "{}", "[", None])
+def test_what_a_run_holds_out_is_known_or_not(text: str | None, tmp_path: Path) -> None:
+    folder = write(reinforced(), tmp_path / "one")
+    if text is not None:
+        (folder / "held-out.json").write_text(text)
+    known = {"[]": frozenset[str](), '["a", 3, "b"]': frozenset("ab")}
+    found = read(folder)
+    assert found.held_out == known.get(str(text))
+    assert found.damaged == (("held-out.json cannot be read",) if text in ("{}", "[") else ())
+
+
 def test_of_a_long_log_only_texts_that_are_shown_are_held(tmp_path: Path) -> None:
     """What is counted, and what a page shows, is the same as if all of it were."""
     steps, answers = 12, COMPLETIONS // 10

@@ -65,7 +65,7 @@ def test_the_policy_lets_these_texts_run_and_no_other(run: Any) -> None:
     for its in (style, program):
         digest = b64encode(sha256(its.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy
-    assert set(json.loads(data)) == {"charts", "rows", "groups", "candidates"}
+    assert set(json.loads(data)) == {"charts", "rows", "groups", "candidates", "passages"}
 
 
 @pytest.mark.parametrize("run", [tuned(), reinforced(), searched()])

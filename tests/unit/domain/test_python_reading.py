@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from cesello.domain.python_facts import FunctionFacts, Import, Parameter, PythonFacts, Raised, python_facts
+from cesello.domain.python_facts import FunctionFacts, Import, Parameter, PythonFacts, Raised
+from cesello.domain.python_reading import python_facts
 
 CODE = '''\
 import re

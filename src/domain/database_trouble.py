@@ -1,0 +1,71 @@
+"""What is wrong with a database of SQLite, told by what its error says of itself and by nothing else."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from errno import EDQUOT, EFBIG, ENOSPC
+
+from .errors import RetryableError
+
+_LONGEST = 200
+"""Characters of a reason."""
+
+
+class Trouble(StrEnum):
+    """What an error means to a person: to wait, to free space, to look at the folder or at the file."""
+
+    FULL = "full"
+    BUSY = "busy"
+    REFUSED = "refused"
+    DISK = "disk"
+    DAMAGED = "damaged"
+    OTHER = "other"
+
+
+_TROUBLES = {
+    "FULL": Trouble.FULL,
+    "BUSY": Trouble.BUSY,
+    "LOCKED": Trouble.BUSY,
+    "CANTOPEN": Trouble.REFUSED,
+    "READONLY": Trouble.REFUSED,
+    "PERM": Trouble.REFUSED,
+    "IOERR": Trouble.DISK,
+    "NOMEM": Trouble.DISK,
+    "CORRUPT": Trouble.DAMAGED,
+    "NOTADB": Trouble.DAMAGED,
+}
+"""By the first word of a result code, https://www.sqlite.org/rescode.html; the others only say more."""
+
+
+def trouble_of(cause: Exception) -> Trouble:
+    """That of an error of SQLite, of the disk, or of a text in a database that is none."""
+    if isinstance(cause, UnicodeDecodeError):
+        return Trouble.DAMAGED
+    if isinstance(cause, OSError):
+        return Trouble.FULL if cause.errno in (ENOSPC, EDQUOT, EFBIG) else Trouble.OTHER
+    name = getattr(cause, "sqlite_errorname", None) or ""
+    return _TROUBLES.get(str(name).removeprefix("SQLITE_").split("_")[0], Trouble.OTHER)
+
+
+def reason_of(cause: Exception) -> str:
+    """What it says, on one line; a query's text may be in the others."""
+    return (str(cause).splitlines() or [type(cause).__name__])[0][:_LONGEST]
+
+
+def disk_is_full(folder: object, cause: Exception) -> RetryableError:
+    """Of a database whose transactions are taken back."""
+    return RetryableError(
+        "T075", "the disk is full", where=str(folder), got=reason_of(cause),
+        fix="free some space and run the command again; nothing half-written was kept",
+    )  # fmt: skip
+
+
+def is_busy(what: str, file: object, cause: Exception) -> RetryableError:
+    """Another process writes, and takes its time.
+
+    Args:
+        what: the file holds, with its verb: ``the memory is``.
+    """
+    return RetryableError(
+        "T098", f"{what} busy", where=str(file), got=reason_of(cause), fix="try again in a moment"
+    )

@@ -1,0 +1,213 @@
+"""The report of real runs: with a memory and procedures, by their spans, and of a search that was stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from shutil import copytree
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cesello.application.report_run import ReportRun
+from cesello.domain.run_report import Report
+from cesello.entrypoints.apo_wiring import recorded_answers
+from cesello.entrypoints.trace_wiring import recorded_span_times
+from cesello.entrypoints.wiring import folder_recorded_runs, folder_run_store
+from tests.chat_server import Messages, chat_service
+from tests.e2e.command import cesello_here
+from tests.embedding_server import embedding_service
+from tests.opened_pages import OPENED, Open
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Reported = Callable[[str], Report]
+
+MEMORY = """
+  retrieve: on
+  retrieve_holdout: 0.4
+  procedures: full
+  procedure_holdout: 0.3
+  keep: 1
+  context_tokens: 80
+  relevant: 0.3
+  embedder: {engine: openai, url: URL, model: words}
+  reranker: {engine: none}
+"""
+SFT = f"""
+name: sft
+algorithm: sft
+model: {{name: ./tiny, dtype: float32}}
+data:
+  max_tokens: 700
+  sources:
+    - {{name: chat, kind: file, path: rows.jsonl, holdout: 2}}
+training: {{max_steps: 1, batch_size: 2}}
+evaluation: {{rows: 1, max_new_tokens: 2}}
+loggers: []
+memory:{MEMORY}"""
+GRPO = f"""{SFT.replace("name: sft", "name: grpo").replace("algorithm: sft", "algorithm: grpo")}
+rewards:
+  - {{kind: length, shortest: 1, longest: 30, unit: characters}}
+grpo: {{completions: 2, max_completion_tokens: 8, masks_overlong: false}}
+"""
+ASKED = (
+    "how many pears are in the basket",
+    "how many apples hang in the tree",
+    "please run the checks",
+    "wxyz",
+)
+
+
+@pytest.fixture(scope="module")
+def reported(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Reported:
+    """Takes the id of a run: sft, or grpo."""
+    project = tmp_path_factory.mktemp("project")
+    copytree(tiny, project / "tiny")
+    procedure = project / ".cesello" / "procedures" / "run-checks"
+    procedure.mkdir(parents=True)
+    (procedure / "SKILL.md").write_text(
+        "---\nname: run-checks\ndescription: Runs the checks.\n---\nSlowly.\n"
+    )
+    (procedure / "sop.yaml").write_text(
+        "schema_version: 1\ntriggers:\n  examples: [please run the checks 91, please run the checks 92]\n"
+    )
+    rows = [
+        [{"role": "user", "content": f"{ASKED[n % 4]} {n}"}, {"role": "assistant", "content": "it is"}]
+        for n in range(60)
+    ]
+    (project / "rows.jsonl").write_text("".join(json.dumps({"messages": row}) + "\n" for row in rows))
+    (project / "src").mkdir()
+    (project / "src" / "basket.py").write_text('def pears():\n    """How many pears are in the basket."""\n')
+    (project / "src" / "tree.py").write_text('def apples():\n    """How many apples hang in the tree."""\n')
+    with embedding_service() as service:
+        settings = f"memory: {{embedder: {{engine: openai, url: {service.url}, model: words}}}}\n"
+        (project / "cesello.yaml").write_text(settings)
+        done = cesello_here("remember", "src", cwd=project)
+        assert done.returncode == 0, done.stderr
+        for name, recipe, more in (
+            ("sft", SFT, ()),
+            ("grpo", GRPO, ("training.max_steps=6", "training.batch_size=8")),
+        ):
+            text = recipe.replace("URL", service.url)
+            (project / f"{name}.yaml").write_text(text)
+            sets = [part for one in more for part in ("--set", one)]
+            done = cesello_here("train", f"{name}.yaml", "--run", name, *sets, cwd=project)
+            assert done.returncode == 0, done.stderr
+    store, reader = folder_run_store(str(project / "runs")), folder_recorded_runs()
+    return ReportRun(store, reader, recorded_answers(), recorded_span_times())
+
+
+def test_rows_of_a_fine_tuning_show_their_passages_as_read_and_not_learnt(
+    reported: Reported, opened: Open
+) -> None:
+    made = reported("sft")
+    assert made.given is not None
+    counts = {one.kind: dict(one.counts) for one in made.given.rows}
+    assert sum(counts["memory"].values()) == sum(counts["procedure"].values()) == 60
+    assert counts["memory"].keys() == {"given", "held out", "nothing found"}
+    one = opened(made)
+    one.page.evaluate(OPENED)
+    assert f"passages in the prompt\t{counts['memory']['given']}" in one.text("#given")
+    row = next(one for one in made.rows if one.read)
+    begin, end = row.read or (0, 0)
+    passage = "".join(words for words, _ in row.pieces[begin:end])
+    assert passage.startswith("<context ")
+    assert passage.rstrip("\n").endswith(">")
+    assert not any(trained for _, trained in row.pieces[begin:end])
+    assert passage.replace("\n", "") in one.page.evaluate(
+        "[...document.querySelectorAll('#masked .passage')].map((one) => one.textContent).join('')"
+    ).replace("⏎\n", "")
+    assert one.count("#masked span.passage.trained") == 0
+    assert one.said == []
+
+
+def test_prompts_of_a_reinforcement_tell_what_they_were_given_and_what_came_of_it(
+    reported: Reported, opened: Open
+) -> None:
+    made = reported("grpo")
+    given = made.given
+    assert given is not None
+    arms = {(one.kind, one.mode): one for one in given.arms}
+    assert sum(one.prompts for one in given.arms if one.kind == "memory") == 48
+    assert {mode for kind, mode in arms if kind == "memory"} == {"in the prompt", "off", "nothing found"}
+    assert {one.given for one in given.lifts} == {"memory", "run-checks"}
+    assert sum(count for _, count in arms["procedure", "full"].outcomes) == arms["procedure", "full"].prompts
+    assert given.use is not None
+    assert given.use.answers == given.use.compared == 2 * arms["memory", "in the prompt"].prompts
+    assert {one.place for one in given.use.passages} == {"src/basket.py:1-2", "src/tree.py:1-2"}
+    one = opened(made, "dark", 360)
+    one.page.evaluate(OPENED)
+    told = one.text("#given")
+    assert "held out: without them" in told
+    assert "that were held out (95 %" in told
+    assert "With the passages of another prompt in their place" in told
+    assert '"""How many pears are in the basket."""' in told
+    grounded = next(at for at, group in enumerate(made.groups) if group.memory)
+    for _ in range(grounded):
+        one.page.click("text=next prompt")
+    one.page.click("#explorer .question summary")
+    assert '"""How many' in one.text("#explorer .question .quoted")
+    assert one.said == []
+
+
+def test_time_is_told_by_spans(reported: Reported) -> None:
+    spent = reported("grpo").time
+    assert spent is not None
+    assert spent.spans > 20
+    phases = {one.name: one for one in spent.phases}
+    assert phases["drawing answers"].count == 6
+    assert phases["drawing answers"].written > 0
+    assert {"preparing the data", "loading the model", "evaluating", "saving", "judging"} <= phases.keys()
+    assert sum(one.share for one in spent.phases) == pytest.approx(1.0)
+
+
+APO = """
+name: apo
+algorithm: apo
+model: {name: ./tiny, dtype: float32}
+data:
+  system_prompt: Be brief.
+  sources:
+    - {name: chat, kind: file, path: rows.jsonl, holdout: 20}
+rewards:
+  - {kind: format, pattern: "[A-Z]+"}
+apo:
+  components: [system]
+  proposers: [rules]
+  budget: {rollouts: 160}
+  generator: {kind: openai, url: CHAT, model: small}
+  max_new_tokens: 8
+"""
+
+
+def test_a_search_that_was_stopped_shows_what_it_has_tried(tiny: Path, opened: Open, tmp_path: Path) -> None:
+    copytree(tiny, tmp_path / "tiny")
+    rows = [
+        [{"role": "user", "content": f"wxyz {n}"}, {"role": "assistant", "content": "it"}] for n in range(80)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"messages": row}) + "\n" for row in rows))
+
+    def answers(messages: Messages) -> str:
+        return "YES" if len(messages[0]["content"]) > len("Be brief.") else "no"
+
+    with chat_service(answers) as service:
+        (tmp_path / "apo.yaml").write_text(APO.replace("CHAT", service.url))
+        service.busy_after = 60
+        assert cesello_here("train", "apo.yaml", "--run", "apo", cwd=tmp_path).returncode == 75
+    store, reader = folder_run_store(str(tmp_path / "runs")), folder_recorded_runs()
+    made = ReportRun(store, reader, recorded_answers(), recorded_span_times())("apo")
+    assert made.search is not None
+    assert made.search.unfinished
+    first, *others = made.search.candidates
+    assert (first.role, first.mean) == ("seed", -1.0)
+    assert {one.mean for one in others if one.trials} == {1.0}
+    spent = sum(one["rollouts"] for one in made.search.spent)
+    assert 0 < spent <= 60
+    assert dict(made.facts)["rollouts"] == f"{spent} of 160"
+    assert "the best mean is 1.000 on" in made.verdict[1]
+    one = opened(made)
+    assert one.text("#search p").startswith("unfinished")
+    assert one.count("#candidates circle") == sum(one.mean is not None for one in made.search.candidates)
+    assert one.said == []
