@@ -1,4 +1,4 @@
-"""The sandbox calls the cesello that calls it, wherever that is."""
+"""The sandbox calls the cesello that calls it, with the packages that it has, wherever those are."""
 
 from __future__ import annotations
 
@@ -33,3 +33,16 @@ def test_a_copy_on_the_import_path_is_the_one_that_is_called(tmp_path: Path) -> 
         text=True,
     )
     assert done.stdout.split() == [str(copy / "__init__.py"), "['the", "copy']"], done.stderr
+
+
+def test_an_environment_may_be_a_link_in_a_folder_of_the_import_path(tmp_path: Path) -> None:
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    within = Path(sys.executable).relative_to(sys.prefix)
+    done = subprocess.run(
+        [tmp_path / ".venv" / within, "-c", PROGRAM],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split()[-1] == "['equal']", done.stdout + done.stderr

@@ -45,7 +45,7 @@ class Held:
     def interpreter(self) -> list[str]:
         """Its command: no user's site-packages, no bytecode written, no folder put on its path."""
         if self.packages:
-            return [sys.executable, "-P", "-s", "-B"]
+            return [_executable(), "-P", "-s", "-B"]
         return [_base_executable(), "-P", "-s", "-S", "-B"]
 
     @property
@@ -58,7 +58,7 @@ class Held:
         folders = {_STDLIB, f"{sys.base_prefix}/lib", str(Path(_base_executable()).parent)}
         if self.packages:
             ours = str(Path(__file__).resolve().parents[2])
-            folders |= {sys.prefix, ours, *filter(os.path.isdir, sys.path)}
+            folders |= {os.path.realpath(sys.prefix), ours, *_import_path()}
         there = [folder for folder in sorted(folders) if os.path.isdir(folder)]
         return [one for one in there if not any(one.startswith(f"{other}/") for other in there)]
 
@@ -86,7 +86,7 @@ class Held:
             "control": control,
             "module": module,
             # Where this process imports from, PYTHONPATH among it: else another copy of us might be found.
-            "path": [folder for folder in sys.path if os.path.exists(folder)] if self.packages else None,
+            "path": _import_path() if self.packages else None,
             "landlock": self.tier in (LANDLOCK, BOTH),
             "seccomp": self.tier != UNSAFE,
             "readable": [*self._readable, *_SYSTEM, *_FILES],
@@ -130,6 +130,18 @@ def _tasks_of_this_user() -> int:
 def _base_executable() -> str:
     """The interpreter itself, without a virtual environment."""
     return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def _executable() -> str:
+    """The interpreter with its environment, which can be a link to elsewhere: only its own place is shown."""
+    with suppress(ValueError):
+        return str(Path(os.path.realpath(sys.prefix), Path(sys.executable).relative_to(sys.prefix)))
+    return sys.executable
+
+
+def _import_path() -> list[str]:
+    """Where this process imports from, without links on the way."""
+    return [os.path.realpath(folder) for folder in sys.path if os.path.exists(folder)]
 
 
 def _is_open(folder: str) -> bool:
