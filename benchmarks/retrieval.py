@@ -3,19 +3,20 @@
 The code is the standard library's. *Docstring to function*: functions have lost their docstrings, and the
 first sentence of each, where it stands once and has four words or more, asks for its function. A unit answers
 a question where it has the line with ``def``, or more than half of the function's lines, for everybody.
-Three other kinds of questions show that what helps one kind harms no other:
+Other kinds of questions show that what helps one kind harms no other:
 
 - HumanEval: the prose of the prompts asks for the solutions, among the code of the 60 files.
 - function calls: what people say to BFCL's assistants asks for the function to call, as a stub with its
   description. These two are natural language, as a search on the web is; CoSQA is on a hub, and is not here.
 - errors, names: the message of an exception asks for where it is raised, a name for where it is defined.
+- classes, constants: docstrings of classes and comments above constants ask for these, which have lost them.
 
 Figures are given for two halves of the questions, drawn by hash. Choices were made with both in sight, and
 kept where both agree: so the files here say how large a gain is, and other files must say that it holds.
 
-    python benchmarks/retrieval.py               the 60 files; a rerun takes a minute, the vectors are kept
-    python benchmarks/retrieval.py --techniques  one section: techniques, reranked, beside, kinds, headers
-    python benchmarks/retrieval.py --all-files   all 534 as well, and samples of 60 of them: an hour
+    python -m benchmarks.retrieval             the 60 files; a rerun takes a minute, the vectors are kept
+    python -m benchmarks.retrieval --techniques  one section: techniques, reranked, beside, kinds, headers
+    python -m benchmarks.retrieval --all-files   all 534 as well, and samples of 60 of them: an hour
 """
 
 from __future__ import annotations
@@ -50,13 +51,15 @@ from benchmarks.peers.retrieval_questions import (
     human_eval,
     names,
     standard_library,
+    things,
 )
 from benchmarks.peers.retrieval_search import NAME, PATH, TEXT, Embeddings, Judge, Vectors, Words, nearest
 from benchmarks.peers.retrieval_units import HEADERS, Unit, fixed, ours, peer
 from cesello.domain import search_words as words_module
+from cesello.domain.context import WHOLE
 from cesello.domain.fusion import (
-    FILE_WEIGHT,
     RERANKER_WEIGHT,
+    folded,
     judged,
     looks_like_code,
     reciprocal_rank_fusion,
@@ -64,9 +67,11 @@ from cesello.domain.fusion import (
     with_file,
     words_weight,
 )
+from cesello.domain.search_order import OrderWeights, in_order
 
 RESULTS = Path(__file__).resolve().parent / "results" / "retrieval.json"
 RECALL = 20
+ORDER = OrderWeights()
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ class Way:
         fuse: ``scores``, ``ranks``, ``dense`` or ``words``.
         weight: of the words; None by the kind of question.
         folded: whether the parts of a definition are one answer; None by the kind of question.
-        file: weight of what else is found in the file.
+        filled: whether what words found has its cosine too.
+        order: weights of what files, names and kinds say.
         reranked: None for no reranker, else its weight.
         recall: how many are reranked.
     """
@@ -85,7 +91,8 @@ class Way:
     fuse: str = "scores"
     weight: float | None = None
     folded: bool | None = None
-    file: float = FILE_WEIGHT
+    filled: bool = True
+    order: OrderWeights = ORDER
     fields: tuple[float, float, float] = (NAME, PATH, TEXT)
     reranked: float | None = None
     recall: int = RECALL
@@ -110,17 +117,17 @@ class Searched:
 
     def _ranking(self, number: int, way: Way, judge: Judge | None) -> list[int]:
         question = self.questions[number].text
-        near = nearest(self.vectors @ self.asked[number])
+        cosines = self.vectors @ self.asked[number]
         said = self.words(self.expressions[number], way.fields)
-        scores = _fused(near, said, way, question)
+        near = nearest(cosines)
+        if way.filled and not looks_like_code(question):
+            near |= {unit: float(cosines[unit]) for unit in said}
         fold = not looks_like_code(question) if way.folded is None else way.folded
-        best: dict[int, float] = {}
-        for unit, score in scores.items():  # best first
-            best.setdefault(self.units[unit].head if fold else unit, score)
+        if fold:
+            near, said = self._folded(near), self._folded(said)
+        best = _fused(near, said, way, question)
         if way.fuse == "scores":
-            by_name = {str(unit): score for unit, score in best.items()}
-            with_files = with_file(by_name, {str(unit): self.units[unit].path for unit in best}, way.file)
-            best = {int(unit): score for unit, score in with_files.items()}
+            best = self._in_order(best, way, question)
         if judge is None or way.reranked is None:
             return list(best)
         top = list(best)[: way.recall]
@@ -131,9 +138,20 @@ class Searched:
         }
         return [*sorted(top, key=lambda unit: -final[unit]), *list(best)[way.recall :]]
 
-    def measured(self, rankings: Sequence[Sequence[int]]) -> dict[str, Values]:
+    def _folded(self, scores: dict[int, float]) -> dict[int, float]:
+        return numbered(folded(named(scores), {str(unit): str(self.units[unit].head) for unit in scores}))
+
+    def _in_order(self, best: dict[int, float], way: Way, question: str) -> dict[int, float]:
+        """With what files, names and kinds say, as in the product; of peers only the files are known."""
+        chunks = {str(unit): chunk for unit in best if (chunk := self.units[unit].chunk)}
+        if len(chunks) == len(best):
+            return numbered(in_order(question, named(best), chunks, way.order))
+        files = {str(unit): self.units[unit].path for unit in best}
+        return numbered(with_file(named(best), files, way.order.file))
+
+    def measured(self, rankings: Sequence[Sequence[int]], whole: int = WHOLE) -> dict[str, Values]:
         contexts = [
-            in_context(ranking, self.units, question)
+            in_context(ranking, self.units, question, whole)
             for ranking, question in zip(rankings, self.questions, strict=True)
         ]
         pairs = list(zip(rankings, self.right, strict=True))
@@ -145,8 +163,16 @@ class Searched:
         }
 
 
+def named(scores: Mapping[int, float]) -> dict[str, float]:
+    """By ids, as the product has them."""
+    return {str(unit): score for unit, score in scores.items()}
+
+
+def numbered(scores: Mapping[str, float]) -> dict[int, float]:
+    return {int(unit): score for unit, score in scores.items()}
+
+
 def _fused(near: dict[int, float], said: dict[int, float], way: Way, question: str) -> dict[int, float]:
-    named, spoken = ({str(unit): score for unit, score in scores.items()} for scores in (near, said))
     weight = words_weight(question) if way.weight is None else way.weight
     match way.fuse:
         case "dense":
@@ -154,10 +180,9 @@ def _fused(near: dict[int, float], said: dict[int, float], way: Way, question: s
         case "words":
             return said
         case "ranks":
-            fused = reciprocal_rank_fusion([list(named), list(spoken)], [1, 1])
+            return numbered(reciprocal_rank_fusion([list(named(near)), list(named(said))], [1, 1]))
         case _:
-            fused = score_fusion(named, spoken, weight)
-    return {int(unit): score for unit, score in fused.items()}
+            return numbered(score_fusion(named(near), named(said), weight))
 
 
 def searched(corpus: Corpus, units: Sequence[Unit], embed: Embeddings) -> Searched:
@@ -207,15 +232,21 @@ def instead(name: str, value: object) -> Iterator[None]:
     own = getattr(words_module, name)
     setattr(words_module, name, value)
     try:
+        words_module.name_words.cache_clear()
         yield
     finally:
         setattr(words_module, name, own)
+        words_module.name_words.cache_clear()
 
 
 def techniques(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
     """The product's search with one technique left out, and the loss, paired over the questions."""
     half = first_half(corpus.questions)
     product = Way()
+
+    def without(**weights: float) -> Way:
+        return replace(product, order=replace(product.order, **weights))
+
     one = searched(corpus, ours(corpus.sources), embed)
     full = one.measured(one.rankings(product))
     results: dict[str, Any] = {}
@@ -227,7 +258,10 @@ def techniques(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
     note("all", full)
     for name, way in {
         "parts of a definition apart": replace(product, folded=False),
-        "a file's other passages say nothing": replace(product, file=0.0),
+        "a file's other passages say nothing": without(file=0.0),
+        "names of passages say nothing": without(names=0.0),
+        "what words find has no cosine": replace(product, filled=False),
+        "kinds of passages say nothing": without(kind=0.0),
         "ranks fused, not scores": replace(product, fuse="ranks"),
         "vectors alone": replace(product, fuse="dense"),
         "words alone": replace(product, fuse="words"),
@@ -236,6 +270,7 @@ def techniques(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
         "no names and paths among the words": replace(product, fields=(0.0, 0.0, 1.0)),
     }.items():
         note(name, one.measured(one.rankings(way)))
+    note("passages shown whole", one.measured(one.rankings(product), whole=1_000))
     for name, part, value in (
         ("words without stems", "_stem", lambda word: word),
         ("words of every question too", "_STOP_STEMS", frozenset[str]()),
@@ -255,8 +290,9 @@ def reranked(corpus: Corpus, embed: Embeddings, judge: Judge) -> dict[str, Any]:
     results: dict[str, Any] = {}
     for recall, weight in (
         (20, 0.0),
-        (20, 0.2),
+        (20, 0.1),
         (20, 0.3),
+        (20, 0.5),
         (20, RERANKER_WEIGHT),
         (20, 1.0),
         (10, RERANKER_WEIGHT),
@@ -283,11 +319,14 @@ def headers(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
 def kinds(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
     """Questions of other kinds: no way of fusion may lose to the better of its two sides by much."""
     prose = human_eval()
+    classes, constants = things(corpus.sources)
     corpora = {
         "HumanEval": Corpus({**corpus.sources, **prose.sources}, prose.questions),
         "function calls": function_calls(),
         "errors": Corpus(corpus.sources, error_messages(corpus.sources)),
         "names": Corpus(corpus.sources, names(corpus.sources, 400)),
+        "classes": classes,
+        "constants": constants,
     }
     results: dict[str, Any] = {}
     for name, other in corpora.items():

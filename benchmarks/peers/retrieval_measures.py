@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.peers.retrieval_questions import Question
 from benchmarks.peers.retrieval_units import Unit
+from cesello.domain.context import MARK, WHOLE, beginning
 
 BUDGET = 3_000
 DRAWS = 2_000
@@ -39,20 +40,30 @@ def reciprocal_rank(ranking: Sequence[int], right: set[int]) -> float:
     return next((1 / rank for rank, number in enumerate(ranking[:10], start=1) if number in right), 0.0)
 
 
-def in_context(ranking: Sequence[int], units: Sequence[Unit], question: Question) -> tuple[float, float]:
+def in_context(
+    ranking: Sequence[int], units: Sequence[Unit], question: Question, whole: int = WHOLE
+) -> tuple[float, float]:
     """Whether the answer is in a context of ``BUDGET`` characters, and how much of its lines.
 
-    The context holds the best units, whole and as they are printed; one that does not fit is passed over.
+    The context holds the best units as they are printed: a peer's whole, of the product's those after the
+    first ones by their first lines. One that does not fit is passed over.
     """
     left = BUDGET
     shown: set[int] = set()
+    used = 0
     for number in ranking:
         unit = units[number]
-        if unit.shown > left:
+        text = unit.text.rstrip()
+        if unit.chunk and used >= whole:
+            text = beginning(text)
+        if (size := len(unit.heading) + len(text) + len("\n\n\n")) > left:
             continue
-        left -= unit.shown
+        left -= size
+        used += 1
         if unit.path == question.path:
-            shown.update(range(unit.first, unit.last + 1))
+            cut = text.endswith(MARK) and not unit.text.rstrip().endswith(MARK)
+            last = unit.first + text.count("\n") - 1 if cut else unit.last
+            shown.update(range(unit.first, last + 1))
     own = set(range(question.first, question.last + 1))
     return float(question.first in shown or 2 * len(own & shown) > len(own)), len(own & shown) / len(own)
 

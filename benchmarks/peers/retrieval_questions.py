@@ -11,6 +11,7 @@ import sysconfig
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 ROOT = Path(sysconfig.get_path("stdlib"))
@@ -111,6 +112,58 @@ def docstrings(tree: ast.AST) -> Iterator[tuple[Function, str, ast.stmt]]:
     for node in ast.walk(tree):
         if isinstance(node, Function) and (docstring := ast.get_docstring(node)):
             yield node, docstring, node.body[0]
+
+
+def things(sources: Mapping[str, str]) -> tuple[Corpus, Corpus]:
+    """What no function does: docstrings ask for their classes, comments for the constants below them.
+
+    Both have lost what asks for them. A class that would be left without a body, and a comment that is more
+    code than prose, are no questions.
+    """
+    left: dict[str, str] = {}
+    classes: list[Question] = []
+    constants: list[Question] = []
+    for path, text in sources.items():
+        lines = text.splitlines(keepends=True)
+        tree = ast.parse(text)
+        defined = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        assignments = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+        documented = [(node, said) for node in defined if (said := _class_docstring(node, lines))]
+        commented = [(node, words) for node in assignments if (words := _comment(node, lines))]
+        gone = {
+            *(n for node, _ in documented for n in range(node.body[0].lineno, node.body[1].lineno)),
+            *(n for node, words in commented for n in range(node.lineno - len(words), node.lineno)),
+        }
+        place = list(accumulate(number not in gone for number in range(len(lines) + 1)))
+        left[path] = "".join(line for number, line in enumerate(lines, start=1) if number not in gone)
+        for node, said in documented:
+            line = place[node.lineno] - 1
+            classes.append(Question(first_sentence(said), path, line, line))
+        for assigned, words in commented:
+            first, last = (place[n] - 1 for n in (assigned.lineno, assigned.end_lineno or 0))
+            constants.append(Question(first_sentence(" ".join(words)), path, first, last))
+    prose = [one for one in constants if not re.search(r"[=(){}\[\]]", one.text)]
+    return Corpus(left, unambiguous(classes)), Corpus(left, unambiguous(prose))
+
+
+def _class_docstring(node: ast.ClassDef, lines: Sequence[str]) -> str | None:
+    if len(node.body) < 2 or node.body[1].col_offset == 0:
+        return None
+    if not lines[node.body[0].lineno - 1].lstrip().startswith(("'", '"', "r", "R")):
+        return None
+    if node.body[1].lineno <= (node.body[0].end_lineno or 0) or getattr(node.body[1], "decorator_list", None):
+        return None
+    return ast.get_docstring(node)
+
+
+def _comment(node: ast.Assign | ast.AnnAssign, lines: Sequence[str]) -> list[str]:
+    """The lines right above an assignment that are comments."""
+    said: list[str] = []
+    for line in reversed(lines[: node.lineno - 1]):
+        if not line.startswith("#"):
+            break
+        said.insert(0, line.strip("#:- \n"))
+    return said
 
 
 def error_messages(sources: Mapping[str, str]) -> list[Question]:

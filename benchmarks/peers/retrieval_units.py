@@ -27,6 +27,7 @@ class Unit:
         fields: name, path and text for the full-text index.
         reranked: what a reranker reads.
         head: the number of the unit its definition begins in; its own where it is not a later part.
+        chunk: what the product knows of it; None for a peer's.
     """
 
     path: str
@@ -37,11 +38,12 @@ class Unit:
     fields: tuple[str, str, str]
     reranked: str
     head: int
+    chunk: Chunk | None = None
 
     @property
-    def shown(self) -> int:
-        """Characters it takes in a context, with the line above it and the one below."""
-        return len(f"[10] (0.00) {self.path}:{self.first}-{self.last}\n{self.text.rstrip()}\n\n")
+    def heading(self) -> str:
+        """What stands above it in a context."""
+        return f"[10] (0.00) {self.path}:{self.first}-{self.last}"
 
 
 def plain(path: str, first: int, last: int, text: str, number: int) -> Unit:
@@ -62,7 +64,7 @@ def ours(sources: Mapping[str, str], maximum: int = MAXIMUM, header: str = "name
             units.append(
                 Unit(
                     path, chunk.start_line, chunk.end_line, chunk.text,
-                    HEADERS[header](chunk), fields, reranking_text(chunk), head,
+                    HEADERS[header](chunk), fields, reranking_text(chunk), head, chunk,
                 )
             )  # fmt: skip
     return units

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import isnan
+from operator import mul
 
 from ..domain.chunk_text import definition_of, embedding_text, reranking_text
 from ..domain.document import Chunk
@@ -17,13 +18,13 @@ from ..domain.fusion import (
     looks_like_code,
     rank_fusion,
     score_fusion,
-    with_file,
     words_weight,
 )
 from ..domain.ports.chunk_store import ChunkStore
 from ..domain.ports.memory import Embedder, Reranker, Surroundings
 from ..domain.remembered import EVERYTHING, Selection, key_of
-from ..domain.retrieval import Embedding, Hit, Passage
+from ..domain.retrieval import Embedding, Hit, Passage, as_cosine, unit_vector
+from ..domain.search_order import in_order
 from ..domain.surroundings import SURROUNDINGS, file_of
 from ..domain.traced import traced
 from .keep_index import KeepIndex
@@ -126,7 +127,8 @@ class Ask:
         with self._chunks.reading():
             near, exact = self._near(vector, request, state.texts)
             said = self._chunks.matching(question, pool_of(request), request.only)
-            found = self._found(question, near, said, request)
+            compared = near if looks_like_code(question) else (*near, *self._compared(vector, near, said))
+            found = self._found(question, compared, said, request)
         ranked, probability = self._judged(question, found, request)
         if request.relevant is not None and not request.only:
             nearest = max((hit.score for hit in near), default=0.0)
@@ -145,20 +147,27 @@ class Ask:
                     return hits, False
         return self._chunks.nearest(vector, pool_of(request), request.only), True
 
+    def _compared(self, vector: Embedding, near: Sequence[Hit], said: Sequence[Hit]) -> Iterator[Hit]:
+        """What only words have found, with its cosine."""
+        unit = unit_vector(vector)
+        for key, other in self._chunks.vectors(sorted({hit.id for hit in said} - {hit.id for hit in near})):
+            yield Hit(key, as_cosine(sum(map(mul, unit, unit_vector(other)))))
+
     def _found(
         self, question: str, near: Sequence[Hit], said: Sequence[Hit], request: AskRequest
     ) -> list[Found]:
         """Texts by both searches, fused, best first: each with its chunks."""
-        weight = words_weight(question) if request.words is None else request.words
-        scores = (rank_fusion if request.ranks else score_fusion)(_scores(near), _scores(said), weight)
-        chunks = dict(self._chunks.chunks(list(scores), request.only))
-        scores = {key: score for key, score in scores.items() if key in chunks}
+        chunks = dict(self._chunks.chunks([hit.id for hit in (*near, *said)], request.only))
+        cosines, words = ({hit.id: hit.score for hit in hits if hit.id in chunks} for hits in (near, said))
         if not looks_like_code(question):
             heads = self._heads(chunks, request)
-            scores = folded(scores, {key: head for key, (head, _) in heads.items()})
             chunks |= dict(heads.values())
-        ranked = with_file(scores, {key: chunks[key][0].path for key in scores})
-        return [(score, chunks[key]) for key, score in ranked.items()][: max(request.recall, request.keep)]
+            first = {key: head for key, (head, _) in heads.items()}
+            cosines, words = folded(cosines, first), folded(words, first)
+        weight = words_weight(question) if request.words is None else request.words
+        scores = (rank_fusion if request.ranks else score_fusion)(cosines, words, weight)
+        ordered = in_order(question, scores, {key: chunks[key][0] for key in scores})
+        return [(score, chunks[key]) for key, score in ordered.items()][: max(request.recall, request.keep)]
 
     def _heads(
         self, chunks: Mapping[str, tuple[Chunk, ...]], request: AskRequest
@@ -211,10 +220,6 @@ def _widened(file: Sequence[Chunk], at: int, around: int) -> Chunk:
 def pool_of(request: AskRequest) -> int:
     """Texts that each of the two searches finds."""
     return max(_POOL, request.recall, request.keep)
-
-
-def _scores(hits: Sequence[Hit]) -> Mapping[str, float]:
-    return {hit.id: hit.score for hit in hits}
 
 
 def _checked(request: AskRequest) -> str:

@@ -10,16 +10,15 @@ from statistics import fmean
 RRF_CONSTANT = 60
 """The k of Cormack, Clarke and Büttcher (SIGIR 2009)."""
 
-RERANKER_WEIGHT = 0.5
+RERANKER_WEIGHT = 0.2
 """Of a reranker beside the search. One that was trained on prose, like those of MS MARCO, orders code worse
 than the search when it decides alone, and together they order it better than either."""
 
-FILE_WEIGHT = 0.2
 _BEST_OF_FILE = 3
 
 _CODE, _MIXED, _PROSE, _LONG_PROSE = 0.7, 0.5, 0.3, 0.1
 _LONG = 16
-"""Words of a query that describes rather than asks: most of them are in every text."""
+"""Words of a query that describes rather than asks."""
 
 _TEMPERATURE = 4.0
 _DOUBT = 0.1
@@ -115,9 +114,7 @@ def folded(scores: Mapping[str, float], heads: Mapping[str, str]) -> dict[str, f
     return _best_first(best)
 
 
-def with_file(
-    scores: Mapping[str, float], files: Mapping[str, str], weight: float = FILE_WEIGHT
-) -> dict[str, float]:
+def with_file(scores: Mapping[str, float], files: Mapping[str, str], weight: float) -> dict[str, float]:
     """Scores that their files speak for too, best first.
 
     A passage of a file with other good passages is more likely to be the right one. Scores of passage and
@@ -138,6 +135,19 @@ def with_file(
     )
 
 
+def with_more(scores: Mapping[str, float], more: Mapping[str, float], weight: float) -> dict[str, float]:
+    """Scores that something else speaks for too, best first.
+
+    Args:
+        scores: in [0, 1], by id.
+        more: what else says, in [0, 1], for every id.
+        weight: of what else says, in [0, 1].
+    """
+    return _best_first(
+        {known: (1 - weight) * score + weight * more[known] for known, score in scores.items()}
+    )
+
+
 def words_weight(query: str) -> float:
     """How much a query's words say beside its meaning: much in code and messages, little in long prose.
 
@@ -147,8 +157,13 @@ def words_weight(query: str) -> float:
         return _CODE
     words = query.split()
     if _identifiers(words):
-        return _MIXED if len(words) < _LONG else _PROSE
-    return _PROSE if len(words) < _LONG else _LONG_PROSE
+        return _PROSE if is_long(query) else _MIXED
+    return _LONG_PROSE if is_long(query) else _PROSE
+
+
+def is_long(query: str) -> bool:
+    """Whether a query describes rather than asks: most of its words are in every text, and in many names."""
+    return len(query.split()) >= _LONG
 
 
 def looks_like_code(query: str) -> bool:

@@ -15,7 +15,8 @@ from .question_form import asks_for_action, kind_scores
 class OrderWeights:
     """How much is said by what is not in the passage's text.
 
-    The numbers come from packages that ``benchmarks/retrieval.py`` does not ask about.
+    The numbers come from packages that ``benchmarks/retrieval.py`` does not ask about: see
+    ``benchmarks/order_weights.py``.
 
     Attributes:
         file: what else is found in the file.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _LONGEST = 64
 """Characters of the longest word anyone looks for; what is longer is data, as in base64."""
@@ -51,9 +52,20 @@ def match_any(query: str) -> str:
 
     A query of nothing but words that every question has is looked for with these.
     """
-    distinct = dict.fromkeys(search_words(query))
-    telling = [word for word in distinct if word not in _STOP_STEMS] or list(distinct)
-    return " OR ".join(f'"{word}"' for word in telling[:_MOST])
+    words = telling_words(query) or list(dict.fromkeys(search_words(query)))
+    return " OR ".join(f'"{word}"' for word in words[:_MOST])
+
+
+def telling_words(query: str) -> list[str]:
+    """The words of a query, each once, but for those that every question has."""
+    return [word for word in dict.fromkeys(search_words(query)) if word not in _STOP_STEMS]
+
+
+@lru_cache(maxsize=20_000)
+def name_words(name: str) -> tuple[str, ...]:
+    """The words that a name is made of, each once: ``loadFile_now`` is load, file and now."""
+    words = (word for word in _WORD.findall(name) if len(word) <= _LONGEST)
+    return tuple(dict.fromkeys(_stem(part) for word in words for part in _parts(word)))
 
 
 def _stem(word: str) -> str:
