@@ -1,17 +1,23 @@
 """The same searches as ``prompt_search.py``, on answers of a real model to real tasks.
 
-Every answer is drawn once: SmolLM2-135M, greedily, to 360 sums of `recipes/grpo-reasoning.yaml` under each of
-the 16 prompts that four instructions make, judged by the recipe's reward. Then each side searches in that
-table, 200 times, over 255 of the tasks, dealt anew each time (cesello: parts of 120, 60 and 75), and what it
-ships is judged by the 105 others, less what the first prompt reaches on them. "Worse" is the share of
-searches where that is below zero. The table is kept with the result, so that the searches can be run again
-without the model: `--table FILE` reads it from there.
+Every answer is drawn once: SmolLM2-135M, greedily, to each task under each of the 16 prompts that four things
+make. *Sums* of `recipes/grpo-reasoning.yaml` under four instructions, which matter little to this model. And
+*names*, who of two people likes what (``needle_haystack`` of reasoning-gym), under an instruction, two solved
+tasks and one that is solved in a sentence, which matter much: without a solved task hardly any answer is the
+name alone, as the reward wants it.
+
+Each side then searches in that table, 200 times, with 255 tasks that are drawn from it with replacement, anew
+each time (cesello: parts of 75, 30 and 150). So the table is all the tasks there could be: what a prompt
+solves of it is the truth, and what is shipped is judged by that, less what the first prompt solves. "Worse"
+is the share of searches where it is below zero. On a start with some of the four things in the first prompt,
+an edit may take them away. The tables are kept with the result, so that the searches can be run again without
+the model: `--table FILE` reads them from there.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -20,7 +26,7 @@ from typing import Any
 
 import click
 
-from benchmarks.peers.prompt_sides import SEED, SIDES
+from benchmarks.peers.prompt_sides import SEED, SIDES, Found
 from benchmarks.prompt_search import figures, told
 from benchmarks.sft_vs_trl import RESULTS, machine
 from cesello import load_recipe, recipe_container
@@ -28,7 +34,8 @@ from cesello.application.load_policy import load_policy
 from cesello.application.prepare_tasks import TaskLimits
 from cesello.domain.conversation import Conversation, Role
 from cesello.domain.generation import Completion, Sampling
-from cesello.domain.prompt_program import PromptProgram
+from cesello.domain.prompt_gate import asked
+from cesello.domain.prompt_program import Demo, PromptProgram
 from cesello.domain.prompt_search import Task
 from cesello.domain.reward import Attempt
 from cesello.entrypoints.requests import data_request, lora_spec
@@ -36,48 +43,118 @@ from tests.fakes.prompt import clauses_in
 
 RECIPE = Path(__file__).resolve().parent.parent / "recipes" / "grpo-reasoning.yaml"
 FIRST = "You are a helpful AI assistant."
-INSTRUCTIONS = (
-    "Answer with the number alone.",
-    "Think step by step before you answer.",
-    "You are careful with plus and minus signs.",
-    "Repeat the expression, then an equals sign and the result.",
-)
-TASKS, TOGETHER = 360, 24
-PARTS = (120, 60, 75)
+THINGS, TOGETHER = 4, 40
+PARTS = (75, 30, 150)
 
-Table = Mapping[str, str]
-"""By the numbers of a prompt's instructions, as "0,2": of every task 1 where it is solved, else 0."""
+Answers = Mapping[str, str]
+"""By the numbers of what a prompt holds, as "0,2": of every task 1 where it is solved, else 0."""
 
 
-def prompts() -> dict[str, str]:
-    """Every set of instructions, and the prompt that it makes."""
-    numbers = range(len(INSTRUCTIONS))
-    sets = [some for size in range(len(INSTRUCTIONS) + 1) for some in combinations(numbers, size)]
-    return {
-        ",".join(map(str, some)): "\n".join([FIRST, *(INSTRUCTIONS[one] for one in some)]) for some in sets
-    }
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What is asked, and the four things that a prompt may hold.
+
+    Attributes:
+        changes: to the recipe of the sums.
+        things: instructions are added to the system prompt, solved tasks are shown in this order.
+        starts: sets of things that a search begins with.
+        tasks: how many, at most.
+        longest: tokens of an answer.
+    """
+
+    changes: Sequence[str]
+    things: Sequence[str | Demo]
+    starts: Sequence[str]
+    tasks: int
+    longest: int
+
+    def program(self, held: Sequence[int]) -> PromptProgram:
+        """The first prompt and these things."""
+        things = [self.things[number] for number in held]
+        lines = [one for one in things if isinstance(one, str)]
+        return PromptProgram(
+            "\n".join([FIRST, *lines]), demos=tuple(one for one in things if isinstance(one, Demo))
+        )
 
 
-def asked() -> tuple[Table, str]:
+STUDIES = {
+    "sums": Study(
+        (),
+        (
+            "Answer with the number alone.",
+            "Think step by step before you answer.",
+            "You are careful with plus and minus signs.",
+            "Repeat the expression, then an equals sign and the result.",
+        ),
+        ("",),
+        tasks=360,
+        longest=32,
+    ),
+    "names": Study(
+        (
+            "data.sources=[{name: names, kind: reasoning_gym, size: 800, holdout: 8, tasks: "
+            "[{name: needle_haystack, min_num_statements: 2, max_num_statements: 2}]}]",
+            "rewards=[{kind: reasoning_gym}]",
+            "evaluation.generate=[]",
+        ),
+        (
+            Demo(
+                "Eroni derides electric bikes. Louis idolizes blogging. \n"
+                "Who derides electric bikes? Reply only with a name.",
+                "Eroni derides electric bikes.",
+            ),
+            Demo(
+                "Abdulkarem curses limousines. Yoolgeun neglects humor. \n"
+                "Who curses limousines? Reply only with a name.",
+                "Abdulkarem",
+            ),
+            Demo(
+                "Carlo loathes surfing. Tylar is nuts about wrestling. \n"
+                "Who is nuts about wrestling? Reply only with a name.",
+                "Tylar",
+            ),
+            "Write the name alone, without a full stop.",
+        ),
+        ("", "2"),
+        tasks=200,
+        longest=7,
+    ),
+}
+
+
+def sets() -> list[tuple[int, ...]]:
+    """Every set of things, the empty one first."""
+    return [some for size in range(THINGS + 1) for some in combinations(range(THINGS), size)]
+
+
+def key(held: Iterable[int]) -> str:
+    return ",".join(map(str, sorted(held)))
+
+
+def drawn(study: Study) -> tuple[Answers, str]:
     """Asks the model everything, and says who it is."""
-    loaded = load_recipe(RECIPE, ["data.system_prompt=null"])
+    loaded = load_recipe(RECIPE, ["data.system_prompt=null", *study.changes])
     container, request = recipe_container(loaded), data_request(loaded)
-    parts = container.prepare_tasks()(request, TaskLimits(TASKS, 1, 1))
+    parts = container.prepare_tasks()(request, TaskLimits(study.tasks + len(study.things), 1, 1))
+    shown = {one.question for one in study.things if isinstance(one, Demo)}
+    tasks = [task for task in parts.search if asked(task.conversation) not in shown][: study.tasks]
     policy = load_policy(container.model_provider(), container.observer(), request, lora_spec(loaded))
     reward = container.rewards()["blend"]
-    tasks, table = list(parts.search)[:TASKS], dict[str, str]()
-    for key, system in prompts().items():
-        table[key] = "".join(_solved(PromptProgram(system), tasks, policy, reward))
-        click.echo(f"{table[key].count('1') / len(tasks):6.1%}  {key or 'none'}", err=True)
+    answers: dict[str, str] = {}
+    for held in sets():
+        answers[key(held)] = "".join(_solved(study.program(held), tasks, policy, reward, study.longest))
+        click.echo(f"{answers[key(held)].count('1') / len(tasks):6.1%}  {key(held) or 'none'}", err=True)
     container.rewards().close()
-    return table, loaded.recipe.model.name
+    return answers, loaded.recipe.model.name
 
 
-def _solved(program: PromptProgram, tasks: Sequence[Task], policy: Any, reward: Any) -> list[str]:
+def _solved(
+    program: PromptProgram, tasks: Sequence[Task], policy: Any, reward: Any, longest: int
+) -> list[str]:
     marks = []
     for at in range(0, len(tasks), TOGETHER):
         batch = [task.conversation for task in tasks[at : at + TOGETHER]]
-        answers = policy.generate([program.around(one) for one in batch], Sampling(32), lora=False)
+        answers = policy.generate([program.around(one) for one in batch], Sampling(longest), lora=False)
         attempts = [Attempt(*pair) for pair in zip(batch, (one.text for one in answers), strict=True)]
         marks += [str(int((result.score or 0.0) >= 1 - 1e-6)) for result in reward.score(attempts)]
     return marks
@@ -85,17 +162,23 @@ def _solved(program: PromptProgram, tasks: Sequence[Task], policy: Any, reward: 
 
 @dataclass
 class TableWorld:
-    """A ``World`` of answers that are known; the tasks are dealt anew for each seed."""
+    """A ``World`` of answers that are known; a seed draws its tasks.
+
+    Attributes:
+        start: what the first prompt holds; a clause of that number takes it away.
+    """
 
     seed: int
-    table: Table
+    answers: Answers
+    start: str = ""
     parts: tuple[int, int, int] = PARTS
-    clauses: int = len(INSTRUCTIONS)
+    clauses: int = THINGS
     calls: list[Conversation] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        count = len(next(iter(self.table.values())))
-        self._order = Random(f"tasks {self.seed}").sample(range(count), count)
+        count = len(next(iter(self.answers.values())))
+        self._tasks = Random(f"tasks {self.seed}").choices(range(count), k=sum(self.parts))
+        self._held = {int(number) for number in self.start.split(",") if number}
 
     def generate(self, prompts: Sequence[Conversation], sampling: Sampling) -> list[Completion]:
         self.calls += prompts
@@ -107,38 +190,63 @@ class TableWorld:
 
     def solves(self, system: str, question: str, seed: int = 0) -> bool:
         """``question`` is "task N"."""
-        return self._row(system)[self._order[int(question.split()[1])]] == "1"
+        return self._row(system)[self._tasks[int(question.split()[1])]] == "1"
 
     def success(self, system: str) -> float:
-        """Of the tasks that no search of this seed has seen."""
-        left = self._order[sum(self.parts) :]
-        return sum(self._row(system)[task] == "1" for task in left) / len(left)
+        """Of all tasks of the table."""
+        row = self._row(system)
+        return row.count("1") / len(row)
 
     def _row(self, system: str) -> str:
-        return self.table[",".join(map(str, sorted(clauses_in(system))))]
+        return self.answers[key(self._held ^ clauses_in(system))]
+
+
+def searches(name: str, answers: Answers, start: str, seeds: int, rollouts: int) -> dict[str, Any]:
+    """What each side gains in the table, from that start."""
+    outcomes: dict[str, list[tuple[float, Found]]] = {side: [] for side in SIDES}
+    for side, search in SIDES.items():
+        for seed in range(seeds):
+            world = TableWorld(seed, answers, start)
+            found = search(world, rollouts)
+            outcomes[side].append((world.success(found.system) - world.success(SEED), found))
+    ours = [gain for gain, _ in outcomes["cesello"]]
+    sides = {side: figures(its, ours) for side, its in outcomes.items()}
+    click.echo("\n".join(told(f"{name}, from {start or 'nothing'}", sides)))
+    return sides
+
+
+def _share(row: str) -> float:
+    return round(row.count("1") / len(row), 4)
 
 
 @click.command(help=__doc__)
 @click.option("--seeds", type=click.IntRange(min=2), default=200, show_default=True)
 @click.option("--rollouts", type=click.IntRange(min=100), default=600, show_default=True)
+@click.option("--only", type=click.Choice(sorted(STUDIES)), multiple=True, help="Of the tables.")
 @click.option("--table", type=click.Path(path_type=Path, exists=True), help="A result to take answers from.")
 @click.option("--output", type=click.Path(path_type=Path), default=RESULTS / "prompt-search-real.json")
-def main(seeds: int, rollouts: int, table: Path | None, output: Path) -> None:
+def main(seeds: int, rollouts: int, only: Sequence[str], table: Path | None, output: Path) -> None:
     known = json.loads(table.read_text()) if table else {}
-    answers, model = (known["table"], known["model"]) if known else asked()
-    outcomes: dict[str, list[Any]] = {side: [] for side in SIDES}
-    for side, search in SIDES.items():
-        for seed in range(seeds):
-            world = TableWorld(seed, answers)
-            found = search(world, rollouts)
-            outcomes[side].append((world.success(found.system) - world.success(SEED), found))
-    ours = [gain for gain, _ in outcomes["cesello"]]
-    sides = {side: figures(its, ours) for side, its in outcomes.items()}
-    click.echo("\n".join(told(f"{model}, sums", sides)))
+    tables: dict[str, Any] = dict(known.get("tables", {}))
+    for name in only or STUDIES:
+        study = STUDIES[name]
+        if name in tables:
+            answers, model = tables[name]["answers"], tables[name]["model"]
+        else:
+            answers, model = drawn(study)
+        tables[name] = {
+            "model": model,
+            "first": FIRST,
+            "things": [one if isinstance(one, str) else [one.question, one.answer] for one in study.things],
+            "solved": {held or "nothing": _share(row) for held, row in answers.items()},
+            "starts": {
+                start or "nothing": searches(name, answers, start, seeds, rollouts) for start in study.starts
+            },
+            "answers": answers,
+        }
     result = {
-        "machine": known.get("machine") or machine(), "model": model, "first": FIRST,
-        "instructions": INSTRUCTIONS, "seeds": seeds, "rollouts": rollouts, "parts": PARTS,
-        "sides": sides, "table": answers,
+        "machine": known.get("machine") or machine(), "seeds": seeds, "rollouts": rollouts, "parts": PARTS,
+        "tables": tables,
     }  # fmt: skip
     output.write_text(json.dumps(result, indent=1) + "\n")
 

@@ -160,18 +160,16 @@ class _Search:
         return self._try.left - self._plan.reserved
 
     def _without_ideas(self) -> None:
-        """Tells those apart that were tried; if one leads from which nobody has gone on, the search does.
+        """Half of what is left goes to the test, and half of the rest to telling apart those that were tried.
 
-        That gets half of what is left. Where it brings no new incumbent the search ends, and the test and a
-        last comparison share the other half.
+        If one leads then from which nobody has gone on, the search does; else it ends with a last comparison.
         """
+        self._plan = self._plan.without_ideas(self._left, len(self._request.parts.test))
         known = {one.id for one in self._accepted}
         self._compare(self._left // 2)
-        if self._incumbent.id not in known:
-            return
-        self._ended = self._why_idle
-        self._plan = self._plan.without_ideas(self._left, len(self._request.parts.test))
-        self._compare(self._left)
+        if self._incumbent.id in known:
+            self._ended = self._why_idle
+            self._compare(self._left)
 
     def _compare(self, rollouts: int) -> None:
         """Successive halving of all that were tried, for so many rollouts.

@@ -14,7 +14,6 @@ import pytest
 from cesello.entrypoints.settings.prompt_file import load_prompt
 from tests.chat_server import ChatService, Messages, chat_service
 from tests.e2e.command import cesello_here
-from tests.tiny_model import make_tiny_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -71,13 +70,6 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatService]:
     monkeypatch.setenv("CESELLO_TEST_KEY", "a key")
     with chat_service(answers) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("apo")
-    make_tiny_model(folder / "tiny")
-    return folder / "tiny"
 
 
 @pytest.fixture

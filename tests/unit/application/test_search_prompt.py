@@ -164,12 +164,27 @@ def test_when_ideas_end_half_of_what_is_left_is_for_the_test() -> None:
     assert len(its.world.calls) <= 400
 
 
+class LateWorld(ClauseWorld):
+    """Clause 1 helps, but on none of the tasks that a first round asks."""
+
+    def solves(self, system: str, question: str, seed: int = 0) -> bool:
+        return 1 in clauses_in(system) and int(question.split()[1]) >= 8
+
+
+def test_when_ideas_end_the_one_that_leads_then_is_gone_on_from() -> None:
+    its = bench(world=LateWorld(0, [0.0, 0.0]), proposers=[ClauseProposer(2)])
+    report = its.search(request(300))
+    assert report.ended == "no proposer has another idea"
+    both = [one for one in report.candidates if clauses_in(one.program.system) == {0, 1}]
+    assert [one.parents for one in both] == [(SEED.with_text("system", f"Answer.\n{clause(1)}").id,)]
+    assert both[0].trials
+
+
 def test_equal_prompts_keep_the_seed_when_there_are_few_of_them() -> None:
     kept = 0
     for seed in range(100):
         parts = simulated_parts(20, 10, 60)
         report = bench(seed, [0.0] * 2).search(request(100, parts=parts, random_seed=seed))
-        assert report.ended == "no proposer has another idea"
         kept += report.winner == SEED
     assert kept >= 80
 
