@@ -38,7 +38,7 @@ class _Lean:
             return super().forward(hidden_states)  # type: ignore[misc]
         y, scale = _RootMeanSquare.apply(hidden_states, self.weight, self.variance_epsilon)  # type: ignore[no-untyped-call]
         if kind_of(y.device.type) == "cpu":  # what more passes would cost a GPU was not measured
-            y.normed = Normed((hidden_states, scale, self.weight), Remade())
+            y.normed = Normed((hidden_states, scale, self.weight), Remade(), y._version)
         return y
 
 
@@ -72,15 +72,18 @@ class Normed:
 
     Attributes:
         parts: what it is made of, which its readers save instead: x, the scale and the weight.
+        version: autograd's count of changes in place; after one more it is no longer the norm's output.
     """
 
     parts: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     remade: Remade
+    version: int
 
 
 def normed(x: torch.Tensor) -> Normed | None:
     """How to make this tensor again, where it is a norm's output."""
-    return getattr(x, "normed", None)
+    its: Normed | None = getattr(x, "normed", None)
+    return its if its is not None and its.version == x._version else None
 
 
 def read_again(remade: Remade | None, parts: Sequence[torch.Tensor]) -> torch.Tensor:
