@@ -12,11 +12,14 @@ TORCH ?= $(if $(shell command -v nvidia-smi),cuda,cpu)
 BIN := $(VENV)/bin
 LOCKS := requirements/lock.txt requirements/lock-cpu.txt requirements/lock-cuda.txt \
   requirements/lock-built.txt
-# What is installed is compiled afterwards, on all cores.
+# What is installed is compiled afterwards, on all cores, but for files of torch that are of another Python.
+OF_ANOTHER = /py3[0-9]+_[a-z]+\.py$$
 INSTALL = $(BIN)/python -m pip install -qq --no-input --no-compile --disable-pip-version-check
 LOCKED = $(INSTALL) --no-deps --require-hashes --only-binary :all:
 # Two at a time, each on one thread: on two cores that ends sooner than one at a time on both.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+# So many side by side as the targets are, or as `make -j` has said; what one of them says stays together.
+BESIDE = --output-sync=target $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j $(words $(1))) $(1)
 # The longest first.
 OTHERS = tests/e2e tests/integration tests/contracts
 
@@ -46,7 +49,7 @@ $(VENV)/.locked: pyproject.toml $(LOCKS)
 	@$(INSTALL) --no-deps --require-hashes --no-build-isolation -r requirements/lock-built.txt
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m pip check --disable-pip-version-check
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # some packages hold files of another Python
+	@$(BIN)/python -m compileall -q -j 0 -x '$(OF_ANOTHER)' $(VENV)/lib
 	@touch $@
 
 .PHONY: quickstart
@@ -60,16 +63,16 @@ kit: venv ## the kit of small models and data, downloaded and converted where it
 
 .PHONY: check
 check: lint ## the fast gates: format, lint, types, import contracts, unit tests
-	@$(MAKE) -j 4 $(GATES)
+	@$(MAKE) $(call BESIDE,$(GATES))
 
 .PHONY: test
 test: lint ## the gates, then the contract, integration and end-to-end tests
-	@$(MAKE) -j 5 kit $(GATES)
+	@$(MAKE) $(call BESIDE,kit $(GATES))
 	$(PYTEST) $(OTHERS)
 
 .PHONY: test-all
 test-all: lint ## as `make test`, with the slow tests and those that download more than the kit
-	@$(MAKE) -j 7 kit peers loggers $(GATES)
+	@$(MAKE) $(call BESIDE,kit peers loggers $(GATES))
 	$(PYTEST) -m "" $(OTHERS)
 
 .PHONY: lint

@@ -3,6 +3,12 @@
 The code is the standard library's. *Docstring to function*: functions have lost their docstrings, and the
 first sentence of each, where it stands once and has four words or more, asks for its function. A unit answers
 a question where it has the line with ``def``, or more than half of the function's lines, for everybody.
+
+*inside* is the share of questions whose answer is in 3,000 characters of context, of the best passages as
+``cesello ask -k 20 --tokens 1000`` prints them: the first three whole, of the others the beginning, where the
+line with ``def`` is the answer. A peer's are all whole. *lines inside* is how much of the function's lines is
+there, and *inside, three kept* what is in the three passages that are given back where nothing is said.
+
 Other kinds of questions show that what helps one kind harms no other:
 
 - HumanEval: the prose of the prompts asks for the solutions, among the code of the 60 files.
@@ -11,11 +17,13 @@ Other kinds of questions show that what helps one kind harms no other:
 - errors, names: the message of an exception asks for where it is raised, a name for where it is defined.
 - classes, constants: docstrings of classes and comments above constants ask for these, which have lost them.
 
-Figures are given for two halves of the questions, drawn by hash. Choices were made with both in sight, and
-kept where both agree: so the files here say how large a gain is, and other files must say that it holds.
+Figures are given for two halves of the questions, drawn by hash. Most choices were made with both in sight,
+the verbs of ``question_form`` too, and kept where both agree: what they gain here is more than they gain
+elsewhere. ``benchmarks/order_weights.py`` says what names, kinds, files and the reranker bring on other code.
 
     python -m benchmarks.retrieval             the 60 files; a rerun takes a minute, the vectors are kept
     python -m benchmarks.retrieval --techniques  one section: techniques, reranked, beside, kinds, headers
+    python -m benchmarks.retrieval --embedders   the kit's other embedder beside: a quarter of an hour
     python -m benchmarks.retrieval --all-files   all 534 as well, and samples of 60 of them: an hour
 """
 
@@ -29,6 +37,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -53,8 +62,21 @@ from benchmarks.peers.retrieval_questions import (
     standard_library,
     things,
 )
-from benchmarks.peers.retrieval_search import NAME, PATH, TEXT, Embeddings, Judge, Vectors, Words, nearest
+from benchmarks.peers.retrieval_search import (
+    BUILD,
+    EMBEDDER,
+    HUB,
+    NAME,
+    PATH,
+    TEXT,
+    Embeddings,
+    Judge,
+    Vectors,
+    Words,
+    nearest,
+)
 from benchmarks.peers.retrieval_units import HEADERS, Unit, fixed, ours, peer
+from cesello.adapters.memory.onnx_embedder import OnnxEmbedder
 from cesello.domain import search_words as words_module
 from cesello.domain.context import WHOLE
 from cesello.domain.fusion import (
@@ -68,9 +90,11 @@ from cesello.domain.fusion import (
     words_weight,
 )
 from cesello.domain.search_order import OrderWeights, in_order
+from cesello.entrypoints.settings.memory_settings import BGE_SMALL
 
 RESULTS = Path(__file__).resolve().parent / "results" / "retrieval.json"
 RECALL = 20
+KEPT = 3
 ORDER = OrderWeights()
 
 
@@ -106,6 +130,7 @@ class Searched:
     questions: Sequence[Question]
     vectors: Vectors
     asked: Vectors
+    floor: float = 0.0
 
     def __post_init__(self) -> None:
         self.words = Words(self.units)
@@ -125,7 +150,7 @@ class Searched:
         fold = not looks_like_code(question) if way.folded is None else way.folded
         if fold:
             near, said = self._folded(near), self._folded(said)
-        best = _fused(near, said, way, question)
+        best = _fused(near, said, way, question, self.floor)
         if way.fuse == "scores":
             best = self._in_order(best, way, question)
         if judge is None or way.reranked is None:
@@ -154,12 +179,17 @@ class Searched:
             in_context(ranking, self.units, question, whole)
             for ranking, question in zip(rankings, self.questions, strict=True)
         ]
+        kept = [
+            in_context(ranking[:KEPT], self.units, question)
+            for ranking, question in zip(rankings, self.questions, strict=True)
+        ]
         pairs = list(zip(rankings, self.right, strict=True))
         return {
             "MRR@10": np.array([reciprocal_rank(ranking, right) for ranking, right in pairs]),
             "recall@20": np.array([float(bool(right & set(ranking[:RECALL]))) for ranking, right in pairs]),
             "inside": np.array([inside for inside, _ in contexts]),
             "lines inside": np.array([lines for _, lines in contexts]),
+            "inside, three kept": np.array([inside for inside, _ in kept]),
         }
 
 
@@ -172,7 +202,9 @@ def numbered(scores: Mapping[str, float]) -> dict[int, float]:
     return {int(unit): score for unit, score in scores.items()}
 
 
-def _fused(near: dict[int, float], said: dict[int, float], way: Way, question: str) -> dict[int, float]:
+def _fused(
+    near: dict[int, float], said: dict[int, float], way: Way, question: str, floor: float
+) -> dict[int, float]:
     weight = words_weight(question) if way.weight is None else way.weight
     match way.fuse:
         case "dense":
@@ -182,12 +214,13 @@ def _fused(near: dict[int, float], said: dict[int, float], way: Way, question: s
         case "ranks":
             return numbered(reciprocal_rank_fusion([list(named(near)), list(named(said))], [1, 1]))
         case _:
-            return numbered(score_fusion(named(near), named(said), weight))
+            return numbered(score_fusion(named(near), named(said), weight, floor))
 
 
 def searched(corpus: Corpus, units: Sequence[Unit], embed: Embeddings) -> Searched:
     vectors = embed([unit.embedded for unit in units])
-    return Searched(units, corpus.questions, vectors, embed([question.text for question in corpus.questions]))
+    asked = embed.asked([question.text for question in corpus.questions])
+    return Searched(units, corpus.questions, vectors, asked, embed.floor)
 
 
 WAYS = {
@@ -290,7 +323,7 @@ def reranked(corpus: Corpus, embed: Embeddings, judge: Judge) -> dict[str, Any]:
     results: dict[str, Any] = {}
     for recall, weight in (
         (20, 0.0),
-        (20, 0.1),
+        (20, 0.2),
         (20, 0.3),
         (20, 0.5),
         (20, RERANKER_WEIGHT),
@@ -318,18 +351,8 @@ def headers(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
 
 def kinds(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
     """Questions of other kinds: no way of fusion may lose to the better of its two sides by much."""
-    prose = human_eval()
-    classes, constants = things(corpus.sources)
-    corpora = {
-        "HumanEval": Corpus({**corpus.sources, **prose.sources}, prose.questions),
-        "function calls": function_calls(),
-        "errors": Corpus(corpus.sources, error_messages(corpus.sources)),
-        "names": Corpus(corpus.sources, names(corpus.sources, 400)),
-        "classes": classes,
-        "constants": constants,
-    }
     results: dict[str, Any] = {}
-    for name, other in corpora.items():
+    for name, other in other_kinds(corpus).items():
         one = searched(other, ours(other.sources), embed)
         half = first_half(other.questions)
         for kind, way in (WAYS | {"scores, 0.5": Way(weight=0.5), "scores": Way()}).items():
@@ -337,6 +360,58 @@ def kinds(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
             results[f"{name}, {kind}"] = {"questions": len(other.questions)} | result
             show(f"{name}, {kind}", result)
     return results
+
+
+def other_kinds(corpus: Corpus) -> dict[str, Corpus]:
+    prose = human_eval()
+    classes, constants = things(corpus.sources)
+    return {
+        "HumanEval": Corpus({**corpus.sources, **prose.sources}, prose.questions),
+        "function calls": function_calls(),
+        "errors": Corpus(corpus.sources, error_messages(corpus.sources)),
+        "names": Corpus(corpus.sources, names(corpus.sources, 400)),
+        "classes": classes,
+        "constants": constants,
+    }
+
+
+def embedders(corpus: Corpus, judge: Judge) -> dict[str, Any]:
+    """The kit's two embedders: what the slower one brings, paired over the questions, and what it takes."""
+    results: dict[str, Any] = {}
+    for name, kind in ({"docstrings": corpus} | other_kinds(corpus)).items():
+        first: dict[str, Mapping[str, Values]] = {}
+        for model in (EMBEDDER, BGE_SMALL):
+            one = searched(kind, ours(kind.sources), Embeddings(model=model))
+            for way, values in _of_embedder(one, judge if name == "docstrings" else None):
+                before = first.setdefault(way, values)
+                label = f"{name}, {model.rpartition('/')[2]}, {way}"
+                result = summary(values, first_half(kind.questions))
+                results[label] = result if values is before else result | change(values, before)
+                show(label, results[label])
+    return results | {"embedding": [_cost(corpus, model) for model in (EMBEDDER, BGE_SMALL)]}
+
+
+def _of_embedder(one: Searched, judge: Judge | None) -> Iterator[tuple[str, dict[str, Values]]]:
+    yield "dense", one.measured(one.rankings(WAYS["dense"]))
+    yield "scores", one.measured(one.rankings(Way()))
+    if one.floor:
+        yield "scores counted from 0", one.measured(replace(one, floor=0.0).rankings(Way()))
+    if judge:
+        yield "reranked", one.measured(one.rankings(Way(reranked=RERANKER_WEIGHT), judge))
+
+
+def _cost(corpus: Corpus, model: str) -> dict[str, Any]:
+    """Seconds of a processor for every twentieth text, by length, of a loaded model; nothing is kept."""
+    texts = sorted({unit.embedded for unit in ours(corpus.sources)}, key=len)
+    seconds: dict[str, Any] = {"model": model, "texts": len(texts)}
+    for precision in ("float32", "int8"):
+        embedder = OnnxEmbedder(model, HUB, BUILD / "onnx", precision=precision, threads=1)
+        embedder.embed(texts[:1])
+        before = process_time()
+        embedder.embed(texts[10::20])
+        seconds[f"{precision}, ms a text"] = round((process_time() - before) / len(texts[10::20]) * 1000, 1)
+    print(seconds, flush=True)
+    return seconds
 
 
 def everything(embed: Embeddings, precision: str) -> dict[str, Any]:
@@ -377,14 +452,16 @@ def main() -> None:
         "beside": lambda: beside(corpus, embed),
         "kinds": lambda: kinds(corpus, embed),
         "headers": lambda: headers(corpus, embed),
+        "embedders": lambda: embedders(corpus, Judge()),
         "all files": lambda: everything(Embeddings("int8"), "int8"),
     }
     asked = [name for name in sections if f"--{name.replace(' ', '-')}" in sys.argv]
-    for name in asked or [name for name in sections if name != "all files"]:
+    for name in asked or [name for name in sections if name not in ("all files", "embedders")]:
+        found = sections[name]()
         written: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         written["machine"] = f"{platform.machine()}, two shared cores, no GPU"
         written["setting"] = {"files": len(corpus.sources), "questions": len(corpus.questions), "seed": 7}
-        written[name] = sections[name]()
+        written[name] = found
         RESULTS.write_text(json.dumps(written, indent=2) + "\n")
 
 

@@ -35,7 +35,7 @@ SOURCE_ALONE = {"cellpylib", "pycosat", "zss"}
 
 LEFT_OUT = {"lark", "rfc3987-syntax"}
 """What cyclonedx asks jsonschema for and neither needs: grammars that are made on import, which takes every
-process that has jsonschema, and so every one that has chromadb, 1.5 s."""
+process that has jsonschema, and so every one that has chromadb, 1.5 s. What others ask for stays."""
 
 CUDA_LIBRARY = re.compile(r"(cuda|nvidia)-|triton$")
 NAME_AND_VERSION = re.compile(r"(?P<name>[a-z0-9.-]+)==(?P<version>\S+)")
@@ -67,6 +67,14 @@ def _lock_loggers(options: list[str]) -> None:
     pins = _resolve(options, [*EXTRAS, *APART], [LOCK, CUDA, BUILT, LOGGERS])
     known = {lines[0].split()[0] for lines in locked.values()}
     _write(LOGGERS, (lines for lines in pins.values() if lines[0].split()[0] not in known))
+
+
+def needless(pins: dict[str, list[str]]) -> set[str]:
+    """Of ``LEFT_OUT`` what nobody asks for but jsonschema, and what is itself left out."""
+    left = LEFT_OUT & pins.keys()
+    while wanted := {name for name in left if not _asked_by(pins[name]) <= {"jsonschema", *left}}:
+        left -= wanted
+    return left
 
 
 def _belongs_to_torch(name: str) -> bool:
@@ -101,7 +109,12 @@ def _resolve(options: list[str], extras: Iterable[str], begin: Iterable[Path]) -
             check=True,
         )
         pins = _read(output.read_text())
-        return {name: lines for name, lines in pins.items() if name not in LEFT_OUT}
+        left_out = needless(pins)
+        return {name: lines for name, lines in pins.items() if name not in left_out}
+
+
+def _asked_by(lines: list[str]) -> set[str]:
+    return set(lines[-1].strip().removeprefix("# via ").split(", "))
 
 
 def _read(text: str) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from benchmarks.peers.retrieval_units import Unit, words
 from cesello.adapters.memory.onnx_embedder import OnnxEmbedder
 from cesello.adapters.memory.onnx_reranker import OnnxReranker
 from cesello.adapters.model.hub_cache import HubCache
+from cesello.entrypoints.settings.memory_settings import known
 
 BUILD = Path(__file__).resolve().parents[2] / "build" / "retrieval"
 HUB = HubCache(Path.home() / ".cache/cesello/hub")
@@ -60,11 +61,16 @@ def batches(values: Sequence[str], size: int) -> Iterator[list[str]]:
 
 
 class Embeddings:
-    """Vectors of length 1 by MiniLM, as the product makes them."""
+    """Vectors of length 1, by MiniLM where nothing else is said, as the product makes them."""
 
-    def __init__(self, precision: str = "float32") -> None:
-        self._kept = Kept(f"vectors-{precision}")
-        self._embedder = OnnxEmbedder(EMBEDDER, HUB, BUILD / "onnx", precision=precision, threads=1)
+    def __init__(self, precision: str = "float32", model: str = EMBEDDER) -> None:
+        self._kept = Kept(f"vectors-{precision}" + ("" if model == EMBEDDER else f"-{Path(model).name}"))
+        self._embedder = OnnxEmbedder(model, HUB, BUILD / "onnx", precision=precision, threads=1)
+        self._query = known(model).query_prefix or ""
+        self.floor = known(model).floor
+
+    def asked(self, questions: Sequence[str]) -> Vectors:
+        return self([self._query + question for question in questions])
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
         known = self._kept.get(texts)

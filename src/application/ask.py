@@ -57,6 +57,7 @@ class AskRequest:
         relevant: the cosine that answers reach, by the embedder: a question for which nothing does has none,
             unless it is kept to some chunks with ``only``. None: something is always found.
         exact: whether it is compared with every vector, so that the same memory always gives the same.
+        floor: the cosine of texts that have nothing to do with each other, by the embedder.
     """
 
     question: str
@@ -71,6 +72,7 @@ class AskRequest:
     beside: tuple[str, ...] = ()
     relevant: float | None = None
     exact: bool = False
+    floor: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,10 @@ class Ask:
             first = {key: head for key, (head, _) in heads.items()}
             cosines, words = folded(cosines, first), folded(words, first)
         weight = words_weight(question) if request.words is None else request.words
-        scores = (rank_fusion if request.ranks else score_fusion)(cosines, words, weight)
+        if request.ranks:
+            scores = rank_fusion(cosines, words, weight)
+        else:
+            scores = score_fusion(cosines, words, weight, request.floor)
         ordered = in_order(question, scores, {key: chunks[key][0] for key in scores})
         return [(score, chunks[key]) for key, score in ordered.items()][: max(request.recall, request.keep)]
 
@@ -174,9 +179,12 @@ class Ask:
     ) -> dict[str, tuple[str, tuple[Chunk, ...]]]:
         """Of texts that are later parts of a definition, the text of the first part, and its chunks."""
         heads: dict[str, tuple[str, tuple[Chunk, ...]]] = {}
+        files: dict[str, tuple[Chunk, ...]] = {}
         for key, its in chunks.items():
             if its[0].header:
-                first = definition_of(its[0], self._chunks.neighbours(its[0]))[0]
+                if its[0].path not in files:  # a large definition has many parts
+                    files[its[0].path] = self._chunks.neighbours(its[0])
+                first = definition_of(its[0], files[its[0].path])[0]
                 head = key_of(embedding_text(first))
                 heads[key] = head, self._chunks.chunks([head], request.only).get(head, (first,))
         return heads

@@ -29,7 +29,7 @@ class InstallKit:
     def _bring(self, item: KitItem, progress: KitProgress) -> Installation:
         report = self.store.inspect(item)
         if not report.damages:
-            self.store.discard_wheel(item.pin)  # left when a kill came after the item was in its place
+            self._done_with(item)  # a wheel is left when a kill came after the item was in its place
             return Installation(report, Outcome.KEPT, ())
         self.store.check_room(item)
         found = (*report.damages, *self._download(item, progress))
@@ -38,13 +38,18 @@ class InstallKit:
             self.store.building(item) as folder,
         ):
             self.preparer.prepare(item, self.store.wheel(item.pin), folder)
-        self.store.discard_wheel(item.pin)
+        self._done_with(item)
         fresh = all(damage.kind is DamageKind.ABSENT for damage in found)
         return Installation(
             self.store.inspect(item),
             Outcome.INSTALLED if fresh else Outcome.REPAIRED,
             found,
         )
+
+    def _done_with(self, item: KitItem) -> None:
+        """A wheel goes with the last item that is made of it, so that it is downloaded once."""
+        if [one.id for one in self.items if one.pin == item.pin][-1] == item.id:
+            self.store.discard_wheel(item.pin)
 
     def _download(self, item: KitItem, progress: KitProgress) -> tuple[Damage, ...]:
         """Make sure that the wheel is here; gives what was wrong with one that an earlier call left."""

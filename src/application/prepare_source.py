@@ -27,8 +27,8 @@ from .ground_rows import GroundRows
 from .instruct_rows import InstructRows
 from .read_source import OnProblem, ReadRows, ReadSource
 
-PREPARATION = 4
-"""Part of every key: raised whenever the same source begins to give other examples."""
+PREPARATION = 5
+"""Part of every key: raised whenever the same source begins to give other examples, or tells more of them."""
 
 Row = tuple[str, Conversation]
 """A conversation and its place."""
@@ -169,8 +169,8 @@ class PrepareSource:
             range(held),
             examples.facts["dropped"],
             examples.facts["split"],
-            examples.facts.get("grounded", {}),
-            examples.facts.get("instructed", {}),
+            examples.facts["grounded"],
+            examples.facts["instructed"],
         )
 
     def _built(
@@ -292,9 +292,14 @@ class _Making:
 
     def facts(self, read: int) -> dict[str, Any]:
         """What is remembered with the examples."""
-        facts = {"read": read, "dropped": dict(self.dropped), "held_out": self.held_out, "split": self.split}
-        facts |= {"grounded": dict(self.grounded)} if self.ground else {}
-        return facts | ({"instructed": dict(self.instructed)} if self.instruct else {})
+        return {
+            "read": read,
+            "dropped": dict(self.dropped),
+            "held_out": self.held_out,
+            "split": self.split,
+            "grounded": dict(self.grounded),
+            "instructed": dict(self.instructed),
+        }
 
     def _encoded(self, rows: Sequence[Row]) -> list[TokenRow | None]:
         """The tokens of every row; None for one that is wrong."""

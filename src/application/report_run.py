@@ -11,6 +11,7 @@ from ..domain.ports.trace import SpanTimes
 from ..domain.recorded_run import RecordedRun
 from ..domain.run import RunSummary
 from ..domain.run_report import Report, run_report
+from ..domain.secret_text import Redact
 from ..domain.unfinished_search import unfinished_search
 
 
@@ -20,13 +21,22 @@ class ReportRun:
     Args:
         answers: what prompt searches have kept, for one that has not come to its end.
         times: of the spans of runs.
+        redact: takes secrets out of texts.
     """
 
-    def __init__(self, runs: RunStore, reader: RunReader, answers: SearchAnswers, times: SpanTimes) -> None:
+    def __init__(
+        self,
+        runs: RunStore,
+        reader: RunReader,
+        answers: SearchAnswers,
+        times: SpanTimes,
+        redact: Redact,
+    ) -> None:
         self._runs = runs
         self._reader = reader
         self._answers = answers
         self._times = times
+        self._redact = redact
 
     def __call__(self, run: str) -> Report:
         """The report of a run: an id, a name, a path, or ``latest``.
@@ -39,7 +49,7 @@ class ReportRun:
         if recorded.algorithm == "apo" and not recorded.search:
             recorded = self._as_far_as_it_is(found, recorded)
         try:
-            return run_report(recorded)
+            return run_report(recorded, self._redact)
         except (ValueError, TypeError, KeyError, IndexError, OverflowError) as cause:
             raise StorageError(
                 "I096",

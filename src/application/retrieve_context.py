@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from hashlib import sha256
 
 from ..domain.context import Context, fence_for, write_context
 from ..domain.errors import DataError
+from ..domain.memory_pin import FORM, MemoryPin
 from ..domain.ports.chunk_store import ChunkStore
 from ..domain.ports.memory import Embedder, Reranker
 from .ask import Ask, AskRequest
 from .remember import check_embedder
 
-_FORM = 1
-"""Of what is put into prompts: raised whenever the same memory begins to give another text."""
-
 _KEPT = 256
 """Questions whose context is kept: a group of completions, or the arms of an ablation, ask the same again."""
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryPin:
-    """The state of a memory that answers depend on.
-
-    Attributes:
-        generation: grows with every change, also with one that is taken back: it is told, never compared.
-        digest: of the files, of what made the vectors, and of how it is asked.
-    """
-
-    generation: int
-    files: int
-    digest: str
-
-    @property
-    def identity(self) -> str:
-        """What is the same for as long as the answers are."""
-        return f"{self.files} files; {self.digest}"
-
-    def __str__(self) -> str:
-        return f"generation {self.generation}, {self.identity}"
 
 
 class RetrieveContext:
@@ -128,7 +104,7 @@ class RetrieveContext:
         check_embedder(self._embedder, state)
         judge = self._reranker and self._reranker.fingerprint
         parts = [
-            _FORM, asdict(self._question), self._tokens, judge, state.fingerprint, state.chunker,
+            FORM, asdict(self._question), self._tokens, judge, state.fingerprint, state.chunker,
             sorted([mark.path, mark.digest] for mark in self._chunks.files().values()),
         ]  # fmt: skip
         digest = sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..domain.checkpoint import Difference, differences
 from ..domain.errors import CeselloError, DataError, ModelError, UsageError
+from ..domain.memory_pin import WRITTEN_OTHERWISE, written_otherwise
 from ..domain.mixture_manifest import MixtureManifest
 from ..domain.ports.model import Policy
 
@@ -100,6 +101,8 @@ def _refusal(found: Sequence[Difference]) -> CeselloError:
     """The first in the order of ``_KINDS``: what comes later there may only follow from it."""
     first = min(found, key=lambda one: list(_KINDS).index(_kind(one.name)))
     kind, code, what, fix = _KINDS[_kind(first.name)]
+    if written_otherwise(first.stored, first.now):
+        what, fix = WRITTEN_OTHERWISE, "go on with that version of cesello"
     if not any(_kind(one.name) == _FIRM for one in found):
         fix += ", or give --allow-inexact, which the manifest tells"
     others = f" ({len(found) - 1} more differ)" if len(found) > 1 else ""

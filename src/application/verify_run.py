@@ -10,6 +10,7 @@ from typing import Any
 
 from ..domain.checkpoint import GENERATION, CheckpointState, differences
 from ..domain.errors import CeselloError
+from ..domain.memory_pin import WRITTEN_OTHERWISE, written_otherwise
 from ..domain.ports.run import Observer
 from ..domain.ports.verification import RunFiles
 from ..domain.run import RunSummary
@@ -67,7 +68,8 @@ class VerifyRun:
         self._observer.phase("preparing the data")
         again = self._again()
         yield (base := again.base(request))
-        yield again.data(request, [check.part for check in (*before, base) if check.changes])
+        others = [check.part for check in (*before, base) if check.changes]
+        yield again.data(request, [*others, *([Part.MEMORY] if _written_otherwise(request) else [])])
 
     def _recipe(self, request: VerifyRunRequest) -> Check:
         """Its text, and each value that the steps depend on."""
@@ -148,6 +150,8 @@ def _pinned(request: VerifyRunRequest) -> Iterator[Check]:
     for part in (Part.MEMORY, Part.PROCEDURES):
         if any(part_of(name) is part for name in identity(request.run)):
             unknown = request.unknown.get(part, "")
+            if part is Part.MEMORY and not unknown and _written_otherwise(request):
+                unknown = WRITTEN_OTHERWISE
             changes = [] if unknown else _differing(request, part)
             generation = _generation(request) if part is Part.MEMORY and not unknown else ""
             if changes and generation:
@@ -155,6 +159,13 @@ def _pinned(request: VerifyRunRequest) -> Iterator[Check]:
             # Another generation alone is of the same files, remembered again.
             said = f"as pinned ({generation})" if generation else "as pinned"
             yield Check(part, said, tuple(changes), unknown)
+
+
+def _written_otherwise(request: VerifyRunRequest) -> bool:
+    """Whether another version of cesello gives other passages, whatever has become of the memory."""
+    stored, now = identity(request.run), request.now
+    pinned = [name for name in stored if part_of(name) is Part.MEMORY and name != GENERATION and name in now]
+    return any(written_otherwise(stored[name], now[name]) for name in pinned)
 
 
 def _generation(request: VerifyRunRequest) -> str:

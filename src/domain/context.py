@@ -39,6 +39,11 @@ _HEADING = re.compile(r"^(?:[^\S\n]|[\u115f\u1160\u200c\u200d\u2800\u3164])*\[(?
 
 MARK = "[...]"
 
+OPENING = re.compile(r"<context ([0-9a-f]{8,64})>\n")
+HEADING = re.compile(r"^\[(\d{1,3})\] \(([^()\n]{1,40})\) (.+)$", re.MULTILINE)
+"""How a context begins, and what stands above a passage: number, score or kind, and place. No passage holds
+what could be taken for one of them."""
+
 _LEAST = 80
 """Characters of a line that are worth showing without the rest."""
 
@@ -105,8 +110,13 @@ def write_context(passages: Sequence[Passage], fence: str, tokens: int | None = 
             left -= _length(part) + len("\n\n")
         parts[number - 1].append(part)
     text = "\n\n".join(part for its in parts for part in its)
-    fenced = f"<context {fence}>\n{text}\n</context {fence}>" if text and fence else text
+    fenced = f"<context {fence}>\n{text}{ending(fence)}" if text and fence else text
     return Context(fenced, tuple(used))
+
+
+def ending(fence: str) -> str:
+    """How a context ends."""
+    return f"\n</context {fence}>"
 
 
 def fence_for(question: str, passages: Sequence[Passage]) -> str:

@@ -23,18 +23,19 @@ class Trouble(StrEnum):
 
 
 _TROUBLES = {
-    "FULL": Trouble.FULL,
-    "BUSY": Trouble.BUSY,
-    "LOCKED": Trouble.BUSY,
-    "CANTOPEN": Trouble.REFUSED,
-    "READONLY": Trouble.REFUSED,
-    "PERM": Trouble.REFUSED,
-    "IOERR": Trouble.DISK,
-    "NOMEM": Trouble.DISK,
-    "CORRUPT": Trouble.DAMAGED,
-    "NOTADB": Trouble.DAMAGED,
+    13: Trouble.FULL,  # SQLITE_FULL
+    5: Trouble.BUSY,  # SQLITE_BUSY
+    6: Trouble.BUSY,  # SQLITE_LOCKED
+    14: Trouble.REFUSED,  # SQLITE_CANTOPEN
+    8: Trouble.REFUSED,  # SQLITE_READONLY
+    3: Trouble.REFUSED,  # SQLITE_PERM
+    10: Trouble.DISK,  # SQLITE_IOERR
+    7: Trouble.DISK,  # SQLITE_NOMEM
+    11: Trouble.DAMAGED,  # SQLITE_CORRUPT
+    26: Trouble.DAMAGED,  # SQLITE_NOTADB
 }
-"""By the first word of a result code, https://www.sqlite.org/rescode.html; the others only say more."""
+"""By primary result code, https://www.sqlite.org/rescode.html: the lowest 8 bits, above which others only say
+more. Names would not do: a SQLite that is newer than Python has codes that Python calls ``unknown``."""
 
 
 def trouble_of(cause: Exception) -> Trouble:
@@ -43,8 +44,8 @@ def trouble_of(cause: Exception) -> Trouble:
         return Trouble.DAMAGED
     if isinstance(cause, OSError):
         return Trouble.FULL if cause.errno in (ENOSPC, EDQUOT, EFBIG) else Trouble.OTHER
-    name = getattr(cause, "sqlite_errorname", None) or ""
-    return _TROUBLES.get(str(name).removeprefix("SQLITE_").split("_")[0], Trouble.OTHER)
+    code = getattr(cause, "sqlite_errorcode", None)
+    return _TROUBLES.get(code & 0xFF, Trouble.OTHER) if isinstance(code, int) else Trouble.OTHER
 
 
 def reason_of(cause: Exception) -> str:

@@ -10,9 +10,10 @@ from statistics import fmean
 RRF_CONSTANT = 60
 """The k of Cormack, Clarke and Büttcher (SIGIR 2009)."""
 
-RERANKER_WEIGHT = 0.2
+RERANKER_WEIGHT = 0.1
 """Of a reranker beside the search. One that was trained on prose, like those of MS MARCO, orders code worse
-than the search when it decides alone, and together they order it better than either."""
+than the search when it decides alone, and together they order it a little better than either. Of the weights
+that ``benchmarks/order_weights.py`` tries it is the only one whose gain is more than chance."""
 
 _BEST_OF_FILE = 3
 
@@ -61,23 +62,29 @@ def reciprocal_rank_fusion(
     return _best_first(scores)
 
 
-def score_fusion(cosines: Mapping[str, float], words: Mapping[str, float], weight: float) -> dict[str, float]:
+def score_fusion(
+    cosines: Mapping[str, float], words: Mapping[str, float], weight: float, floor: float = 0.0
+) -> dict[str, float]:
     """Scores by score: weight x words + (1 - weight) x cosine, each scaled to [0, 1], best first.
 
     The convex combination of Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval",
     ACM TOIS 2023, which keeps what ranks throw away: how much better the first is than the second. The scale
-    runs from 0, what nothing in common gives, to the query's highest.
+    runs from what nothing in common gives to the query's highest. Of words that is 0. Of cosines it is the
+    embedder's: one that learnt at a low temperature puts all texts close together (the model card of
+    bge-small-en-v1.5 says so of BGE), and counted from 0 no text would be much nearer than another.
 
     Args:
         cosines: in [-1, 1], by id; one that is missing counts as 0, so give those of the words' ids too
             where they are at hand.
         words: BM25, 0 and above, higher is better (SQLite's ``bm25()`` has the other sign), by id.
         weight: of the words, in [0, 1].
+        floor: the cosine of texts that have nothing to do with each other. Where no text comes above it, the
+            scale runs from 0.
 
     Returns:
         In [0, 1], by id.
     """
-    near, said = _scaled(cosines), _scaled(words)
+    near, said = _scaled(cosines, floor), _scaled(words)
     return _best_first(
         {known: weight * said.get(known, 0.0) + (1 - weight) * near.get(known, 0.0) for known in near | said}
     )
@@ -216,9 +223,11 @@ def judged(fused: float, probability: float, weight: float = RERANKER_WEIGHT) ->
     return (1 - weight) * fused + weight * yes / (yes + no)
 
 
-def _scaled(scores: Mapping[str, float]) -> dict[str, float]:
+def _scaled(scores: Mapping[str, float], floor: float = 0.0) -> dict[str, float]:
     highest = max(scores.values(), default=0.0)
-    return {known: max(score, 0.0) / highest if highest > 0 else 0.0 for known, score in scores.items()}
+    least = floor if highest > floor else 0.0
+    room = highest - least
+    return {known: max(score - least, 0.0) / room if room > 0 else 0.0 for known, score in scores.items()}
 
 
 def _best_first(scores: Mapping[str, float]) -> dict[str, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from hashlib import sha256
 
@@ -10,6 +12,8 @@ from .prompt_gate import plainly_asked
 
 HELD_OUT = "held-out.json"
 """The file of a run that has them, a list in their order."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def prompt_digest(prompt: Conversation) -> str:
@@ -29,3 +33,13 @@ def prompt_digest(prompt: Conversation) -> str:
 def prompt_digests(prompts: Iterable[Conversation]) -> list[str]:
     """Each once, in their own order: it tells nothing of that of the rows."""
     return sorted({digest for prompt in prompts if (digest := prompt_digest(prompt))})
+
+
+def told_digests(text: str) -> frozenset[str]:
+    """Those in the text of a file; what is none is passed over."""
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        return frozenset()
+    listed = told if isinstance(told, list) else []
+    return frozenset(one for one in listed if isinstance(one, str) and _DIGEST.fullmatch(one))

@@ -18,6 +18,7 @@ class Preparation(StrEnum):
     AS_IS = "as is"
     GGUF = "gguf to safetensors"
     ONNX_BERT = "int8 onnx to safetensors"
+    ONNX_EMBEDDER = "int8 onnx to sentence embedder"
 
 
 @dataclass(frozen=True, slots=True)

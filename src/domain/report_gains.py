@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .answer_pairs import score_pairs
-from .prompt_verdict import compared
+from .prompt_verdict import PROVEN, compared
 from .recorded_run import Line, RecordedRun, figure, figures, part, text, whole
 from .statistics import Interval, newcombe_unpaired, wilson
 
@@ -23,6 +23,8 @@ class Gain:
         paired: the interval of the difference is by the answers to the same prompts, before and after.
             Otherwise it is as if they were of other rows: scores of the same mostly go together, so that the
             true interval is narrower.
+        p: of a paired difference, one-sided, that it is none in the direction that was seen: exact McNemar,
+            or the sign-flip test.
     """
 
     source: str
@@ -35,6 +37,7 @@ class Gain:
     after_interval: Interval | None = None
     interval: Interval | None = None
     paired: bool = False
+    p: float | None = None
 
     @property
     def difference(self) -> float | None:
@@ -42,8 +45,12 @@ class Gain:
 
     @property
     def is_better(self) -> bool | None:
-        """None where it may be either."""
-        if self.interval is None:
+        """None where it may be either.
+
+        Of a paired difference p must say so too: of a few rows Student's interval is too sure, since their
+        scores are no draws of a normal distribution.
+        """
+        if self.interval is None or (self.p is not None and self.p > PROVEN):
             return None
         return True if self.interval.low > 0 else False if self.interval.high < 0 else None
 
@@ -109,18 +116,20 @@ def _scores(run: RecordedRun, before: Line, after: Line) -> Iterator[Gain]:
             continue
         many = whole(then, "rows")
         its = _paired(run, name, (one, then))
-        within = its or gain_interval(new, many, old, rows, low, high)
+        within, p = its or (gain_interval(new, many, old, rows, low, high), None)
         of_new = score_interval(new, many, low, high)
-        yield Gain(name, "score", reward, rows, old, new, of_old, of_new, within, its is not None)
+        yield Gain(name, "score", reward, rows, old, new, of_old, of_new, within, its is not None, p)
 
 
-def _paired(run: RecordedRun, source: str, graded: tuple[Line, Line]) -> Interval | None:
-    """Of the gain, as ``cesello compare`` has it; None where not all graded answers were kept."""
+def _paired(run: RecordedRun, source: str, graded: tuple[Line, Line]) -> tuple[Interval, float] | None:
+    """Of the gain, with its p, as ``cesello compare`` has it; None where not all graded answers were kept."""
     answers = run.samples.get("before", ()), run.samples.get("after", ())
     found = score_pairs(graded, source, answers)
     if not found or {len(found)} != {whole(one, "rows") for one in graded}:
         return None
-    return compared("", "", found).interval
+    its = compared("", "", found)
+    worse = its.gain < 0
+    return its.interval, compared("", "", [(new, old) for old, new in found]).p if worse else its.p
 
 
 def _losses(before: Line, after: Line) -> Iterator[Gain]:

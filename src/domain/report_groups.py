@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 
 from .recorded_run import Line, RecordedRun, figure, figures, part, parts, text, texts, whole
-from .report_memory import Reading, readings
+from .report_memory import ReadGroup, Reading, read_groups
+from .secret_text import Redact, redacted
 
 COMPLETIONS = 10_000
 """That a page holds at most; of more, whole steps are left out, evenly."""
@@ -94,20 +94,23 @@ class Group:
     without: str = ""
 
 
-def groups(run: RecordedRun) -> tuple[tuple[Group, ...], tuple[str, ...]]:
-    """The groups in their order, and what was left out of them."""
-    lines, notes = _bounded(run.log("completions"))
-    limit = _limit([len(text(line, "completion")) for line in lines])
+def groups(
+    run: RecordedRun, read: Sequence[ReadGroup] | None = None, redact: Redact = redacted
+) -> tuple[tuple[Group, ...], tuple[str, ...]]:
+    """The groups in their order, and what was left out of them.
+
+    Args:
+        read: ``read_groups`` of the run, where they are known.
+        redact: takes secrets out of texts before they are cut, since half a secret has no form.
+    """
+    shown, notes = _bounded(read_groups(run, redact) if read is None else read)
+    limit = _limit([len(text(line, "completion")) for its in shown for line in its.lines])
     tokens = _tokens(run.log("tokens"))
-    found = [_group(list(same), limit, tokens) for _, same in groupby(lines, key=_key)]
+    found = [_group(its, limit, tokens, redact) for its in shown]
     cut = sum(bool(answer.left_out) for group in found for answer in group.answers)
     if cut:
         notes.append(f"{cut:,} long answers are cut off here; completions.jsonl has all of them.")
     return tuple(found), tuple(notes)
-
-
-def _key(line: Line) -> tuple[int, int, bool, str]:
-    return whole(line, "step"), whole(line, "prompt"), line.get("replaced") is True, text(line, "question")
 
 
 def kept_steps(lines: Mapping[int, int]) -> Sequence[int]:
@@ -123,17 +126,22 @@ def kept_steps(lines: Mapping[int, int]) -> Sequence[int]:
     return list(dict.fromkeys(steps[round(at * (len(steps) - 1) / (count - 1))] for at in range(count)))
 
 
-def _bounded(lines: Sequence[Line]) -> tuple[Sequence[Line], list[str]]:
+def _bounded(read: Sequence[ReadGroup]) -> tuple[Sequence[ReadGroup], list[str]]:
     """Those of the steps that are shown, and a sentence about those that are not."""
-    if len(lines) <= COMPLETIONS:
-        return lines, []
-    steps = Counter(whole(line, "step") for line in lines)
+    steps: Counter[int] = Counter()
+    for its in read:
+        steps[whole(its.first, "step")] += len(its.lines)
+    every = steps.total()
+    if every <= COMPLETIONS:
+        return read, []
     kept = set(kept_steps(steps))
-    shown = [line for line in lines if whole(line, "step") in kept][:COMPLETIONS]
-    note = (
-        f"{len(shown):,} of {len(lines):,} answers are here: those of {len(kept):,} of {len(steps):,} steps."
-    )
-    return shown, [note]
+    shown, left = list[ReadGroup](), COMPLETIONS
+    for its in read:
+        if left and whole(its.first, "step") in kept:
+            shown.append(ReadGroup(its.lines[:left], its.readings[:left]))
+            left -= len(shown[-1].lines)
+    here, of_steps = f"{COMPLETIONS - left:,} of {every:,} answers", f"{len(kept):,} of {len(steps):,} steps"
+    return shown, [f"{here} are here: those of {of_steps}."]
 
 
 def _limit(lengths: Sequence[int]) -> int:
@@ -161,60 +169,54 @@ def _tokens(lines: Sequence[Line]) -> dict[tuple[int, int, int], Line]:
     }
 
 
-def _group(lines: Sequence[Line], limit: int, tokens: Mapping[tuple[int, int, int], Line]) -> Group:
-    first = lines[0]
-    step, prompt, replaced, question = _key(first)
+def _group(its: ReadGroup, limit: int, tokens: Mapping[tuple[int, int, int], Line], redact: Redact) -> Group:
+    lines, first = its.lines, its.first
+    step, prompt, replaced = whole(first, "step"), whole(first, "prompt"), first.get("replaced") is True
     rewards = [reward for line in lines if (reward := figure(line, "reward")) is not None]
-    read = readings(lines)
-    answers = [
-        _read(_answer(line, limit, {} if replaced else tokens.get((step, prompt, number), {})), its)
-        for number, (line, its) in enumerate(zip(lines, read, strict=True))
-    ]
     memory = retrieved(first)
-    shared = all(retrieved(line) == memory for line in lines)
-    if len(read[0].passages) == len(memory):
-        memory = tuple(replace(one, id=its.id) for one, its in zip(memory, read[0].passages, strict=True))
-    if shared:
-        answers = [_without_memory(answer) for answer in answers]
+    shared = all(line.get("memory") == first.get("memory") or retrieved(line) == memory for line in lines)
+    drawn = {} if replaced else tokens
+    answers = [
+        _answer(line, one, limit, drawn.get((step, prompt, number), {}), redact)
+        for number, (line, one) in enumerate(zip(lines, its.readings, strict=True))
+    ]
+    if not shared:
+        answers = [replace(one, memory=retrieved(line)) for one, line in zip(answers, lines, strict=True)]
+    passages = its.readings[0].passages
+    if len(passages) == len(memory):
+        memory = tuple(replace(one, id=its.id) for one, its in zip(memory, passages, strict=True))
     procedure = part(first, "procedure")
     return Group(
-        step, prompt, question[:_MOST_TEXT], tuple(sorted(answers, key=_rank)),
+        step, prompt, redact(text(first, "question"))[:_MOST_TEXT], tuple(sorted(answers, key=_rank)),
         sum(rewards) / len(rewards) if rewards else None, replaced,
         text(procedure, "name"), text(procedure, "mode"), memory if shared else (),
         text(first, "memory_left_out"),
     )  # fmt: skip
 
 
-def _read(answer: Answer, its: Reading) -> Answer:
-    found = tuple(Retrieved(one.place, one.score, one.id) for one in its.searched)
-    return replace(answer, found=found, overlap=its.overlap)
-
-
 def _rank(answer: Answer) -> float:
     return float("inf") if answer.reward is None else -answer.reward
 
 
-def _answer(line: Line, limit: int, tokens: Line) -> Answer:
-    whole_text = text(line, "completion")
+def _answer(line: Line, its: Reading, limit: int, tokens: Line, redact: Redact) -> Answer:
+    whole_text = redact(text(line, "completion"))
     pieces, chances = texts(tokens, "pieces"), _chances(tokens)
-    if len(pieces) != len(chances):
+    # Tokens are kept up to some number of them, which may be amid a secret.
+    if len(pieces) != len(chances) or whole_text != text(line, "completion"):
         pieces, chances = [], ()
+    found = tuple(Retrieved(one.place, one.score, one.id) for one in its.searched)
     return Answer(
         whole_text[:limit], whole(line, "tokens"), line.get("finished") is not False, figure(line, "reward"),
         figures(line, "parts"), figure(line, "advantage"), figure(line, "kl"), text(line, "verdict"),
         tuple(texts(line, "reasons")), max(0, len(whole_text) - limit), whole(line, "turns") or 1,
         {name: int(count) for name, count in figures(line, "tools").items()},
-        tuple(pieces), chances, retrieved(line),
+        tuple(pieces), chances, (), found, its.overlap,
     )  # fmt: skip
 
 
 def _chances(tokens: Line) -> tuple[float | None, ...]:
     values = tokens.get("log_probs")
     return tuple(figure({"": value}, "") for value in values) if isinstance(values, list) else ()
-
-
-def _without_memory(answer: Answer) -> Answer:
-    return replace(answer, memory=())
 
 
 def retrieved(line: Line) -> tuple[Retrieved, ...]:

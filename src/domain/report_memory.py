@@ -1,20 +1,21 @@
 """What of the memory stood before answers, and what of it came back in them.
 
 Whether a model has used a passage cannot be seen; whether its answer has something of it can. That is called
-*overlap*: a word of the answer's that the passages have and what was asked has not. Some overlap is chance,
-so the same answers are held against the passages of another prompt as well.
+*overlap*: a word that a passage has, and that the answer has from then on, and that neither what was asked
+nor the model itself had before. Some overlap is chance, so the same answers are held against the passages
+of another prompt as well. All of it is of texts without their secrets: a word alone has no form that gives
+it away.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
-from itertools import accumulate, groupby
+from itertools import chain, groupby
 
-from .recorded_run import Line, RecordedRun, figure, parts, text, whole
+from .quoted_passages import PassageReader, Quoted, Words, words, words_in_order
+from .recorded_run import Line, RecordedRun, part, parts, text, whole
+from .secret_text import Redact, redacted
 
 PASSAGES = 400
 """Whose text is shown, at most: those that stood before most prompts."""
@@ -28,33 +29,6 @@ _WORDS = 20
 _ROUND = 50
 """Prompts among which one with other passages is looked for."""
 
-_FENCE = re.compile(r"<context ([0-9a-f]{8,64})>\n")
-_HEADING = re.compile(r"^\[(\d{1,3})\] \(([^()\n]{1,40})\) (.+)$", re.MULTILINE)
-"""As ``write_context`` writes them; no passage holds what could be taken for one of them."""
-
-_WORD = re.compile(r"\w+")
-_LETTERS, _DIGITS = 4, 2
-"""That a word, and a number, has at least: shorter ones are everywhere."""
-
-Words = frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Quoted:
-    """A passage as it was read.
-
-    Attributes:
-        id: of its text.
-        place: path and lines.
-        text: with what stood beside it; ``words`` of it.
-    """
-
-    id: str
-    place: str
-    score: float | None
-    text: str
-    words: Words
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -62,14 +36,16 @@ class Reading:
 
     Attributes:
         searched: passages that the model asked for itself, with the tool.
-        own: what it said after it had read; ``words`` of that which are not in the prompt, nor in what it had
-            said before.
+        said: words of the answer after it had read something, in their order, without secrets; ``words``
+            those of them which were not said before.
+        after: likewise of what it said after each of ``searched``.
     """
 
     passages: tuple[Quoted, ...] = ()
     searched: tuple[Quoted, ...] = ()
-    own: str = ""
+    said: tuple[str, ...] = ()
     words: Words = frozenset()
+    after: tuple[Words, ...] = ()
 
     @property
     def read(self) -> tuple[Quoted, ...]:
@@ -77,16 +53,39 @@ class Reading:
 
     @property
     def overlap(self) -> tuple[str, ...]:
-        """Words of the answer that a passage has and the prompt has not, in their order, once each."""
-        if not self.overlaps(self.read):
-            return ()
-        told = self.words.intersection(Words().union(*(one.words for one in self.read)))
-        found = (word for word in map(str.casefold, _WORD.findall(self.own)) if word in told)
-        return tuple(dict.fromkeys(found))[:_WORDS]
+        """Words of the answer that a passage before them has, in their order."""
+        told = Words().union(*(said & one.words for one, said in self._answered()))
+        return tuple(word for word in self.said if word in told)[:_WORDS] if told else ()
+
+    @property
+    def overlapping(self) -> Words:
+        """The ids of the passages that it has overlap with."""
+        return frozenset(one.id for one, said in self._answered() if not said.isdisjoint(one.words))
 
     def overlaps(self, passages: Sequence[Quoted]) -> bool:
-        """Whether a word of the answer is in one of these and not in the prompt."""
+        """Whether it would overlap with these, had it read them as early as anything."""
         return any(not self.words.isdisjoint(one.words) for one in passages)
+
+    def _answered(self) -> list[tuple[Quoted, Words]]:
+        before = [(one, self.words) for one in self.passages]
+        return [*before, *zip(self.searched, self.after, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadGroup:
+    """All answers to one prompt, and what stood before each."""
+
+    lines: Sequence[Line]
+    readings: Sequence[Reading]
+
+    @property
+    def first(self) -> Line:
+        return self.lines[0]
+
+    @property
+    def read(self) -> list[Reading]:
+        """Of those answers that something stood before."""
+        return [one for one in self.readings if one.read]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +114,8 @@ class Use:
     Attributes:
         overlapping: answers with overlap.
         searched: answers whose model asked the memory itself.
-        compared: answers that could be held against the passages of another prompt; ``by_chance`` of them
-            have overlap with those.
+        compared: answers that could be held against the passages of another prompt; ``with_own`` of them have
+            overlap with what they have read, ``by_chance`` with those.
         passages: those before most prompts first; ``left_out`` more are not among them.
     """
 
@@ -124,92 +123,95 @@ class Use:
     overlapping: int
     searched: int
     compared: int
+    with_own: int
     by_chance: int
     passages: tuple[Read, ...]
     left_out: int = 0
 
 
-def words(said: str) -> Words:
-    """Words of four characters or more and numbers of two digits or more, without capitals."""
-    return frozenset(
-        word.casefold()
-        for word in _WORD.findall(said)
-        if len(word) >= (_DIGITS if word.isdecimal() else _LETTERS)
-    )
+def read_groups(run: RecordedRun, redact: Redact = redacted) -> list[ReadGroup]:
+    """The answers of a run, prompt by prompt.
+
+    Args:
+        redact: takes secrets out of texts, before words are taken from them and before they are cut.
+    """
+    reader = _Reader(redact)
+    groups = [list(same) for _, same in groupby(run.log("completions"), key=_key)]
+    return [ReadGroup(its, reader.readings(its)) for its in groups]
 
 
-def quoted(context: str) -> tuple[Quoted, ...]:
-    """The passages of a context, best first; none where it is no context of ours."""
-    begins = _FENCE.search(context)
-    ends = context.rfind(f"\n</context {begins[1]}>") if begins else -1
-    if begins is None or ends < begins.end():
-        return ()
-    body = context[begins.end() : ends]
-    headings = list(_HEADING.finditer(body))
-    found: dict[int, list[str]] = {}
-    told: dict[int, tuple[str, float | None]] = {}
-    for at, heading in enumerate(headings):
-        number = int(heading[1])
-        end = headings[at + 1].start() if at + 1 < len(headings) else len(body)
-        beside = number in told
-        told.setdefault(number, (heading[3], _score(heading[2])))
-        its = body[heading.end() + 1 : end].rstrip()
-        found.setdefault(number, []).append(f"{heading[2]}, {heading[3]}\n{its}" if beside else its)
-    return tuple(_quoted(*told[number], "\n\n".join(its)) for number, its in found.items())
+def _key(line: Line) -> tuple[int, int, bool, str]:
+    return whole(line, "step"), whole(line, "prompt"), line.get("replaced") is True, text(line, "question")
 
 
-def _quoted(place: str, score: float | None, said: str) -> Quoted:
-    digest = sha256(f"{place}\n{said}".encode("utf-8", "surrogatepass")).hexdigest()
-    return Quoted(digest[:16], place, score, said, words(f"{place}\n{said}"))
+class _Reader:
+    def __init__(self, redact: Redact) -> None:
+        self._redact = redact
+        self._passages = PassageReader(redact)
+
+    def readings(self, lines: Sequence[Line]) -> list[Reading]:
+        """In their order; the first line holds the text that all of them have read."""
+        before = self._passages(text(lines[0], "memory_text"))
+        asked = words("\n".join(_prompt(lines[0]))) if before else None
+        made: list[Reading] = []
+        for line in lines:
+            found = list(self._found(parts(line, "said")))
+            if found and asked is None:
+                asked = words("\n".join(_prompt(lines[0])))
+            made.append(self._reading(line, before, found, asked or Words()))
+        return made
+
+    def _found(self, turns: Sequence[Line]) -> Iterator[tuple[int, Quoted]]:
+        """What searches found, once each, with the turn that told it."""
+        known: set[str] = set()
+        for at, turn in enumerate(turns):
+            for one in self._passages(text(turn, "content")) if text(turn, "role") == "tool" else ():
+                if one.id not in known:
+                    known.add(one.id)
+                    yield at, one
+
+    def _reading(
+        self, line: Line, before: tuple[Quoted, ...], found: Sequence[tuple[int, Quoted]], asked: Words
+    ) -> Reading:
+        if not before and not found:
+            return Reading()
+        turns = parts(line, "said")
+        if not turns:
+            answer = self._words(text(line, "completion"))
+            return Reading(before, (), answer, frozenset(answer) - asked)
+        said = [
+            self._words(text(one, "content")) if text(one, "role") == "assistant" else () for one in turns
+        ]
+        called = [words("\n".join(_strings(one.get("tool_calls")))) for one in turns]
+
+        def new(at: int) -> Words:
+            """Said from this turn on, and not before."""
+            return Words().union(*said[at:]) - asked.union(*said[:at], *called[:at])
+
+        first = 0 if before else found[0][0]
+        after = {at: new(at) for at in dict.fromkeys(at for at, _ in found)}
+        return Reading(
+            before, tuple(one for _, one in found), tuple(dict.fromkeys(chain.from_iterable(said[first:]))),
+            new(first), tuple(after[at] for at, _ in found),
+        )  # fmt: skip
+
+    def _words(self, said: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(words_in_order(self._redact(said))))
 
 
-def span_of(context: str, pieces: Sequence[str]) -> tuple[int, int] | None:
-    """From which token to which (not included) a context stands in a row; None where it does not."""
-    fence = _FENCE.search(context)
-    if fence is None:
-        return None
-    whole_text = "".join(pieces)
-    begin = whole_text.find(fence[0])
-    if begin < 0:
-        return None
-    ending = f"\n</context {fence[1]}>"
-    end = whole_text.find(ending, begin)
-    until = len(whole_text) if end < 0 else end + len(ending)
-    ends = list(accumulate(map(len, pieces)))
-    return bisect_right(ends, begin), bisect_left(ends, until) + 1
+def _prompt(line: Line) -> Iterator[str]:
+    yield text(line, "question")
+    yield from (text(turn, "content") for turn in parts(part(line, "asked"), "messages"))
 
 
-def _score(said: str) -> float | None:
-    try:
-        return figure({"": float(said)}, "")
-    except ValueError:
-        return None
-
-
-def readings(lines: Sequence[Line]) -> list[Reading]:
-    """Of all answers to one prompt, in their order; the first one holds the text that all of them read."""
-    before = quoted(text(lines[0], "memory_text"))
-    prompt = [text(turn, "content") for turn in parts(_asked(lines[0]), "messages")]
-    asked = words("\n".join((text(lines[0], "question"), *prompt)))
-    return [_reading(line, before, asked) for line in lines]
-
-
-def _asked(line: Line) -> Line:
-    value = line.get("asked")
-    return value if isinstance(value, Mapping) else {}
-
-
-def _reading(line: Line, before: tuple[Quoted, ...], asked: Words) -> Reading:
-    turns = parts(line, "said")
-    if not turns:
-        own = text(line, "completion") if before else ""
-        return Reading(before, (), own, words(own) - asked)
-    told = [quoted(text(turn, "content")) if text(turn, "role") == "tool" else () for turn in turns]
-    searched = tuple({one.id: one for its in told for one in its}.values())
-    said = [text(turn, "content") if text(turn, "role") == "assistant" else "" for turn in turns]
-    first = next((at for at, its in enumerate(told) if its), 0) if not before else 0
-    own = "\n".join(said[first:])
-    return Reading(before, searched, own, words(own) - asked - words("\n".join(said[:first])))
+def _strings(value: object) -> Iterator[str]:
+    """All texts in a call, its arguments among them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (its for one in value.values() for its in _strings(one))
+    elif isinstance(value, list | tuple):
+        yield from (its for one in value for its in _strings(one))
 
 
 @dataclass(slots=True)
@@ -228,61 +230,52 @@ class _Count:
         )  # fmt: skip
 
 
-def use(run: RecordedRun) -> Use | None:
+def use(every: Iterable[ReadGroup]) -> Use | None:
     """None where the text of no passage was kept."""
-    groups = list(_groups(run))
-    every = [one for _, its in groups for one in its]
-    if not every:
+    groups = [(text(one.first, "question"), one.read) for one in every if one.read]
+    if not groups:
         return None
-    others = [_of_another(groups, at) for at in range(len(groups))]
-    against = [(one, other) for (_, its), other in zip(groups, others, strict=True) if other for one in its]
-    passages = _passages(groups)
+    its = [[one.overlapping for one in read] for _, read in groups]
+    others = _others([read for _, read in groups])
+    answers = [
+        (question, one, overlapping, other)
+        for (question, read), found, other in zip(groups, its, others, strict=True)
+        for one, overlapping in zip(read, found, strict=True)
+    ]
+    against = [(one, overlapping, other) for _, one, overlapping, other in answers if other]
+    passages = _passages([(question, one, overlapping) for question, one, overlapping, _ in answers])
     return Use(
-        answers=len(every),
-        overlapping=sum(one.overlaps(one.read) for one in every),
-        searched=sum(bool(one.searched) for one in every),
+        answers=len(answers),
+        overlapping=sum(bool(overlapping) for _, _, overlapping, _ in answers),
+        searched=sum(bool(one.searched) for _, one, _, _ in answers),
         compared=len(against),
-        by_chance=sum(one.overlaps(other) for one, other in against),
+        with_own=sum(bool(overlapping) for _, overlapping, _ in against),
+        by_chance=sum(one.overlaps(other) for one, _, other in against),
         passages=passages[:PASSAGES],
         left_out=max(0, len(passages) - PASSAGES),
     )
 
 
-_Group = tuple[str, list[Reading]]
+def _others(groups: Sequence[Sequence[Reading]]) -> list[tuple[Quoted, ...]]:
+    """Of each prompt the passages of the next one that has none of its own; none where there is no such."""
+    own = [{passage.id for one in its for passage in one.read} for its in groups]
+    found: list[tuple[Quoted, ...]] = []
+    for at, ids in enumerate(own):
+        near = ((at + further) % len(groups) for further in range(1, min(_ROUND, len(groups))))
+        reads = (groups[other][0].read for other in near)
+        found.append(next((read for read in reads if ids.isdisjoint(one.id for one in read)), ()))
+    return found
 
 
-def _groups(run: RecordedRun) -> Iterator[_Group]:
-    """Questions, each with those answers that something stood before."""
-    for (*_, question), same in groupby(run.log("completions"), key=_key):
-        found = [one for one in readings(list(same)) if one.read]
-        if found:
-            yield question, found
-
-
-def _key(line: Line) -> tuple[int, int, bool, str]:
-    return whole(line, "step"), whole(line, "prompt"), line.get("replaced") is True, text(line, "question")
-
-
-def _of_another(groups: Sequence[_Group], at: int) -> tuple[Quoted, ...]:
-    """The passages of the next prompt that has none of this one's; none where there is no such prompt."""
-    own = {passage.id for one in groups[at][1] for passage in one.read}
-    for further in range(1, min(_ROUND, len(groups))):
-        other = groups[(at + further) % len(groups)][1][0]
-        passages = other.read
-        if own.isdisjoint(passage.id for passage in passages):
-            return passages
-    return ()
-
-
-def _passages(groups: Sequence[_Group]) -> tuple[Read, ...]:
+def _passages(answers: Sequence[tuple[str, Reading, Words]]) -> tuple[Read, ...]:
+    """Of questions, readings, and the ids of the passages that these overlap with."""
     found: dict[str, _Count] = {}
-    for question, its in groups:
-        for one in its:
-            for passage in {each.id: each for each in one.read}.values():
-                count = found.setdefault(passage.id, _Count(passage))
-                count.prompts.add(question)
-                count.answers += 1
-                count.overlapping += one.overlaps([passage])
-                count.scores += [] if passage.score is None else [passage.score]
+    for question, one, overlapping in answers:
+        for passage in {each.id: each for each in one.read}.values():
+            count = found.setdefault(passage.id, _Count(passage))
+            count.prompts.add(question)
+            count.answers += 1
+            count.overlapping += passage.id in overlapping
+            count.scores += [] if passage.score is None else [passage.score]
     made = [one.read() for one in found.values()]
     return tuple(sorted(made, key=lambda one: (-one.prompts, -one.answers, one.place)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, variance
@@ -12,7 +12,7 @@ from .procedure_outcomes import outcome_of
 from .recorded_run import Line, RecordedRun, figure, figures, part, parts, text
 from .report_gains import gain_interval, score_interval, score_range
 from .report_groups import retrieved
-from .report_memory import Use, use
+from .report_memory import ReadGroup, Use, read_groups, use
 from .statistics import Interval, student, student_quantile
 
 HELD_OUT = "off"
@@ -57,7 +57,8 @@ class Lift:
 
     Attributes:
         gain: of the mean reward, with minus without; its interval at 95 %.
-        prompts: with it; ``held_out`` without.
+        prompts: with it; ``held_out`` without. Those that were asked both ways, as under two versions of a
+            procedure, are in neither.
     """
 
     given: str
@@ -106,31 +107,38 @@ class Given:
 _Key = tuple[str, str, str, str]
 """Kind, what, how, version."""
 
+_Rewards = dict[str, list[float]]
+"""Of all answers to a question."""
 
-def given(run: RecordedRun) -> Given | None:
-    """None where no prompt was given anything, and none could be."""
-    arms: dict[_Key, dict[str, list[float]]] = {}
+
+def given(run: RecordedRun, read: Sequence[ReadGroup] | None = None) -> Given | None:
+    """None where no prompt was given anything, and none could be.
+
+    Args:
+        read: ``read_groups`` of the run, where they are known.
+    """
+    arms: dict[_Key, _Rewards] = {}
     sources: Counter[str] = Counter()
     lines = run.log("completions")
     remembers, guided = _remembers(run), any(part(line, "procedure") for line in lines)
     for line in lines:
-        sources.update(chunk.place for chunk in retrieved(line))
+        chunks = retrieved(line)
+        sources.update(chunk.place for chunk in chunks)
         if (reward := figure(line, "reward")) is not None:
-            for arm in _arms(line, remembers=remembers, guided=guided):
+            for arm in _arms(line, remembers=remembers, guided=guided, reads=bool(chunks)):
                 # Answers to one request are no trials that know nothing of each other, whenever it was asked.
                 arms.setdefault(arm, {}).setdefault(text(line, "question"), []).append(reward)
     rows, searching = tuple(_rows(run)), _searching(run)
     if not (sources or arms or rows) and searching is None:
         return None
     low, high = score_range(run)
-    means = {arm: [fmean(rewards) for rewards in prompts.values()] for arm, prompts in arms.items()}
-    shown = [_arm(arm, values, low, high) for arm, values in means.items()]
+    shown = [_arm(arm, list(_means(prompts).values()), low, high) for arm, prompts in arms.items()]
     order = sorted(sources.items(), key=lambda one: (-one[1], one[0]))
     return Given(
         tuple(sorted(shown, key=lambda arm: (arm.kind, not arm.given, arm.given, arm.mode))),
-        tuple(_lifts(means, low, high)),
+        tuple(_lifts(arms, low, high)),
         tuple(order[:20]),
-        use(run),
+        use(read_groups(run) if read is None else read),
         rows,
         len(lines),
         searching,
@@ -143,12 +151,12 @@ def _remembers(run: RecordedRun) -> bool:
     )
 
 
-def _arms(line: Line, *, remembers: bool, guided: bool) -> Iterator[_Key]:
+def _arms(line: Line, *, remembers: bool, guided: bool, reads: bool) -> Iterator[_Key]:
     """What a prompt was given, and how; of the memory and of procedures apart."""
     if remembers:
         left_out = text(line, "memory_left_out")
         without = HELD_OUT if left_out == "held out" else left_out or NOTHING_FOUND
-        yield MEMORY, MEMORY, READ if retrieved(line) else without, ""
+        yield MEMORY, MEMORY, READ if reads else without, ""
     if guided:
         its = part(line, "procedure")
         yield PROCEDURE, text(its, "name"), text(its, "mode") or NONE_MATCHED, text(its, "sha")[:8]
@@ -163,15 +171,32 @@ def _arm(arm: _Key, values: Sequence[float], low: float, high: float) -> Arm:
     )  # fmt: skip
 
 
-def _lifts(means: Mapping[_Key, Sequence[float]], low: float, high: float) -> Iterator[Lift]:
-    for kind, name in dict.fromkeys((kind, name) for kind, name, *_ in means):
-        own = {arm: values for arm, values in means.items() if arm[:2] == (kind, name)}
-        without = [value for arm, values in own.items() if arm[2] == HELD_OUT for value in values]
-        with_it = [value for arm, values in own.items() if arm[2] not in _WITHOUT for value in values]
+def _means(prompts: _Rewards) -> dict[str, float]:
+    """By the question."""
+    return {question: fmean(rewards) for question, rewards in prompts.items()}
+
+
+def _lifts(arms: Mapping[_Key, _Rewards], low: float, high: float) -> Iterator[Lift]:
+    for kind, name in dict.fromkeys((kind, name) for kind, name, *_ in arms):
+        own = {arm: prompts for arm, prompts in arms.items() if arm[:2] == (kind, name)}
+        off = _means(_together(prompts for arm, prompts in own.items() if arm[2] == HELD_OUT))
+        on = _means(_together(prompts for arm, prompts in own.items() if arm[2] not in _WITHOUT))
+        # Welch's interval is of two sides that share nothing.
+        without = [value for question, value in off.items() if question not in on]
+        with_it = [value for question, value in on.items() if question not in off]
         if len(without) > 1 and len(with_it) > 1:
             gain = fmean(with_it) - fmean(without)
             within = lift_interval(with_it, without, low, high)
             yield Lift(name, gain, within, kind, len(with_it), len(without))
+
+
+def _together(several: Iterable[_Rewards]) -> _Rewards:
+    """A question that came under two versions is one question."""
+    found: _Rewards = {}
+    for prompts in several:
+        for question, rewards in prompts.items():
+            found.setdefault(question, []).extend(rewards)
+    return found
 
 
 def _rows(run: RecordedRun) -> Iterator[GroundedRows]:

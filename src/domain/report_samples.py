@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from itertools import groupby
 
 from .recorded_run import Line, RecordedRun, figures, text
+from .secret_text import Redact, redacted
 
 SAMPLES = 60
 """Shown at most."""
@@ -46,10 +47,14 @@ class SamplePair:
     after_parts: Mapping[str, float]
 
 
-def sample_pairs(run: RecordedRun) -> tuple[SamplePair, ...]:
-    """Those that became better first, then those that became worse, and what did not change last."""
+def sample_pairs(run: RecordedRun, redact: Redact = redacted) -> tuple[SamplePair, ...]:
+    """Those that became better first, then those that became worse, and what did not change last.
+
+    Args:
+        redact: takes secrets out of texts, before they are cut and taken apart.
+    """
     before, after = run.samples.get("before", ()), run.samples.get("after", ())
-    pairs = [_pair(*both) for both in zip(before, after, strict=False) if _same_prompt(*both)]
+    pairs = [_pair(*both, redact) for both in zip(before, after, strict=False) if _same_prompt(*both)]
     order = ("better", "worse", "other", "same")
     return tuple(sorted(pairs, key=lambda pair: order.index(pair.change))[:SAMPLES])
 
@@ -58,11 +63,14 @@ def _same_prompt(old: Line, new: Line) -> bool:
     return (text(old, "source"), text(old, "prompt")) == (text(new, "source"), text(new, "prompt"))
 
 
-def _pair(old: Line, new: Line) -> SamplePair:
-    before, after = differing(text(old, "completion")[:_CHARACTERS], text(new, "completion")[:_CHARACTERS])
+def _pair(old: Line, new: Line, redact: Redact) -> SamplePair:
+    def shown(line: Line, name: str) -> str:
+        return redact(text(line, name))[:_CHARACTERS]
+
+    before, after = differing(shown(old, "completion"), shown(new, "completion"))
     was, is_now = figures(old, "parts"), figures(new, "parts")
     return SamplePair(
-        text(old, "source"), text(old, "prompt")[:_CHARACTERS], text(old, "expected")[:_CHARACTERS],
+        text(old, "source"), shown(old, "prompt"), shown(old, "expected"),
         before, after, _change(was, is_now, text(old, "completion") == text(new, "completion")), was, is_now,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from .prompt_json import program_from
 from .prompt_program import COMPONENTS
 from .recorded_run import Line, RecordedRun, figure, part, parts, text, texts, whole
 from .report_gains import score_interval
+from .secret_text import Redact, redacted
 from .statistics import Interval
 
 CANDIDATES = 400
@@ -90,15 +91,19 @@ class SearchView:
     unfinished: bool = False
 
 
-def search_view(run: RecordedRun) -> SearchView | None:
-    """None where the run searched nothing, or has no report yet."""
+def search_view(run: RecordedRun, redact: Redact = redacted) -> SearchView | None:
+    """None where the run searched nothing, or has no report yet.
+
+    Args:
+        redact: takes secrets out of texts before they are cut.
+    """
     found = run.search
     if not found:
         return None
     every = parts(found, "candidates")
     ids = [_id(part(one, "program")) for one in every]
     best = _id(part(found, "best")) or None
-    made = [_candidate(one, ids[at], at, best) for at, one in enumerate(every[:CANDIDATES])]
+    made = [_candidate(one, ids[at], at, best, redact) for at, one in enumerate(every[:CANDIDATES])]
     test = part(found, "test")
     bounds = part(test, "interval")
     return SearchView(
@@ -128,20 +133,21 @@ def _id(program: Line) -> str:
         return ""
 
 
-def _candidate(one: Line, its: str, number: int, best: str | None) -> Candidate:
+def _candidate(one: Line, its: str, number: int, best: str | None, redact: Redact) -> Candidate:
     trials, mean = whole(one, "trials"), figure(one, "mean")
     low = -1.0 if mean is not None and mean < 0 else 0.0
     role = "seed" if text(one, "proposer") == "seed" else "best" if its == best else ""
     program = part(one, "program")
-    shown = {name: text(program, name)[:_CHARACTERS] for name in COMPONENTS if text(program, name)}
+    shown = {name: text(program, name) for name in COMPONENTS if text(program, name)}
     demos = parts(program, "demos")
     if demos:
         shown["demos"] = "\n\n".join(f"Q: {text(d, 'question')}\nA: {text(d, 'answer')}" for d in demos)
-        shown["demos"] = shown["demos"][:_CHARACTERS]
     return Candidate(
-        its, number, text(one, "proposer"), text(one, "edit")[:_CHARACTERS], tuple(texts(one, "parents")), 0,
-        trials, mean, None if mean is None or not trials else score_interval(mean, trials, low, 1.0),
-        one.get("accepted") is True, text(one, "rejected")[:_CHARACTERS], role, shown,
+        its, number, text(one, "proposer"), redact(text(one, "edit"))[:_CHARACTERS],
+        tuple(texts(one, "parents")), 0, trials, mean,
+        None if mean is None or not trials else score_interval(mean, trials, low, 1.0),
+        one.get("accepted") is True, redact(text(one, "rejected"))[:_CHARACTERS], role,
+        {name: redact(value)[:_CHARACTERS] for name, value in shown.items()},
     )  # fmt: skip
 
 

@@ -121,6 +121,7 @@ def _score(one: Gain) -> str:
         return f"Before the training the score on {rows} is {one.before:.3f}."
     clear = {True: "clearly better", False: "clearly worse", None: "which may be chance"}[one.is_better]
     within = f"95 %, paired: {_range(one.interval)}" if one.paired else f"95 %: within {_range(one.interval)}"
+    within = within if one.p is None else f"{within}, p {one.p:.2g}"
     return (
         f"On {rows} the score went from {one.before:.3f} to {one.after:.3f}, "
         f"{one.difference or 0.0:+.3f} ({within}): {clear}."

@@ -215,7 +215,10 @@ def data_check(stored: Mapping[str, Any], now: MixtureManifest) -> Check:
     return Check(Part.DATA, said, tuple(changed))
 
 
-_COUNTS = ("read", "kept", "held_out", "dropped", "truncated", "split", "tokens", "trained_tokens")
+_COUNTS = (
+    "read", "kept", "held_out", "dropped", "truncated", "split", "tokens", "trained_tokens", "grounded",
+    "instructed",
+)  # fmt: skip
 
 
 def _counted(stored: Line, sources: Sequence[Line], now: MixtureManifest) -> Iterator[str]:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .health import Health, health
+from .quoted_passages import span_of
 from .recorded_run import Line, RecordedRun, figure, figures, part, parts, text, texts, whole
 from .report_ablation import AblationView, ablation_view
 from .report_charts import Chart, charts
 from .report_gains import Gain, gains
 from .report_groups import Group, Retrieved, groups, retrieved
-from .report_memory import span_of
+from .report_memory import read_groups
 from .report_procedures import Given, given
 from .report_samples import SamplePair, sample_pairs
 from .report_search import SearchView, search_view
 from .report_time import TimeSpent, time_spent, wall_seconds
 from .report_verdict import verdict
+from .secret_text import Redact, redacted
 
 Fact = tuple[str, str]
 """A name, and what is so."""
+
+_TEXTS = 1 << 15
+"""That are remembered while a report is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +123,19 @@ class Report:
     notes: tuple[str, ...]
 
 
-def run_report(run: RecordedRun) -> Report:
+def run_report(run: RecordedRun, redact: Redact = redacted) -> Report:
     """The report of a run.
+
+    Args:
+        redact: takes secrets out of texts that are cut, or taken apart, here. What is whole keeps its own.
 
     Raises:
         ValueError, TypeError, KeyError: the run's files hold what cesello never writes there.
     """
     manifest = run.manifest
-    shown, notes = groups(run)
+    redact = lru_cache(_TEXTS)(redact)  # what is read is shown as well
+    read = read_groups(run, redact)
+    shown, notes = groups(run, read, redact)
     return Report(
         id=text(manifest, "id"),
         name=text(manifest, "name"),
@@ -141,9 +152,9 @@ def run_report(run: RecordedRun) -> Report:
         mixture=tuple(_mixture(parts(part(manifest, "data"), "sources"))),
         rows=tuple(map(_row, run.rows)),
         groups=shown,
-        samples=sample_pairs(run),
-        search=search_view(run),
-        given=given(run),
+        samples=sample_pairs(run, redact),
+        search=search_view(run, redact),
+        given=given(run, read),
         ablation=ablation_view(run),
         time=time_spent(run),
         provenance=tuple(_provenance(run)),

@@ -18,7 +18,8 @@ def unfinished_search(
     """As ``search.json`` will have it, as far as that is known; nothing where no candidate is.
 
     Args:
-        candidates, trials: of the ledger.
+        candidates, trials: of the ledger; those of a former engine were paid for, but tell nothing of how
+            good a candidate is now.
         tasks: ids of those that are searched on; the others choose and test.
     """
     if not candidates:
@@ -32,7 +33,7 @@ def unfinished_search(
         its["rollouts"] += 1
         its["tokens"] += whole(one, "tokens")
         its["seconds"] += figure(one, "seconds") or 0.0
-        if searching and (score := figure(one, "reward")) is not None:
+        if searching and not one.get("former") and (score := figure(one, "reward")) is not None:
             scores.setdefault(text(one, "candidate"), {}).setdefault(text(one, "task"), []).append(score)
     return {
         "unfinished": True,

@@ -298,7 +298,7 @@ class Container(containers.DeclarativeContainer):
     distil_runs = providers.Factory(
         DistilRuns,
         run_store,
-        providers.Singleton(wiring.folder_recorded_runs),
+        providers.Singleton(wiring.whole_recorded_runs),
         providers.Singleton(apo_wiring.recorded_answers),
         near_copies,
         observer,

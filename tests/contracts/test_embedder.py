@@ -21,6 +21,7 @@ from tests.embedding_server import embedding_service
 from tests.fakes.memory import FakeEmbedder
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+BGE_SMALL = "BAAI/bge-small-en-v1.5"
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +50,17 @@ def onnx_int8(files: HubCache, kept: Path) -> OnnxEmbedder:
 
 
 @pytest.fixture(scope="module")
+def bge(files: HubCache, kept: Path) -> OnnxEmbedder:
+    return OnnxEmbedder(BGE_SMALL, files, kept)
+
+
+@pytest.fixture(scope="module")
 def served() -> Iterator[OpenAiEmbedder]:
     with embedding_service() as service:
         yield OpenAiEmbedder(service.url, "words")
 
 
-@pytest.fixture(params=["fake", "minilm", "onnx", "onnx_int8", "served"])
+@pytest.fixture(params=["fake", "minilm", "onnx", "onnx_int8", "bge", "served"])
 def embedder(request: pytest.FixtureRequest) -> Embedder:
     made: Embedder = FakeEmbedder() if request.param == "fake" else request.getfixturevalue(request.param)
     return made
@@ -165,6 +171,16 @@ def test_two_engines_of_one_precision_can_share_an_index(
     assert onnx_int8.fingerprint != minilm.fingerprint
     cosines = (matrix(onnx_int8, texts) * matrix(minilm, texts)).sum(axis=1)
     assert 0.97 < min(cosines) < 0.9999
+
+
+def test_the_kits_other_embedder_takes_the_first_token_in_both_engines(
+    files: HubCache, bge: OnnxEmbedder
+) -> None:
+    torch = SentenceTransformerEmbedder(BGE_SMALL, files)
+    assert bge.fingerprint == torch.fingerprint
+    assert " dimension=384 pooling=cls tokens=512 " in bge.fingerprint
+    texts = ["def f(x):\n    return x", "sort a list of numbers " * 30]
+    assert matrix(bge, texts) == pytest.approx(matrix(torch, texts), abs=1e-5)
 
 
 def test_other_weights_have_another_fingerprint(make: Callable[..., Embedder], folder: Path) -> None:

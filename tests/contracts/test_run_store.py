@@ -116,6 +116,21 @@ def test_logs_samples_and_batches_are_taken(store: RunStore) -> None:
     assert store.find(run.id).id == run.id
 
 
+def test_a_text_is_read_back(store: RunStore) -> None:
+    run, _ = begin(store)
+    assert run.read_text("held-out.json") is None
+    run.write_text("held-out.json", '["\u00e8"]\n')
+    run.close()
+    assert store.reopen(run.id).read_text("held-out.json") == '["\u00e8"]\n'
+
+
+def test_a_file_that_is_no_text_has_none(tmp_path: Path) -> None:
+    run, _ = begin(FolderRunStore(tmp_path))
+    (run.path / "held-out.json").write_bytes(b"\xff")
+    (run.path / "folder").mkdir()
+    assert (run.read_text("held-out.json"), run.read_text("folder")) == (None, None)
+
+
 # Logs, cut back
 
 

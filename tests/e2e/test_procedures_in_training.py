@@ -202,9 +202,12 @@ def test_grpo_records_the_procedure_of_every_answer_and_learns_what_came_of_it(p
     held_out.write_text(json.dumps(sorted(asked)))
     both = (str(log.parent), str(other), "--min-reward", "-1")
     assert distilled(project, *both) == []
-    held_out.unlink()  # as of an older version
+    held_out.write_text("[")
     done = cesello_here("data", "make", "--from", "runs", *both, "--output", "new.jsonl", cwd=project)
-    assert "do not tell which prompts they hold out: of grpo only the prompts of the samples" in done.stderr
+    assert (
+        "runs without a readable held-out.json do not tell which prompts they hold out: "
+        "of grpo only the prompts of the samples"
+    ) in done.stderr
     rmtree(other)
     log.write_text(written)
 

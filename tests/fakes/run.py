@@ -59,6 +59,9 @@ class FakeRunFolder:
     def write_text(self, name: str, text: str) -> None:
         self.texts[name] = text
 
+    def read_text(self, name: str) -> str | None:
+        return self.texts.get(name)
+
     def append(self, log: str, line: Mapping[str, Any]) -> None:
         name = f"{log}.jsonl"
         self.logs[name] = self.logs.get(name, "") + json.dumps(line) + "\n"

@@ -11,11 +11,15 @@ import pytest
 import torch
 from onnxruntime import InferenceSession
 from onnxruntime.quantization import quantize_dynamic
-from transformers import BertConfig, BertForSequenceClassification
+from safetensors.numpy import load_file
+from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from cesello.adapters.kit.gguf_converter import GgufConverter
 from cesello.adapters.kit.onnx_converter import OnnxBertConverter
+from cesello.adapters.kit.onnx_embedder_converter import OnnxEmbedderConverter
+from cesello.adapters.memory.sentence_layout import SentenceLayout, sentence_layout
 from cesello.domain.errors import ModelError
+from cesello.domain.ports.kit import ModelConverter
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -125,6 +129,43 @@ def test_a_converter_writes_no_progress_bar(
     assert capfd.readouterr() == ("", "")
 
 
+def test_an_embedder_has_the_encoder_and_says_how_it_is_read(
+    source: Path, converted: Path, tmp_path: Path
+) -> None:
+    """Of the same weights, without their head; the pooler that transformers wants is nobody's and empty."""
+    encoder, into = tmp_path / "encoder", tmp_path / "into"
+    encoder.mkdir()
+    (encoder / "model.onnx").write_bytes(headless(source / "model.onnx"))
+    OnnxEmbedderConverter().convert(encoder, into)
+    loaded = BertModel.from_pretrained(into)
+    assert set(load_file(into / "model.safetensors")) == set(loaded.state_dict()), "nothing is drawn"
+    got, wanted = (
+        {name: value for name, value in model.state_dict().items() if not name.startswith("pooler.")}
+        for model in (loaded, BertForSequenceClassification.from_pretrained(converted).bert)
+    )
+    assert set(got) == set(wanted)
+    assert all(torch.equal(got[name], wanted[name]) for name in got)
+    assert not loaded.state_dict()["pooler.dense.weight"].any()
+    assert sentence_layout(into, loaded.config.to_dict()) == SentenceLayout("cls", 32, {})
+
+
+def headless(path: Path) -> bytes:
+    """A classifier's file as one of its encoder alone: other names, and no head."""
+    model = onnx.load(str(path))
+    head = ("classifier", "/classifier", "bert.pooler", "/bert/pooler")
+    tensors = [one for one in model.graph.initializer if not one.name.startswith(head)]
+    nodes = [one for one in model.graph.node if not one.name.startswith(head)]
+    for tensor in tensors:
+        tensor.name = tensor.name.removeprefix("bert.")
+    for node in nodes:
+        node.name = node.name.removeprefix("/bert")
+        node.input[:] = [name.removeprefix("bert.") for name in node.input]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(tensors)
+    model.graph.node.extend(nodes)
+    return bytes(model.SerializeToString())
+
+
 def another_graph() -> bytes:
     value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
     node = onnx.helper.make_node("Identity", ["x"], ["y"])
@@ -133,11 +174,16 @@ def another_graph() -> bytes:
     return bytes(onnx.helper.make_model(graph).SerializeToString())
 
 
+@pytest.mark.parametrize(
+    "converter", [OnnxBertConverter(), OnnxEmbedderConverter()], ids=["scores", "vectors"]
+)
 @pytest.mark.parametrize("content", [b"no onnx", b"\x08", another_graph()], ids=["text", "cut", "another"])
-def test_an_onnx_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_an_onnx_file_of_another_kind_is_refused(
+    tmp_path: Path, content: bytes, converter: ModelConverter
+) -> None:
     (tmp_path / "model.onnx").write_bytes(content)
     with pytest.raises(ModelError, match=r"M081.*at model\.onnx"):
-        OnnxBertConverter().convert(tmp_path, tmp_path / "into")
+        converter.convert(tmp_path, tmp_path / "into")
     assert not (tmp_path / "into").exists()
 
 

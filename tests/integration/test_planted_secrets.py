@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pyarrow.parquet as pq
 import pytest
 
+from cesello.domain.quoted_passages import words
 from tests.chat_server import chat_service
 from tests.e2e.command import cesello_here
+from tests.recorded_runs import completion, grounding, run, sample, write
 from tests.tiny_model import make_tiny_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -223,3 +226,59 @@ def test_what_was_around_the_secrets_is_still_told(project: Path, told: str) -> 
     assert (
         "[secret] [secret]" in json.loads((project / "runs" / "sft" / "manifest.json").read_text())["error"]
     )
+
+
+AROUND = {"api_key", "bearer", "host", "https", "password"}
+"""Words beside secrets, which tell nothing."""
+
+
+def planted(secrets: list[str]) -> list[dict[str, object]]:
+    """Answers that say what passages have: of the prompt, and of a search; a passage is cut amid a secret."""
+    lines = []
+    for step, secret in enumerate(secrets, 1):
+        asked = {"question": "which", "asked": {"messages": [{"role": "user", "content": "which"}]}}
+        its = grounding(("conf.py", 0.9, f"found: {secret} , x"))
+        lines.append(completion(step, 0, 0, f"found it is {secret} , so", **asked, **its))
+        said = [
+            {"role": "assistant", "content": "look"},
+            {"role": "tool", "content": its["memory_text"]},
+            {"role": "assistant", "content": f"found it is {secret} , so"},
+        ]
+        told = "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in said)
+        lines.append(completion(step, 1, 0, told, said=said, turns=2, **asked))
+        for edge in (4_000, 8_000):  # where a passage, and an answer, is cut
+            long = f"{'y ' * 9_000}"[: edge - min(len(secret) - 1, 12)] + f"{secret} , x"
+            its = grounding((f"{edge}.py", 0.9, long))
+            lines.append(completion(step, edge, 0, long, **asked, **its))
+    return lines
+
+
+def test_no_part_of_a_secret_is_in_a_report(project: Path, tmp_path: Path) -> None:
+    """A word alone, half a key and a text without capitals have no form that gives them away."""
+    named = {
+        name: it for name, it in {**IN_VARIABLES, **IN_CODE}.items() if name != "an attribute by its name"
+    }
+    secrets = list(named.values())
+    samples = {
+        when: [sample(f"q{n}", f"{said} {it} , {said}") for n, it in enumerate(secrets)]
+        for when, said in (("before", "it may be"), ("after", "I know it is"))
+    }
+    one = replace(run("grpo", completions=planted(secrets)), samples=samples)
+    write(one, tmp_path / "runs" / "one")
+    page = tmp_path / "one.html"
+    asked = cesello_here(
+        "report", "one", "--runs", str(tmp_path / "runs"), "--html", str(page), "--json", cwd=project
+    )
+    assert asked.returncode == 0, asked.stderr
+    for content in (page.read_text(), asked.stdout):
+        assert not [name for name, it in named.items() if it.casefold() in content.casefold()]
+        assert BASE[:5].casefold() not in content.casefold()
+    made = json.loads(asked.stdout[asked.stdout.index("{") :])
+    overlaps = {
+        word for group in made["groups"] for one in group["answers"] for word in one.get("overlap", ())
+    }
+    parts = frozenset[str]().union(*map(words, secrets)) - AROUND
+    assert "found" in overlaps
+    assert not overlaps & parts
+    for one in made["given"]["use"]["passages"]:
+        assert not words(one["text"]) & parts

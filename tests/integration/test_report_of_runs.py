@@ -11,6 +11,7 @@ import pytest
 
 from cesello.application.report_run import ReportRun
 from cesello.domain.run_report import Report
+from cesello.domain.secret_text import redacted
 from cesello.entrypoints.apo_wiring import recorded_answers
 from cesello.entrypoints.trace_wiring import recorded_span_times
 from cesello.entrypoints.wiring import folder_recorded_runs, folder_run_store
@@ -96,7 +97,7 @@ def reported(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Reported:
             done = cesello_here("train", f"{name}.yaml", "--run", name, *sets, cwd=project)
             assert done.returncode == 0, done.stderr
     store, reader = folder_run_store(str(project / "runs")), folder_recorded_runs()
-    return ReportRun(store, reader, recorded_answers(), recorded_span_times())
+    return ReportRun(store, reader, recorded_answers(), recorded_span_times(), redacted)
 
 
 def test_rows_of_a_fine_tuning_show_their_passages_as_read_and_not_learnt(
@@ -197,7 +198,7 @@ def test_a_search_that_was_stopped_shows_what_it_has_tried(tiny: Path, opened: O
         service.busy_after = 60
         assert cesello_here("train", "apo.yaml", "--run", "apo", cwd=tmp_path).returncode == 75
     store, reader = folder_run_store(str(tmp_path / "runs")), folder_recorded_runs()
-    made = ReportRun(store, reader, recorded_answers(), recorded_span_times())("apo")
+    made = ReportRun(store, reader, recorded_answers(), recorded_span_times(), redacted)("apo")
     assert made.search is not None
     assert made.search.unfinished
     first, *others = made.search.candidates

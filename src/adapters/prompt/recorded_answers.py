@@ -18,9 +18,12 @@ from .ledger_tables import damaged, explained
 LEDGER, TASKS = "ledger.sqlite3", "tasks.jsonl"
 
 _TRIALS = (
-    "SELECT candidate, task, score, verdict, completion, tokens, seconds FROM trials"
-    " ORDER BY engine, task, candidate, replicate"
+    "SELECT candidate, task, score, verdict, completion, tokens, seconds,"
+    " engine IS NOT coalesce((SELECT engine FROM candidates ORDER BY number DESC LIMIT 1), engine)"
+    " FROM trials ORDER BY engine, task, candidate, replicate"
 )
+"""The engine that has thought of the newest candidate is the one that searches; a search that goes on with
+another one leaves what the former has answered where it is."""
 _CANDIDATES = "SELECT record FROM candidates ORDER BY number"
 
 
@@ -44,7 +47,7 @@ class RecordedAnswers:
 
     def trials(self, run: RunSummary) -> Iterator[Mapping[str, Any]]:
         """See the port."""
-        for candidate, task, score, verdict, completion, tokens, seconds in _rows(run, _TRIALS):
+        for candidate, task, score, verdict, completion, tokens, seconds, former in _rows(run, _TRIALS):
             yield {
                 "candidate": candidate,
                 "task": task,
@@ -53,6 +56,7 @@ class RecordedAnswers:
                 "completion": _parsed(run, completion),
                 "tokens": tokens,
                 "seconds": seconds,
+                "former": bool(former),
             }
 
     def candidates(self, run: RunSummary) -> Sequence[Mapping[str, Any]]:

@@ -25,7 +25,9 @@ _WHOLE = 1 << 26
 Kept = Callable[[dict[str, Any]], Mapping[str, Any] | None]
 """What is kept of a line; None where nothing of it is."""
 
-_COUNTED = ("step", "prompt", "question", "tokens", "reward", "procedure", "memory", "memory_left_out")
+_COUNTED = (
+    "step", "prompt", "question", "tokens", "reward", "procedure", "memory", "memory_left_out", "tools",
+)  # fmt: skip
 """Of an answer that is not shown, what counts in a figure."""
 
 
@@ -34,10 +36,10 @@ class FolderRecordedRuns:
 
     Args:
         whole_log: bytes of ``completions.jsonl`` up to which all of its texts are held in memory; of a longer
-            one those that a page shows.
+            one those that a page shows. None: all, whatever its length.
     """
 
-    def __init__(self, whole_log: int = 1 << 24) -> None:
+    def __init__(self, whole_log: int | None = 1 << 24) -> None:
         self._whole_log = whole_log
 
     def read(self, run: RunSummary) -> RecordedRun:
@@ -57,7 +59,7 @@ class FolderRecordedRuns:
 
     def _log(self, file: Path, damaged: list[str]) -> Sequence[Mapping[str, Any]]:
         size = file.stat().st_size if file.is_file() else 0
-        if file.name != "completions.jsonl" or size <= self._whole_log:
+        if file.name != "completions.jsonl" or self._whole_log is None or size <= self._whole_log:
             return _lines(file, damaged)
         # What is added from now on would change which steps are shown: both readings end at the same place.
         return _lines(file, damaged, partial(_without_texts, _shown(file, size)), size)

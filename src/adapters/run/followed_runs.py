@@ -56,6 +56,10 @@ class FollowedRun:
     def write_text(self, name: str, text: str) -> None:
         """Nothing."""
 
+    def read_text(self, name: str) -> str | None:
+        """The process that writes them reads them."""
+        return None
+
     def append(self, log: str, line: Mapping[str, Any]) -> None:
         """Nothing."""
 

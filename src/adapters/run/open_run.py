@@ -78,6 +78,13 @@ class OpenRun:
         with writing_run(self._path):
             write_whole(self._path / name, text)
 
+    def read_text(self, name: str) -> str | None:
+        try:
+            with writing_run(self._path):
+                return (self._path / name).read_bytes().decode() if (self._path / name).is_file() else None
+        except UnicodeDecodeError:
+            return None
+
     def append(self, log: str, line: Mapping[str, Any]) -> None:
         self._logs.append(log, line)
 

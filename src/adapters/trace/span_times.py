@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ...domain.errors import CeselloError
 from ...domain.genai_names import DROPPED_SPANS, INPUT_TOKENS, OUTPUT_TOKENS
-from ...domain.run import RunSummary
+from ...domain.run import RunStatus, RunSummary
 from ...domain.trace import SpanTime
 from .run_database import FILE, read_only
 from .run_index import run_name
@@ -20,19 +21,40 @@ _PATIENCE = 2.0
 _NAMES = 200
 """Of spans at most; the longest ones."""
 
+_SECOND = 1_000_000_000
+_EVER = (1 << 63) - 1
+
+_SPAN = """
+SELECT min(first), max(last) FROM (
+  SELECT min(started) AS first, max(started) AS last, max(ended) AS over FROM spans
+  WHERE run = ? GROUP BY trace_id
+) WHERE over >= ? AND first <= ?
+"""
+"""From the first to the last beginning of a span, in traces that were going on while the run was."""
+
 _ALL = f"""
 WITH
-  its AS (SELECT span_id, parent_id, name, ended - started AS took, attributes FROM spans WHERE run = ?),
-  told AS (SELECT parent_id, sum(took) AS took FROM its GROUP BY parent_id)
+  its AS (
+    SELECT span_id, parent_id, name, ended - started AS took, attributes FROM spans
+    WHERE run = ? AND started BETWEEN ? AND ?
+  ),
+  told AS (
+    SELECT span_id AS id, name, took, attributes FROM its
+    UNION ALL SELECT parent_id, NULL, -took, NULL FROM its WHERE parent_id IS NOT NULL
+  ),
+  each AS (
+    SELECT max(name) AS name, max(0, sum(took)) AS own, max(attributes) AS attributes FROM told
+    GROUP BY id HAVING max(name) IS NOT NULL
+  )
 SELECT
-  its.name, count(*), sum(max(0, its.took - coalesce(told.took, 0))) AS own,
-  sum(json_extract(its.attributes, '$."{INPUT_TOKENS}"')),
-  sum(json_extract(its.attributes, '$."{OUTPUT_TOKENS}"')),
-  sum(json_extract(its.attributes, '$."{DROPPED_SPANS}"'))
-FROM its LEFT JOIN told ON told.parent_id = its.span_id
-GROUP BY its.name ORDER BY own DESC LIMIT {_NAMES}
+  name, count(*), sum(own) AS own,
+  sum(json_extract(attributes, '$."{INPUT_TOKENS}"')),
+  sum(json_extract(attributes, '$."{OUTPUT_TOKENS}"')),
+  sum(json_extract(attributes, '$."{DROPPED_SPANS}"'))
+FROM each GROUP BY name ORDER BY own DESC LIMIT {_NAMES}
 """
-"""Spans within a span may be at the same time: it has no less than no time of its own."""
+"""Spans within a span may be at the same time: it has no less than no time of its own. What they took is
+added to it as less than nothing, not joined: SQLite may join without an index, in the square of the spans."""
 
 
 class RecordedSpanTimes:
@@ -45,11 +67,34 @@ class RecordedSpanTimes:
         if not file.is_file():
             return ()
         try:
+            name = run_name(folder)
             with closing(read_only(file, timeout=_PATIENCE)) as connection:
-                rows = connection.execute(_ALL, (run_name(folder),)).fetchall()
+                between = connection.execute(_SPAN, (name, *_between(run))).fetchone()
+                rows = connection.execute(_ALL, (name, *between)).fetchall()
             return [
                 SpanTime(str(name), count, own / 1e9, *(int(value or 0) for value in sums))
                 for name, count, own, *sums in rows
             ]
         except (CeselloError, sqlite3.Error, ValueError, TypeError, OverflowError):
             return ()
+
+
+def _between(run: RunSummary) -> tuple[int, int]:
+    """When a run was, in ns: a folder that was moved here may have a namesake's spans beside it.
+
+    Its data were prepared before it began, in the same trace.
+    """
+    begun = _instant(run.started)
+    ended = _instant(str(run.manifest.get("finished") or ""))
+    if ended is None or run.status is RunStatus.RUNNING:
+        return begun or 0, _EVER
+    return begun or 0, ended + _SECOND
+
+
+def _instant(said: str) -> int | None:
+    """None where it is none; manifests tell whole seconds."""
+    try:
+        at = datetime.fromisoformat(said)
+        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * _SECOND
+    except (ValueError, OverflowError):
+        return None

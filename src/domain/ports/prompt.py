@@ -61,6 +61,8 @@ class SearchAnswers(Protocol):
     def trials(self, run: RunSummary) -> Iterator[Mapping[str, Any]]:
         """Every answer: candidate, task, reward, verdict, completion, tokens, seconds.
 
+        ``former``: by a model, a library or rewards that the search has not gone on with.
+
         Raises:
             StorageError: I090 where the ledger is damaged.
         """

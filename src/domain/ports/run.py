@@ -66,6 +66,14 @@ class RunFolder(Protocol):
         """Replaces a file of the folder's own level in one piece."""
         ...
 
+    def read_text(self, name: str) -> str | None:
+        """What is in such a file; None where there is none, or no text in it.
+
+        Raises:
+            StorageError: I003 when it cannot be read.
+        """
+        ...
+
     def append(self, log: str, line: Mapping[str, Any]) -> None:
         """Adds a line to ``<log>.jsonl``: metrics, timings, evaluations."""
         ...

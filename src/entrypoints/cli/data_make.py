@@ -145,7 +145,7 @@ def _of_runs(
 def _untold(runs: Sequence[str]) -> str:
     named = ", ".join(map(printable, runs[:_NAMED])) + (", ..." if len(runs) > _NAMED else "")
     return (
-        "runs of older versions of cesello do not tell which prompts they hold out: of "
+        "runs without a readable held-out.json do not tell which prompts they hold out: of "
         f"{named} only the prompts of the samples were left out"
     )
 

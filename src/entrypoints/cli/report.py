@@ -15,6 +15,7 @@ from .row_text import visible
 
 if TYPE_CHECKING:
     from ...domain.report_gains import Gain
+    from ...domain.report_memory import Use
     from ...domain.report_procedures import Arm, Given
     from ...domain.report_time import Phase
     from ...domain.run_report import Report
@@ -41,8 +42,8 @@ def report(run: str, folder: str, page: Path | None, as_json: bool) -> None:
 
     _check_page(page)
     store, reader = folder_run_store(folder), folder_recorded_runs()
-    found = ReportRun(store, reader, recorded_answers(), recorded_span_times())(run)
     redact = redacting()
+    found = ReportRun(store, reader, recorded_answers(), recorded_span_times(), redact)(run)
     if page:
         from ..report.page import page as page_of
         from ..settings.atomic_file import PRIVATE, write_atomically
@@ -100,6 +101,7 @@ def _gain(one: Gain) -> tuple[str, ...]:
     after = "-" if one.after is None else f"{one.after:.3f}"
     difference = "-" if one.difference is None else f"{one.difference:+.3f}"
     paired = " paired" if one.paired else ""
+    paired = paired if one.p is None else f"{paired}, p {one.p:.2g}"
     within = f"{one.interval.low:+.3f} to {one.interval.high:+.3f}{paired}" if one.interval else ""
     return f"{one.before:.3f}", after, difference, within
 
@@ -125,9 +127,17 @@ def _say_given(given: Given, shown: Callable[[str], str]) -> None:
         gain = f"{round(lift.gain, 3) + 0.0:+.3f}"
         click.echo(f"{shown(lift.given)}: {gain} against prompts held out from it (95 %: {within})")
     if (use := given.use) is not None:
-        chance = f"; with another prompt's passages {use.by_chance:,} of {use.compared:,} would"
-        said = f"{use.overlapping:,} of {use.answers:,} answers overlap with their passages"
-        click.echo(f"{said}{chance if use.compared else ''}")
+        click.echo(
+            f"{use.overlapping:,} of {use.answers:,} answers overlap with their passages{_chance(use)}"
+        )
+
+
+def _chance(use: Use) -> str:
+    """Shares of the same answers."""
+    if not use.compared:
+        return ""
+    of_those = f"of {use.compared:,} of them {use.with_own:,} do, and " if use.compared < use.answers else ""
+    return f"; {of_those}with another prompt's passages {use.by_chance:,} would"
 
 
 def _arm(one: Arm) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from importlib import metadata, resources
 from typing import Any
 
+from ...domain.prompt_verdict import PROVEN
 from ...domain.run_report import Report, duration
 from ...domain.secret_text import Redact
 from .plain import Visible, plain
@@ -121,8 +122,8 @@ def _timed(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _way(gain: Mapping[str, Any]) -> str:
-    """Green or red where it is clear; a loss is better where it fell."""
-    if "interval" not in gain:
+    """Green or red where it is clear, by interval and p; a loss is better where it fell."""
+    if "interval" not in gain or gain.get("p", 0.0) > PROVEN:
         return ""
     return "up" if gain["interval"]["low"] > 0 else "down" if gain["interval"]["high"] < 0 else ""
 

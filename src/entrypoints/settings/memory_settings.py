@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -10,8 +11,34 @@ from .section import SECRET, Section, Text
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
-RELEVANT = {MINILM: 0.3}
-"""The cosine that answers reach, by embedder, as far as it was measured (``benchmarks/relevance.py``)."""
+BGE_SMALL = "BAAI/bge-small-en-v1.5"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of an embedder, and stands in none of its files.
+
+    Attributes:
+        relevant: the cosine that answers reach (``benchmarks/relevance.py``); None: not measured.
+        floor: the cosine that unrelated texts reach (``benchmarks/order_weights.py``).
+        query_prefix: before a question; None for what its files say.
+    """
+
+    relevant: float | None = None
+    floor: float = 0.0
+    query_prefix: str | None = None
+
+
+_KNOWN = {
+    MINILM: Known(relevant=0.3),
+    # The prefix is the model card's, https://huggingface.co/BAAI/bge-small-en-v1.5.
+    BGE_SMALL: Known(floor=0.6, query_prefix="Represent this sentence for searching relevant passages: "),
+}
+
+
+def known(model: str) -> Known:
+    """What is known of an embedder by its name; of a stranger, nothing."""
+    return _KNOWN.get(model, Known())
 
 
 class EmbedderSettings(Section):
@@ -29,10 +56,19 @@ class EmbedderSettings(Section):
         default="float32", description="Of onnx: int8 is 1.5 times as fast, and a little worse."
     )
     query_prefix: str | None = Field(
-        default=None, description='Before every question, as "query: " for E5; null: what the model says.'
+        default=None,
+        description='Before every question, as "query: " for E5; null: what the model says, or its card '
+        "(bge-small-en-v1.5).",
     )
     document_prefix: str | None = Field(
         default=None, description='Before every text, as "passage: " for E5; null: what the model says.'
+    )
+    floor: float | None = Field(
+        default=None,
+        ge=-1,
+        lt=1,
+        description="The cosine of texts that have nothing to do with each other, from which scores are "
+        "counted; null: what was measured (0.6 for bge-small-en-v1.5), or 0.",
     )
     url: Text | None = Field(
         default=None, description="Of openai: where the server is, as http://localhost:8000/v1."

@@ -7,8 +7,10 @@ import pytest
 
 from cesello.application.ask import LONGEST_QUESTION, Answer, Ask, AskRequest
 from cesello.application.keep_index import KeepIndex
+from cesello.domain.chunk_text import embedding_text
+from cesello.domain.document import Chunk
 from cesello.domain.errors import StoreError, UsageError
-from cesello.domain.remembered import Selection
+from cesello.domain.remembered import RememberedFile, Selection, key_of
 from cesello.domain.retrieval import Embedding, Hit
 from tests.fakes.chunk_store import FakeChunkStore
 from tests.fakes.memory import FakeEmbedder, FakeReranker, FakeSurroundings, FakeVectorStore
@@ -105,6 +107,68 @@ def test_searches_can_be_fused_by_rank(store: FakeChunkStore) -> None:
     assert by_score.keys() == by_rank.keys()
     assert by_score != by_rank
     assert max(by_rank.values()) == by_rank["how to bake a cake\n"]
+
+
+def test_meaning_is_counted_from_the_floor_of_the_embedder(store: FakeChunkStore) -> None:
+    def scores(floor: float, ranks: bool = False) -> list[float]:
+        found = asked(
+            store, "how to bake a cherry", rerank=False, words=0.0, keep=40, floor=floor, ranks=ranks
+        )
+        return [passage.score for passage in found.passages]
+
+    assert scores(0.5)[:2] < scores(0.0)[:2], "what is less near is worth less beside the nearest"
+    assert scores(0.5, ranks=True) == scores(0.0, ranks=True)
+
+
+def defined(path: str, *, kind: str, name: str, texts: tuple[str, ...], header: str = "") -> RememberedFile:
+    """A file with one definition, in as many parts as there are texts."""
+    file = remembered(path, *texts, language="python", kind=kind)
+    chunks = [
+        replace(chunk, name=name, header=header if number else "") for number, chunk in enumerate(file.chunks)
+    ]
+    return RememberedFile(file.mark, chunks, [key_of(embedding_text(chunk)) for chunk in chunks])
+
+
+def first_of(question: str, *files: RememberedFile) -> str:
+    store = FakeChunkStore()
+    store.set_makers(FakeEmbedder().fingerprint, "lines")
+    keep(store, *files)
+    return asked(store, question, rerank=False).passages[0].chunk.path
+
+
+def test_a_name_that_says_what_is_asked_comes_before_more_of_the_words() -> None:
+    named = defined("a.py", kind="function", name="loadSettings", texts=("load settings, eggs, milk\n",))
+    other = defined("b.py", kind="function", name="breakfast", texts=("load settings of the server\n",))
+    plain = [replace(file, chunks=[replace(file.chunks[0], name="")]) for file in (named, other)]
+    question = "how does the server load settings?"
+    assert first_of(question, *plain) == "b.py"
+    assert first_of(question, named, other) == "a.py"
+
+
+def test_where_something_is_done_a_function_comes_before_a_class_with_more_of_the_words() -> None:
+    does = defined("a.py", kind="function", name="f", texts=("remove old colours, eggs\n",))
+    has = defined("b.py", kind="class", name="C", texts=("remove old colours\n",))
+    assert first_of("the colours that are old and that others remove", does, has) == "b.py"
+    assert first_of("remove the old colours", does, has) == "a.py"
+
+
+class CountingStore(FakeChunkStore):
+    """Knows how often a whole file was read."""
+
+    read = 0
+
+    def neighbours(self, chunk: Chunk) -> tuple[Chunk, ...]:
+        self.read += 1
+        return super().neighbours(chunk)
+
+
+def test_a_file_is_read_once_however_many_parts_of_a_definition_are_found() -> None:
+    store = CountingStore()
+    store.set_makers(FakeEmbedder().fingerprint, "lines")
+    parts = tuple(f"bake cake number {number}\n" for number in range(9))
+    keep(store, defined("a.py", kind="function", name="bake", texts=parts, header="def bake():"))
+    assert texts(asked(store, "how is a cake made?", rerank=False)) == [parts[0]]
+    assert store.read == 1
 
 
 def test_a_question_about_something_else_has_no_answer(store: FakeChunkStore) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from cesello.application import prepare_source
 from cesello.application.ground_rows import HELD_OUT, NOTE, GroundRows
 from cesello.application.instruct_rows import InstructRows
 from cesello.application.prepare_source import NO_ROOM, PrepareSource, RowRules
@@ -126,6 +127,27 @@ def test_procedure_and_passages_have_one_order() -> None:
     assert question.startswith(NOTE)
     assert question.endswith(f"\n\n{asked}")
     assert made.grounded == {"given": 1}
+
+
+def test_rows_that_an_older_version_has_kept_are_made_again_to_tell_of_their_procedures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    procedures, store = FakeProcedureStore(), FakeExampleStore()
+    version = procedures.place(CHECKS)
+    prepare = PrepareSource(
+        store, RecordingObserver(), FakeStop(), InstructRows(procedures, matcher(procedures), Mode.FULL)
+    )
+    rows = FakeDatasetSource(
+        [{"instruction": "please run the checks of the project again", "response": "so"}], "s"
+    )
+    with monkeypatch.context() as before:
+        before.setattr(prepare_source, "PREPARATION", 4)
+        prepare(rows, SourceSpec("s", holdout=0), FakeEncoder(), RowRules())
+    [old] = store.kept.values()
+    old.facts = {name: value for name, value in old.facts.items() if name != "instructed"}
+    made = prepare(rows, SourceSpec("s", holdout=0), FakeEncoder(), RowRules())
+    assert made.instructed == {f"run-checks {version.sha[:8]}, full": 1}
+    assert made.grounded == {}
 
 
 def prepared(limit: int, store: FakeExampleStore | None = None) -> PrepareSource:

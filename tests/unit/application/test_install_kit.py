@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -169,3 +170,13 @@ def test_without_room_nothing_is_downloaded_and_the_rest_is_kept(bench: Bench) -
         bench.install(disk=10**18)
     assert bench.downloader.asked == ["words"]
     assert bench.verify() == [State.INSTALLED, State.ABSENT]
+
+
+def test_a_wheel_of_two_items_is_downloaded_once(bench: Bench) -> None:
+    first, second = (replace(data_item(), id=name, repository=f"org/{name}") for name in ("one", "two"))
+    install = InstallKit((first, second), FolderKitStore(bench.home), bench.downloader, WheelPreparer({}))
+    assert outcomes(install(bench.progress)) == [Outcome.INSTALLED, Outcome.INSTALLED]
+    assert (bench.downloader.asked, bench.wheels) == (["words"], [])
+    shutil.rmtree(bench.home / second.location)
+    assert outcomes(install(bench.progress)) == [Outcome.KEPT, Outcome.INSTALLED]
+    assert bench.wheels == []

@@ -40,3 +40,16 @@ def test_that_nothing_is_held_out_is_kept_too() -> None:
     run = FakeRunFolder("one", Path("one"), "")
     keep_held_out(run, held_prompts([source(user("a?"), held=0)]))
     assert json.loads(run.texts["held-out.json"]) == []
+
+
+def test_what_was_held_out_before_stays_so_when_a_run_goes_on_with_other_data() -> None:
+    run = FakeRunFolder("one", Path("one"), "")
+    for asked in "ab":
+        keep_held_out(run, [user(asked)])
+    assert json.loads(run.texts["held-out.json"]) == sorted(prompt_digest(user(one)) for one in "ab")
+
+
+def test_a_file_that_is_damaged_is_written_anew() -> None:
+    run = FakeRunFolder("one", Path("one"), "", texts={"held-out.json": '["no digest'})
+    keep_held_out(run, [user("a")])
+    assert json.loads(run.texts["held-out.json"]) == [prompt_digest(user("a"))]

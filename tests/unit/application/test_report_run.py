@@ -15,9 +15,10 @@ from cesello.domain.prompt_program import PromptProgram
 from cesello.domain.recorded_run import RecordedRun
 from cesello.domain.report_time import Phase
 from cesello.domain.run import RunManifest, RunStatus, RunSummary
+from cesello.domain.secret_text import Redact, redacted, redactor
 from cesello.domain.trace import SpanTime
 from tests.fakes.run import FakeRunStore
-from tests.recorded_runs import changed, searched, tuned
+from tests.recorded_runs import changed, completion, grounding, run, searched, tuned
 
 
 class FakeRunReader:
@@ -59,8 +60,10 @@ class FakeSpanTimes:
         return [SpanTime("train", 1, 100.0)]
 
 
-def report(one: RecordedRun, answers: FakeSearchAnswers | None = None) -> ReportRun:
-    return ReportRun(store(), FakeRunReader(one), answers or FakeSearchAnswers(), FakeSpanTimes())
+def report(
+    one: RecordedRun, answers: FakeSearchAnswers | None = None, redact: Redact = redacted
+) -> ReportRun:
+    return ReportRun(store(), FakeRunReader(one), answers or FakeSearchAnswers(), FakeSpanTimes(), redact)
 
 
 def store() -> FakeRunStore:
@@ -111,3 +114,11 @@ def test_a_ledger_that_cannot_be_read_is_told() -> None:
     made = report(replace(searched(), search={}), FakeSearchAnswers(problem))("quick")
     assert made.search is None
     assert made.notes[0] == "the ledger of a prompt search is damaged"
+
+
+def test_words_are_taken_from_texts_without_secrets_of_the_environment() -> None:
+    its = grounding(("conf.py", 0.9, "the word is tr0ub4dor-and-horse"))
+    one = run("grpo", completions=[completion(1, 0, 0, "the word: tr0ub4dor-and-horse", **its)])
+    made = report(one, redact=redactor({"MY_API_TOKEN": "tr0ub4dor-and-horse"}))("quick")
+    [group] = made.groups
+    assert [answer.overlap for answer in group.answers] == [("word",)]

@@ -117,6 +117,18 @@ def test_of_several_the_cause_is_told_and_the_others_are_counted() -> None:
     assert caught.value.code == "M055"
 
 
+def test_passages_of_another_cesello_are_told_from_another_memory() -> None:
+    stored = STORED | {"memory retrieve": "2 files; 0123456789abcdef"}
+    with pytest.raises(CeselloError) as caught:
+        check_same(stored, stored | {"memory retrieve": "2 files; form 2; fedcba9876543210"}, inexact=False)
+    assert caught.value.code == "D075"
+    assert "written otherwise than by the cesello that began the run" in caught.value.what
+    assert str(caught.value.fix).startswith("go on with that version of cesello, or give --allow-inexact")
+    with pytest.raises(CeselloError, match="D075") as caught:
+        check_same(stored, stored | {"memory retrieve": "3 files; form 2; fedcba9876543210"}, inexact=False)
+    assert "the memory, or how it is asked, has changed" in caught.value.what
+
+
 def test_what_decides_the_steps_has_a_name_that_is_known() -> None:
     mixture = MixtureManifest("digest", 0, "rows", 24, ())
     policy = FakePolicy(replace(FACTS, dtype="bfloat16"))

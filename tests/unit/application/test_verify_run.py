@@ -126,6 +126,18 @@ def test_what_cannot_be_told_is_not_called_changed() -> None:
     assert check(found, Part.MEMORY).unchecked == "the store is busy"
 
 
+def test_passages_of_another_cesello_tell_nothing_of_the_memory_or_the_rows() -> None:
+    pinned = {**PINNED, "memory retrieve": "2 files; 0123456789abcdef"}
+    now, again = pinned | {"memory retrieve": "2 files; form 2; fedcba9876543210"}, FakePrepareAgain()
+    found = verified(request(manifest(identity=pinned), now=now), again=lambda: again)
+    assert found.is_whole
+    told = "passages are chosen and written otherwise than by the cesello that began the run"
+    assert check(found, Part.MEMORY).unchecked == told
+    assert set(again.changed) == {Part.MEMORY}
+    other = verified(request(manifest(identity=pinned), now=now | {"memory retrieve": "3 files; form 2; ab"}))
+    assert check(other, Part.MEMORY).changes
+
+
 def test_a_recipe_that_is_none_any_more_is_told_and_its_rows_are_not_looked_at() -> None:
     wrong: CeselloError = UsageError("C026", "not valid YAML")
     found = verified(replace(request(), data=wrong), {"recipe.yaml": b"["})

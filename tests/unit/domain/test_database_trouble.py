@@ -79,9 +79,14 @@ def test_what_is_wrong(act: Callable[[Path], None], trouble: Trouble, tmp_path: 
     assert trouble_of(caught.value) is trouble
 
 
-def test_words_beside_the_name_only_say_more() -> None:
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [(sqlite3.SQLITE_IOERR_WRITE, "SQLITE_IOERR_WRITE"), (sqlite3.SQLITE_IOERR | 34 << 8, "unknown")],
+)
+def test_what_a_code_says_above_its_lowest_bits_only_says_more(code: int, name: str) -> None:
+    """Codes that SQLite has got since Python was built are unknown to Python by name."""
     cause = sqlite3.OperationalError("disk I/O error")
-    cause.sqlite_errorname = "SQLITE_IOERR_WRITE"
+    cause.sqlite_errorcode, cause.sqlite_errorname = code, name
     assert trouble_of(cause) is Trouble.DISK
     assert trouble_of(sqlite3.OperationalError("by hand")) is Trouble.OTHER
 

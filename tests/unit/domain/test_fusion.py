@@ -37,11 +37,21 @@ def test_scores_are_scaled_to_the_highest_and_added_with_weights() -> None:
     assert list(fused) == ["a", "b", "c", "d"]
 
 
-@given(scores, st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 50)), share)
+def test_cosines_are_counted_from_what_unrelated_texts_have() -> None:
+    cosines = {"a": 0.8, "b": 0.7, "d": 0.4}
+    fused = score_fusion(cosines, {"b": 12.0, "c": 3.0}, 0.25, floor=0.6)
+    assert fused == pytest.approx({"a": 0.75, "b": 0.25 + 0.375, "c": 0.0625, "d": 0.0})
+    below = score_fusion(cosines, {}, 0.0, floor=0.9)
+    assert below == score_fusion(cosines, {}, 0.0), "where nothing reaches the floor the nearest is the best"
+
+
+@given(
+    scores, st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 50)), share, st.sampled_from([0, 0.5, -1])
+)
 def test_fused_scores_are_shares_best_first_and_lose_nothing(
-    cosines: dict[str, float], words: dict[str, float], weight: float
+    cosines: dict[str, float], words: dict[str, float], weight: float, floor: float
 ) -> None:
-    fused = score_fusion(cosines, words, weight)
+    fused = score_fusion(cosines, words, weight, floor)
     assert fused.keys() == cosines.keys() | words.keys()
     assert list(fused.values()) == sorted(fused.values(), reverse=True)
     assert all(0 <= score <= 1 + 1e-9 for score in fused.values())
@@ -167,5 +177,5 @@ def test_a_judged_score_is_a_share(fused: float, probability: float, weight: flo
 def test_a_reranker_orders_what_the_search_holds_equal_and_does_not_overrule_it() -> None:
     assert judged(0.8, 1e-4) > judged(0.8, 1e-5)
     assert judged(0.9, 1e-4) > judged(0.2, 0.99)
-    assert judged(0.6, 0.99) > judged(0.7, 1e-4)
+    assert judged(0.6, 0.99) > judged(0.65, 1e-4)
     assert judged(0.7, 0.5, 0.0) == 0.7

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from hashlib import sha256
 
 import pytest
 
 from cesello.domain.conversation import Conversation, GivenContext, Message, Role, user
-from cesello.domain.held_prompts import prompt_digest, prompt_digests
+from cesello.domain.held_prompts import prompt_digest, prompt_digests, told_digests
 
 
 @pytest.mark.parametrize("text", ["What is 2 + 2?", "  what IS\n2 + 2?", "What is ２ + 2?"])
@@ -34,3 +35,13 @@ def test_where_nobody_asks_there_is_nothing_to_compare() -> None:
 
 def test_a_lone_surrogate_has_a_digest() -> None:
     assert prompt_digest(user("\ud800"))
+
+
+@pytest.mark.parametrize("text", ["", "[", "{}", "3", "[" * 100_000, '["A", 3, null, "' + "A" * 64 + '"]'])
+def test_what_is_no_digest_is_passed_over(text: str) -> None:
+    assert told_digests(text) == frozenset()
+
+
+def test_digests_are_read_as_they_were_written() -> None:
+    digests = prompt_digests([user("a"), user("b")])
+    assert told_digests(json.dumps([*digests, "no digest"])) == set(digests)

@@ -75,6 +75,31 @@ def test_scores_are_shares_of_every_chunk(question: str, texts: dict[str, tuple[
     assert all(0 <= score <= 1 + 1e-9 for score in scores.values())
 
 
-def test_a_long_table_takes_no_time_and_hostile_lines_no_more() -> None:
-    for text in ("x" * 200_000, "a:" * 100_000, "\t " * 100_000, "const " * 50_000, "a: b" * 50_000):
-        assert name_scores("where is a?", {"a": chunk(text=text)}) == {"a": 0.0}
+@pytest.mark.parametrize(
+    "text", ["x" * 200_000, "a:" * 100_000, "\t " * 100_000, "const " * 50_000, "a: b" * 50_000]
+)
+def test_what_is_assigned_is_found_behind_hostile_lines(text: str) -> None:
+    assert name_scores("where is the colour?", {"a": chunk(text=text)}) == {"a": 0.0}
+    assert name_scores("where is the colour?", {"a": chunk(text=f"{text}\ncolour = 3\n")})["a"] > 0.8
+
+
+def test_of_a_long_table_the_first_names_are_looked_at() -> None:
+    lines = [f"other{number} = {number}\n" for number in range(50_000)]
+    for at, found in ((19, True), (20, False)):
+        text = "".join([*lines[:at], "colour = 3\n", *lines[at:]])
+        assert (name_scores("where is the colour?", {"a": chunk(text=text)})["a"] > 0) is found
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "name", "readable"),
+    [
+        ("section", "markdown", "What is new in 2.0, and why", None),
+        ("module", "python", "new in 2.0 > cell 1", "x = 1"),
+        ("module", "toml", "new.why", None),
+    ],
+)
+def test_names_that_are_no_dotted_names_are_whole(
+    kind: str, language: str, name: str, readable: str | None
+) -> None:
+    its = Chunk("a", 0, 1, 1, 1, "x", language, kind, name, readable=readable)
+    assert name_scores("what is new", {"a": its})["a"] > 0

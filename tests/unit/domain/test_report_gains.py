@@ -78,3 +78,21 @@ def test_a_gain_is_paired_where_all_graded_answers_were_kept() -> None:
     assert paired.interval is not None
     assert paired.interval.low > 0 > apart.interval.low
     assert (paired.is_better, apart.is_better) == (True, None)
+
+
+@pytest.mark.parametrize("worse", [False, True])
+def test_three_rows_that_all_went_one_way_prove_nothing(worse: bool) -> None:
+    """Student's interval of the differences is above 0, yet one in eight such triples is so by chance."""
+    scores = ([0.0, 0.0, 0.25], [0.5, 0.5, 0.5])
+    old, new = reversed(scores) if worse else scores
+    ends = [evaluation(fmean(one), None, len(one), parts={}) for one in (old, new)]
+    kept = {
+        when: [sample(f"q{n}", "") | {"score": score, "parts": {}} for n, score in enumerate(its)]
+        for when, its in (("before", old), ("after", new))
+    }
+    [gain] = gains(replace(changed(tuned(), before=ends[0], after=ends[1]), samples=kept))
+    assert gain.paired
+    assert gain.interval is not None
+    assert gain.interval.high < 0 if worse else gain.interval.low > 0
+    assert gain.p == 1 / 8
+    assert gain.is_better is None

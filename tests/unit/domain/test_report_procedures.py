@@ -84,6 +84,25 @@ def test_a_prompt_that_is_asked_again_counts_once() -> None:
     assert [(arm.prompts, arm.mean) for arm in made.arms] == [(1, 0.5)]
 
 
+def test_a_question_under_two_versions_is_one_of_a_lift() -> None:
+    def one(question: str, reward: float, version: str, mode: str = "full") -> Any:
+        its = {"name": "debug", "mode": mode, "sha": version * 8, "request": ""}
+        return completion(1, 0, 0, "a", question=question, reward=reward, procedure=its)
+
+    lines = [one("a", 1.0, "1"), one("a", 0.8, "2"), one("b", 0.5, "1")]
+    lines += [one("c", 0.1, "1", "off"), one("d", 0.0, "1", "off")]
+    made = given(run("grpo", completions=lines))
+    assert made is not None
+    [lift] = made.lifts
+    assert (lift.prompts, lift.held_out) == (2, 2)
+    assert lift.gain == pytest.approx((0.9 + 0.5) / 2 - 0.05)
+    both = given(run("grpo", completions=[*lines, one("b", 0.4, "2", "off"), one("e", 0.7, "2")]))
+    assert both is not None
+    [apart] = both.lifts  # "b" was asked both ways: Welch's interval is of sides that share nothing
+    assert (apart.prompts, apart.held_out) == (2, 2)
+    assert apart.gain == pytest.approx((0.9 + 0.7) / 2 - 0.05)
+
+
 def test_outcomes_of_a_procedure_are_those_of_the_log_of_procedures() -> None:
     lines = [line(step, reward, "debug") for step, reward in ((1, 0.6), (2, 0.7), (3, 0.0), (4, -0.9))]
     made = given(run("grpo", completions=[*lines, line(5, 0.5)]))

@@ -47,3 +47,9 @@ def test_what_became_better_comes_first_and_what_stayed_the_same_last() -> None:
 def test_answers_to_different_prompts_are_not_compared() -> None:
     samples = {"before": [sample("a", "x")], "after": [sample("b", "x")]}
     assert sample_pairs(replace(tuned(), samples=samples)) == ()
+
+
+def test_a_secret_of_which_a_part_differs_is_out_before_it_is_taken_apart() -> None:
+    before, after = (sample("q", f"it is password = {word}-secret-long") for word in ("correct1", "battery2"))
+    [pair] = sample_pairs(replace(tuned(), samples={"before": [before], "after": [after]}))
+    assert "".join(said for said, _ in (*pair.before, *pair.after)) == "it is password = [secret]" * 2

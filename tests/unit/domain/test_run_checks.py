@@ -133,6 +133,11 @@ def test_counts_of_the_manifest_are_those_of_the_rows() -> None:
         lied = {**stored, "sources": [{**source, name: 999}]}
         [told] = data_check(lied, now).changes
         assert told.startswith(f'source "a": the manifest says {name} 999, it is ')
+    for name in ("grounded", "instructed"):
+        lied = {**stored, "sources": [{**source, name: {"given": 4}}]}
+        assert data_check(lied, now).changes == (
+            f"source \"a\": the manifest says {name} {{'given': 4}}, it is {{}}",
+        )
     assert data_check({**stored, "seed": 1}, now).changes == ("the manifest says seed 1, it is 0",)
 
 

@@ -9,7 +9,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cesello.entrypoints.cli.main import cli, run
-from tests.recorded_runs import changed, completion, grounding, reinforced, searched, tuned, write
+from tests.recorded_runs import (
+    changed,
+    completion,
+    evaluation,
+    grounding,
+    reinforced,
+    sample,
+    searched,
+    tuned,
+    write,
+)
 
 
 @pytest.fixture
@@ -102,3 +112,38 @@ def test_what_prompts_were_given_is_told_in_the_terminal(runs: Path) -> None:
     assert "memory: -0.050 against prompts held out from it (95 %: " in told
     assert "6 of 6 answers overlap with their passages\n" in told
     assert "\x1b" not in told
+
+
+def test_chance_is_told_of_the_answers_that_overlap_is_told_of(runs: Path) -> None:
+    """The third prompt had the passages of both others: nothing is there to hold its answer against."""
+    both = [("a.py", 0.5, "return 12"), ("b.py", 0.5, "twenty")]
+    lines = [
+        completion(step, 0, 0, "12", **grounding(*its))
+        for step, its in enumerate((both[:1], both[1:], both), 1)
+    ]
+    write(replace(changed(reinforced(), id="some"), logs={"completions": lines}), runs / "some")
+    said = "; of 2 of them 1 do, and with another prompt's passages 1 would\n"
+    assert f"2 of 3 answers overlap with their passages{said}" in report(runs, "some").stdout
+    report(runs, "some", "--html", str(runs / "some.html"))
+    assert "Of 2 that can be held against another prompt's passages 1 (" in (runs / "some.html").read_text()
+
+
+def test_what_few_rows_seem_to_show_is_not_called_clear(runs: Path) -> None:
+    """Student's interval is above 0; three rows that all went up are chance in one of eight."""
+    old, new = (0.0, 0.0, 0.25), (0.5, 0.5, 0.5)
+    ends = {
+        when: evaluation(sum(its) / 3, None, 3, parts={}) for when, its in (("before", old), ("after", new))
+    }
+    kept = {
+        when: [sample(f"q{n}", "") | {"score": score, "parts": {}} for n, score in enumerate(its)]
+        for when, its in (("before", old), ("after", new))
+    }
+    write(replace(changed(tuned(), id="few", **ends), samples=kept), runs / "few")
+    told = report(runs, "few").stdout
+    assert "paired, p 0.12" in told
+    assert "which may be chance" in told
+    assert "clearly" not in told
+    report(runs, "few", "--html", str(runs / "few.html"))
+    page = (runs / "few.html").read_text()
+    assert "paired, p 0.12" in page
+    assert '<td class="n up">' not in page

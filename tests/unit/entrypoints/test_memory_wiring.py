@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from cesello.adapters.model.hub_cache import HubCache
-from cesello.application.ask import Ask
+from cesello.application.ask import Ask, AskRequest
 from cesello.application.keep_index import KeepIndex
 from cesello.domain.errors import ModelError
-from cesello.entrypoints.memory_wiring import reranker, retrieve_context
-from cesello.entrypoints.settings.memory_settings import MemorySettings
+from cesello.entrypoints.memory_wiring import asking, embedder, reranker, retrieve_context
+from cesello.entrypoints.settings.memory_settings import BGE_SMALL, MemorySettings
 from tests.fakes.memory import FakeEmbedder, FakeVectorStore
 from tests.fakes.run import RecordingObserver
 from tests.grounded import cake_memory
@@ -69,3 +69,42 @@ def test_where_nothing_reranks_no_file_counts(tmp_path: Path) -> None:
     before = pinned(tmp_path, "none")
     (tmp_path / "model.safetensors").write_bytes(b"one")
     assert pinned(tmp_path, "none") == before
+
+
+def question(**embedder: object) -> AskRequest:
+    settings = MemorySettings().model_dump()
+    settings["embedder"] |= embedder
+    return asking(settings)
+
+
+def test_what_is_known_of_an_embedder_is_taken_where_nothing_is_said() -> None:
+    assert (question().floor, question().relevant) == (0.0, 0.3)
+    assert (question(model=BGE_SMALL).floor, question(model=BGE_SMALL).relevant) == (0.6, None)
+    assert (question(model="some/other").floor, question(model="some/other").relevant) == (0.0, None)
+    assert question(model=BGE_SMALL, floor=0.0).floor == 0.0
+    assert question(floor=0.25).floor == 0.25
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "prefix"),
+    [
+        (BGE_SMALL, None, "Represent this sentence for searching relevant passages: "),
+        (BGE_SMALL, "", ""),
+        ("some/other", None, ""),
+    ],
+)
+def test_a_question_has_the_prefix_of_the_model_card(
+    tmp_path: Path, model: str, said: str | None, prefix: str
+) -> None:
+    repository = tmp_path / "hub" / f"models--{model.replace('/', '--')}"
+    write_bert(repository / "snapshots" / ("a" * 40))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("a" * 40)
+    settings = MemorySettings().embedder.model_dump() | {"model": model, "query_prefix": said}
+    made = embedder(settings, HubCache(tmp_path / "hub"), tmp_path)
+    assert made.fingerprint.endswith(f'query="{prefix}" document=""')
+
+
+def write_bert(folder: Path) -> None:
+    write_model(folder, b"weights")
+    (folder / "config.json").write_text('{"model_type": "bert", "hidden_act": "gelu", "hidden_size": 8}')

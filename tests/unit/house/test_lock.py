@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.repository import ROOT, pyproject
+from tools.lock import needless
 
 NAMES = ["lock.txt", "lock-cpu.txt", "lock-cuda.txt", "lock-built.txt", "extras.txt"]
 TEXTS = {name: (ROOT / "requirements" / name).read_text() for name in NAMES}
@@ -66,3 +67,19 @@ def test_a_version_that_carried_malware_is_refused(package: str, version: str) -
     [requirement] = [each for each in REQUIREMENTS if each.name == package]
     assert Version(version) not in requirement.specifier
     assert pins("lock.txt")[package] != Version(version)
+
+
+@pytest.mark.parametrize(
+    ("grammar", "parser", "left_out"),
+    [
+        ("jsonschema", "rfc3987-syntax", {"lark", "rfc3987-syntax"}),
+        ("jsonschema", "mine, rfc3987-syntax", {"rfc3987-syntax"}),
+        ("jsonschema, mine", "rfc3987-syntax", set()),
+    ],
+)
+def test_a_grammar_is_left_out_only_where_nobody_else_asks_for_it(
+    grammar: str, parser: str, left_out: set[str]
+) -> None:
+    asked = {"jsonschema": "cesello (pyproject.toml)", "rfc3987-syntax": grammar, "lark": parser}
+    pins = {name: [f"{name}==1 \\", "    --hash=sha256:00", f"    # via {by}"] for name, by in asked.items()}
+    assert needless(pins) == left_out

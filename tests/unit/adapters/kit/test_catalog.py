@@ -25,4 +25,5 @@ def test_the_kit_answers_to_ordinary_hub_names() -> None:
         "HuggingFaceTB/SmolLM2-135M-Instruct",
         "sentence-transformers/all-MiniLM-L6-v2",
         "cross-encoder/ms-marco-MiniLM-L-12-v2",
+        "BAAI/bge-small-en-v1.5",
     }

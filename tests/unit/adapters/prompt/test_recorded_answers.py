@@ -14,6 +14,7 @@ from cesello.domain.prompt_json import program_from
 from cesello.domain.prompt_program import PromptProgram
 from cesello.domain.prompt_search import CandidateRecord, Trial, TrialKey
 from cesello.domain.run import RunStatus, RunSummary
+from cesello.domain.unfinished_search import unfinished_search
 
 
 def run(folder: Path) -> RunSummary:
@@ -35,7 +36,7 @@ def test_the_answers_of_a_ledger(tmp_path: Path) -> None:
     assert list(RecordedAnswers().trials(run(tmp_path))) == [
         {
             "candidate": "c", "task": "t", "reward": 0.5, "verdict": "passed", "completion": "Perché\ud800?",
-            "tokens": 3, "seconds": 0.25,
+            "tokens": 3, "seconds": 0.25, "former": False,
         }
     ]  # fmt: skip
 
@@ -52,6 +53,22 @@ def test_the_candidates_of_a_ledger_that_is_being_written(tmp_path: Path) -> Non
         ("seed", [], ""), ("rules", [first.id], "too short"),
     ]  # fmt: skip
     assert program_from(found[1]["program"]) == shorter
+
+
+def test_what_another_engine_has_answered_is_marked(tmp_path: Path) -> None:
+    """A search may go on with another model or other rewards: scores of both say nothing together."""
+    program = PromptProgram("Answer.")
+    for engine, score in (("z", 0.0), ("a", 1.0)):
+        ledger = SqliteLedger(tmp_path / "ledger.sqlite3", engine)
+        ledger.add_candidate(CandidateRecord(program, "seed"))
+        ledger.add_trials([Trial(TrialKey(program.id, "t"), score, (), "passed", "x", 3, seconds=1.0)])
+        ledger.close()
+    answers = RecordedAnswers()
+    trials = list(answers.trials(run(tmp_path)))
+    assert [(one["reward"], one["former"]) for one in trials] == [(1.0, False), (0.0, True)]
+    found = unfinished_search({}, answers.candidates(run(tmp_path)), trials, {"t"})
+    assert [(one["trials"], one["mean"]) for one in found["candidates"]] == [(1, 1.0)]
+    assert found["spent"] == [{"phase": "search", "rollouts": 2, "tokens": 6, "seconds": 2.0}]
 
 
 def test_tasks_and_lines_that_are_none(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import pytest
 
 from cesello.adapters.run.folder_recorded_runs import FolderRecordedRuns
 from cesello.adapters.run.folder_run_store import FolderRunStore
+from cesello.domain.distilled_rows import Wanted, rewarded
 from cesello.domain.recorded_run import RecordedRun
 from cesello.domain.report_groups import COMPLETIONS
 from cesello.domain.run_report import run_report
+from cesello.entrypoints.wiring import whole_recorded_runs
 from tests.recorded_runs import completion, reinforced, searched, tuned, write
 
 
@@ -73,10 +75,15 @@ def test_of_a_long_log_only_texts_that_are_shown_are_held(tmp_path: Path) -> Non
     """What is counted, and what a page shows, is the same as if all of it were."""
     steps, answers = 12, COMPLETIONS // 10
     lines = [
-        completion(step, 0, number, f"{step}.{number}")
+        completion(
+            step, 0, number, f"{step}.{number}", tools={"search": step % 3, "add": 1},
+            procedure={"name": "debug", "mode": "off" if step % 4 else "full", "sha": "ab", "request": ""},
+            memory=[{"path": "a.py", "lines": [1, 2], "score": 0.9}] if step % 2 else None,
+            memory_left_out=None if step % 2 else "held out",
+        )
         for step in range(1, steps + 1)
         for number in range(answers)
-    ]
+    ]  # fmt: skip
     folder = write(replace(reinforced(), logs={"completions": lines}), tmp_path / "one")
     with (folder / "completions.jsonl").open("a") as log:
         log.write("no line\n")
@@ -87,3 +94,16 @@ def test_of_a_long_log_only_texts_that_are_shown_are_held(tmp_path: Path) -> Non
     assert {1, steps} < with_text < set(range(1, steps + 1))
     assert slim.damaged == whole.damaged == ("1 lines of completions.jsonl cannot be read",)
     assert run_report(slim) == run_report(whole)
+
+
+def test_who_makes_rows_of_answers_has_all_of_them(tmp_path: Path) -> None:
+    asked = {"messages": [{"role": "user", "content": "q"}]}
+    lines = [
+        completion(step, 0, number, "an answer", finished=True, reward=1.0, asked=None if number else asked)
+        for step in range(12)
+        for number in range(COMPLETIONS // 10)
+    ]
+    folder = write(replace(reinforced(), logs={"completions": lines}), tmp_path / "one")
+    found = whole_recorded_runs().read(FolderRunStore(folder.parent).find(str(folder)))
+    assert found.log("completions") == lines
+    assert not [one for one in rewarded("one", found, Wanted(0.5)) if isinstance(one, str)]

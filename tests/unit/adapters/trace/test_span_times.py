@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,22 @@ def test_a_run_that_was_not_traced_has_none(folder: Path, tmp_path: Path) -> Non
 def test_a_damaged_database_says_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE).write_bytes(content)
     assert RecordedSpanTimes().times(run(tmp_path / "one")) == ()
+
+
+@pytest.mark.parametrize(
+    ("started", "finished", "spans"),
+    [
+        ("1970-01-01T00:00:00+00:00", "1970-01-01T00:00:10+00:00", 4),
+        ("1970-01-01T00:00:00+00:00", None, 4),
+        ("", None, 4),
+        ("1970-01-01T00:00:05+00:00", "1970-01-01T00:00:10+00:00", 4),  # prepared before, in the same trace
+        ("1970-01-01T00:01:00+00:00", None, 0),
+        ("1969-12-31T23:00:00+00:00", "1969-12-31T23:59:00+00:00", 0),
+    ],
+)
+def test_a_namesakes_spans_are_of_another_time(
+    started: str, finished: str | None, spans: int, folder: Path
+) -> None:
+    """A folder that was moved beside the database of another project."""
+    one = replace(run(folder / "one"), started=started, manifest={"finished": finished})
+    assert len(RecordedSpanTimes().times(one)) == spans
