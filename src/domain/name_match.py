@@ -16,6 +16,8 @@ _FIRST = 0.15
 _MOST = 20
 """Assigned names of a chunk that are looked at: a table of constants has hundreds."""
 
+_TABLES = frozenset({"json", "toml", "yaml"})
+
 _ASSIGNMENT = re.compile(
     r"^[ \t]{0,64}(?:(?:export|const|let|var|val|static|final|public|private)[ \t]{1,8}){0,4}"
     r"([^\W\d]\w{0,63})[ \t]{0,8}(?::[^=\n]{1,80})?=(?![=>])",
@@ -70,7 +72,16 @@ class _Rarity:
 def _names(chunk: Chunk) -> list[tuple[str, ...]]:
     """The words of each name: of what is defined, without what it is in; else of what is assigned."""
     if chunk.name:
-        found = [name.rpartition(".")[2] for name in chunk.name.split(", ")]
+        found = (
+            [name.rpartition(".")[2] for name in chunk.name.split(", ")] if _is_code(chunk) else [chunk.name]
+        )
     else:
         found = list(dict.fromkeys(_ASSIGNMENT.findall(chunk.text)))[:_MOST]
     return [words for words in map(name_words, found) if words]
+
+
+def _is_code(chunk: Chunk) -> bool:
+    """Whether the name is of definitions: headings, cells and tables have dots and commas of their own."""
+    if chunk.kind == "module":
+        return chunk.readable is None and chunk.language not in _TABLES
+    return chunk.kind in ("function", "class")

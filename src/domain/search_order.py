@@ -26,7 +26,7 @@ class OrderWeights:
 
     file: float = 0.3
     names: float = 0.3
-    kind: float = 0.2
+    kind: float = 0.15
 
 
 def in_order(
