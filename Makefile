@@ -49,7 +49,7 @@ $(VENV)/.locked: pyproject.toml $(LOCKS)
 	@$(INSTALL) --no-deps --require-hashes --no-build-isolation -r requirements/lock-built.txt
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m pip check --disable-pip-version-check
-	@$(BIN)/python -m compileall -q -j 0 -x '$(OF_ANOTHER)' $(VENV)/lib
+	@$(BIN)/python -W ignore -m compileall -q -j 0 -x '$(OF_ANOTHER)' $(VENV)/lib
 	@touch $@
 
 .PHONY: quickstart

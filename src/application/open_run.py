@@ -8,7 +8,7 @@ from typing import Any
 from ..domain.checkpoint import Checkpoint
 from ..domain.errors import DataError
 from ..domain.ports.run import Clock, Observer, RunFolder, RunStore
-from ..domain.run import Resume, RunManifest, RunStatus, RunSummary
+from ..domain.run import Resume, RunManifest, RunStatus, RunSummary, of_id
 from .same_training import check_same
 from .training_progress import Progress, progress_from
 
@@ -90,7 +90,7 @@ class OpenRun:
 
     def _unfinished(self, name: str, choice: RunChoice) -> RunSummary | None:
         if choice.run:
-            found = [one for one in self._runs.list() if one.id == choice.run]
+            found = of_id(self._runs.list(), choice.run)
             if not found:
                 return None
         else:

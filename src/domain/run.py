@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import PurePath
 from typing import Any
 
 from .footprint import Footprint
@@ -194,3 +195,8 @@ class RunSummary:
     planned_steps: int
     path: str
     manifest: Mapping[str, Any] = field(default_factory=dict)
+
+
+def of_id(runs: Iterable[RunSummary], run: str) -> list[RunSummary]:
+    """The runs of an id, first the one whose folder is called so: a copy in another folder has it too."""
+    return sorted((one for one in runs if one.id == run), key=lambda one: PurePath(one.path).name != run)

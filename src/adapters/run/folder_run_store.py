@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ...domain.errors import DataError, RetryableError, UsageError
-from ...domain.run import RunStatus, RunSummary
+from ...domain.run import RunStatus, RunSummary, of_id
 from ...domain.secret_text import Redact, redacted
 from .checkpoint_places import CheckpointPlaces
 from .open_run import LOCK, MANIFEST, RECIPE, OpenRun
@@ -126,8 +126,11 @@ class FolderRunStore:
         at_path = _summary(Path(run))
         known_runs = () if at_path else self.list()
         # An id is one run's own; another, newer one may be called like it.
-        of_id = [one for one in known_runs if one.id == run]
-        runs = [at_path] if at_path else of_id or [r for r in known_runs if run in (r.name, "latest")]
+        runs = (
+            [at_path]
+            if at_path
+            else of_id(known_runs, run) or [r for r in known_runs if run in (r.name, "latest")]
+        )
         if runs:
             return runs[0]
         known = ", ".join(r.id for r in self.list()[:5]) or "none yet"

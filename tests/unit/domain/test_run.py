@@ -7,7 +7,16 @@ from dataclasses import asdict
 import pytest
 
 from cesello.domain.reward import RewardResult, infra_error
-from cesello.domain.run import Evaluation, GradedSet, SourceLoss, evaluation_from, graded_set
+from cesello.domain.run import (
+    Evaluation,
+    GradedSet,
+    RunStatus,
+    RunSummary,
+    SourceLoss,
+    evaluation_from,
+    graded_set,
+    of_id,
+)
 
 
 def test_a_graded_set_tells_apart_what_was_judged_what_was_not_and_what_could_not_be() -> None:
@@ -39,3 +48,12 @@ def test_evaluations_of_before_those_figures_are_read_too(key: str) -> None:
     graded = evaluation_from(old).graded["a"]
     assert (graded.rows, graded.parts) == (3, {"x": 2.0})
     assert not getattr(graded, key)
+
+
+def test_of_a_run_and_its_copy_the_one_in_its_own_folder_comes_first() -> None:
+    def run(folder: str, its_id: str) -> RunSummary:
+        return RunSummary(its_id, "demo", RunStatus.COMPLETED, "now", None, 1, 1, f"runs/{folder}")
+
+    copy, own, other = run("whole", "mine"), run("mine", "mine"), run("other", "other")
+    assert of_id([copy, other, own], "mine") == [own, copy]
+    assert of_id([copy, other], "mine") == [copy]
