@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from errno import EDQUOT, EFBIG, ENOSPC
+from pathlib import PurePath
 
-from .errors import RetryableError
+from .errors import CeselloError, RetryableError
 
 _LONGEST = 200
 """Characters of a reason."""
@@ -59,6 +61,32 @@ def disk_is_full(folder: object, cause: Exception) -> RetryableError:
         "T075", "the disk is full", where=str(folder), got=reason_of(cause),
         fix="free some space and run the command again; nothing half-written was kept",
     )  # fmt: skip
+
+
+def told(
+    cause: Exception,
+    file: PurePath,
+    what: str,
+    *,
+    damaged: Callable[[str], CeselloError],
+    other: Callable[[str], CeselloError],
+) -> CeselloError:
+    """What an error means, of a database without which a command cannot go on.
+
+    Args:
+        what: see ``is_busy``.
+        damaged: of the reason, where the file is not what it was.
+        other: of the reason, where it may not be opened, or for any other.
+    """
+    match trouble_of(cause):
+        case Trouble.FULL:
+            return disk_is_full(file.parent, cause)
+        case Trouble.BUSY:
+            return is_busy(what, file, cause)
+        case Trouble.DAMAGED:
+            return damaged(reason_of(cause))
+        case _:
+            return other(reason_of(cause))
 
 
 def is_busy(what: str, file: object, cause: Exception) -> RetryableError:

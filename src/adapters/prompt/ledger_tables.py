@@ -6,11 +6,12 @@ import os
 import sqlite3
 import stat
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
-from ...domain.database_trouble import Trouble, disk_is_full, is_busy, reason_of, trouble_of
+from ...domain.database_trouble import told
 from ...domain.errors import CeselloError, StorageError
 
 FORM = "1"
@@ -101,21 +102,17 @@ def _check_form(connection: sqlite3.Connection, file: Path) -> None:
 
 def explained(file: Path, cause: Exception) -> CeselloError:
     """What an error means: a full disk, a file that is busy, may not be opened or is damaged."""
-    match trouble_of(cause):
-        case Trouble.FULL:
-            return disk_is_full(file.parent, cause)
-        case Trouble.BUSY:
-            return is_busy("the ledger of a prompt search is", file, cause)
-        case Trouble.DAMAGED:
-            return damaged(file, reason_of(cause))
-        case _:
-            return StorageError(
-                "I003",
-                "a run cannot be written",
-                where=str(file),
-                got=reason_of(cause),
-                fix="set output to a folder that can be written",
-            )
+
+    def other(got: str) -> StorageError:
+        return StorageError(
+            "I003",
+            "a run cannot be written",
+            where=str(file),
+            got=got,
+            fix="set output to a folder that can be written",
+        )
+
+    return told(cause, file, "the ledger of a prompt search is", damaged=partial(damaged, file), other=other)
 
 
 def damaged(file: Path, got: str, expected: str | None = None) -> StorageError:

@@ -8,11 +8,12 @@ import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
-from ...domain.database_trouble import Trouble, disk_is_full, is_busy, reason_of, trouble_of
+from ...domain.database_trouble import told
 from ...domain.errors import CeselloError, StorageError
 from .tables import FORM, TABLES
 
@@ -146,21 +147,17 @@ def _check_form(connection: sqlite3.Connection, file: Path) -> None:
 
 def explained(file: Path, cause: Exception) -> CeselloError:
     """What an error means: a full disk, a file that is busy, may not be opened or is damaged."""
-    match trouble_of(cause):
-        case Trouble.FULL:
-            return disk_is_full(file.parent, cause)
-        case Trouble.BUSY:
-            return is_busy("the database of runs is", file, cause)
-        case Trouble.DAMAGED:
-            return damaged(file, reason_of(cause))
-        case _:
-            return StorageError(
-                "I091",
-                "the database of runs cannot be opened",
-                where=str(file),
-                got=reason_of(cause),
-                fix="see that its folder exists and that you may read and write it",
-            )
+
+    def other(got: str) -> StorageError:
+        return StorageError(
+            "I091",
+            "the database of runs cannot be opened",
+            where=str(file),
+            got=got,
+            fix="see that its folder exists and that you may read and write it",
+        )
+
+    return told(cause, file, "the database of runs is", damaged=partial(damaged, file), other=other)
 
 
 def damaged(file: Path, got: str, expected: str | None = None) -> StorageError:
