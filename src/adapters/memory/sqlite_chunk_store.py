@@ -62,7 +62,7 @@ class SqliteChunkStore:
         return self._db.reading()
 
     def state(self) -> MemoryState:
-        with self._db.turn:
+        with self._db.reading():  # of one moment, whoever writes meanwhile
             if not self._db.found():
                 return _NOTHING
             version = self._db.version()
@@ -155,11 +155,13 @@ class SqliteChunkStore:
 
     def nearest(self, vector: Embedding, recall: int, only: Selection) -> tuple[Hit, ...]:
         checked_recall(recall)
-        return self._search.nearest(vector, recall, only) if self._db.found() else ()
+        with self._db.reading():
+            return self._search.nearest(vector, recall, only) if self._db.found() else ()
 
     def matching(self, query: str, recall: int, only: Selection) -> tuple[Hit, ...]:
         checked_recall(recall)
-        return self._search.matching(query, recall, only) if self._db.found() else ()
+        with self._db.reading():
+            return self._search.matching(query, recall, only) if self._db.found() else ()
 
     def vectors(self, keys: Sequence[str] | None = None) -> Iterator[tuple[str, Embedding]]:
         if self._db.found():

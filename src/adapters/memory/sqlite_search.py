@@ -27,7 +27,7 @@ _WEIGHTS = "bm25(words, 4.0, 1.0, 1.0)"
 
 
 class SqliteSearch:
-    """What is asked of the tables of ``chunk_tables``, where there are any.
+    """What is asked of the tables of ``chunk_tables``, where there are any, within ``ChunkDatabase.reading``.
 
     Args:
         database: which is asked; who opens it anew calls ``forget``.
@@ -43,11 +43,10 @@ class SqliteSearch:
 
     def nearest(self, vector: Embedding, recall: int, only: Selection) -> tuple[Hit, ...]:
         """See ``ChunkStore``."""
-        with self._db.turn:
-            among = self._keys_of(only) if only else None
-            hits: list[Hit] = []
-            for table in self._tables():
-                hits += table.nearest(vector, recall, among)
+        among = self._keys_of(only) if only else None
+        hits: list[Hit] = []
+        for table in self._tables():
+            hits += table.nearest(vector, recall, among)
         return tuple(sorted(hits, key=lambda hit: -hit.score)[:recall])
 
     def matching(self, query: str, recall: int, only: Selection) -> tuple[Hit, ...]:
@@ -55,15 +54,14 @@ class SqliteSearch:
         expression = match_any(query)
         if not expression:
             return ()
-        with self._db.turn:
-            where, values = self._chosen(only)
-            # Copies of a text have one key, and are one hit.
-            found = self._db.all(
-                f"WITH said AS MATERIALIZED (SELECT key, -{_WEIGHTS} AS score FROM words"
-                f" JOIN chunks ON chunks.id = words.rowid WHERE words MATCH ? AND {where})"
-                " SELECT key, max(score) FROM said GROUP BY key ORDER BY 2 DESC, key LIMIT ?",
-                expression, *values, recall,
-            )  # fmt: skip
+        where, values = self._chosen(only)
+        # Copies of a text have one key, and are one hit.
+        found = self._db.all(
+            f"WITH said AS MATERIALIZED (SELECT key, -{_WEIGHTS} AS score FROM words"
+            f" JOIN chunks ON chunks.id = words.rowid WHERE words MATCH ? AND {where})"
+            " SELECT key, max(score) FROM said GROUP BY key ORDER BY 2 DESC, key LIMIT ?",
+            expression, *values, recall,
+        )  # fmt: skip
         return tuple(Hit(key, score) for key, score in found)
 
     def vectors(self, keys: Sequence[str] | None = None) -> Iterator[tuple[str, Embedding]]:
