@@ -14,6 +14,10 @@ from ..domain.ports.run import Observer
 from ..domain.procedure import Procedure
 from ..domain.procedure_match import PENALTY, Known, Learnt, Votes, digest, known_requests, targets
 from ..domain.request_features import Features, Vocabulary, features, normalised
+from ..domain.retrieval import Embedding
+
+_AT_ONCE = 50
+"""Requests that are embedded, and kept, together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,7 @@ class LearnMatching:
         usable = _of(labelled, procedures)
         names = tuple(one.name for one in procedures)
         known = known_requests(procedures, usable)
-        if self._observer is not None:
-            self._observer.note(f"learning from {len(known):,} requests which procedure is for what, once")
-        rows, _ = self._features(known)
+        rows, _ = self._features(known, self._observer)
         fit = self._ridge.fit(rows, targets(known, names), PENALTY)
         found = judged(known, fit.left_out, names)
         own = {normalised(one.text).casefold() for one in usable}
@@ -114,10 +116,23 @@ class LearnMatching:
         names = tuple(one.name for one in procedures)
         return Votes(names, known, rows, vocabulary, learnt.votes, learnt.threshold)
 
-    def _features(self, known: Sequence[Known]) -> tuple[list[Features], Vocabulary]:
+    def _features(
+        self, known: Sequence[Known], observer: Observer | None = None
+    ) -> tuple[list[Features], Vocabulary]:
         texts = [one.text for one in known]
         vocabulary = Vocabulary(texts)
-        return features(texts, self._embedder.embed(texts), vocabulary), vocabulary
+        return features(texts, self._vectors(texts, observer), vocabulary), vocabulary
+
+    def _vectors(self, texts: Sequence[str], observer: Observer | None) -> list[Embedding]:
+        """A few at a time: who waits sees how it goes, and what was embedded is kept when it is stopped."""
+        if observer is not None:
+            observer.phase("learning what procedures are for, once", len(texts))
+        vectors: list[Embedding] = []
+        for at in range(0, len(texts), _AT_ONCE):
+            vectors += self._embedder.embed(texts[at : at + _AT_ONCE])
+            if observer is not None:
+                observer.advance(len(vectors) - at)
+        return vectors
 
 
 def _of(labelled: Sequence[Known], procedures: Sequence[Procedure]) -> list[Known]:

@@ -62,7 +62,9 @@ class MatchProcedure:
             self._active = self._store.active()
         text = normalised(request)
         procedures = [procedure for procedure, _ in self._active]
-        if not procedures or not says_something(text):
+        if not procedures:
+            return Matched((), None, None, "no procedures yet: `cesello sop new --all` writes eight")
+        if not says_something(text):
             return Matched((), None, None, "")
         if self._ready is None:
             self._ready = self._learn.ready(procedures)

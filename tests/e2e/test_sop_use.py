@@ -122,6 +122,13 @@ def test_a_request_finds_it_or_nothing(project: Path) -> None:
     assert done.stdout.startswith("nothing applies")
 
 
+def test_where_there_are_none_a_request_is_told_how_to_get_some(tmp_path: Path) -> None:
+    done = cesello(tmp_path, "sop", "search", "please run all the checks")
+    assert "nothing applies" in done.stdout
+    assert "`cesello sop new --all`" in done.stderr
+    assert "`cesello sop new --all`" in cesello(tmp_path, "sop", "stats").stdout
+
+
 def test_labelled_requests_calibrate_and_are_kept(project: Path) -> None:
     evals = project / "evals.jsonl"
     evals.write_text(

@@ -246,7 +246,7 @@ def stats_command(name: str | None, origin: str, config: Path | None, as_json: b
         echo_json([_standing_row(version, found) for version, found in rows])
         return
     if not rows:
-        click.echo("no procedures yet")
+        click.echo("No procedures yet: `cesello sop new --all` writes eight to start from.")
         return
     echo_table(
         [

@@ -104,9 +104,10 @@ def test_what_is_learnt_is_kept_until_something_changes() -> None:
     learn = LearnMatching(FakeEmbedder(), NumpyRidge(), file, observer)
     assert not learn.ready([DEBUG, DOCS]).note
     count = len(known_requests([DEBUG, DOCS]))
-    assert observer.notes == [f"learning from {count} requests which procedure is for what, once"]
+    assert observer.phases == [("learning what procedures are for, once", count)]
+    assert observer.done == [count]
     learn.ready([DEBUG, DOCS])
-    assert len(observer.notes) == 1  # it takes long when something is learnt, and then alone
+    assert len(observer.phases) == 1  # it takes long when something is learnt, and then alone
     assert file.written == 1
     assert "procedures have changed" in learn.ready([DOCS]).note
     assert file.written == 2
