@@ -19,13 +19,13 @@ from typing import Any
 from ..domain.errors import UsageError
 from ..domain.grading_json import grading_from_json
 from ..domain.ports.sandbox import Sandbox
+from ..domain.server_address import HERE
 
 _LONGEST_BODY = 64 * 2**20
 _MOST_GRADINGS = 256
 _MOST_SECONDS = 60.0
 _MOST_MEMORY = 2**31
 _SLOWEST_BODY = 30.0
-_LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 class GradingServer(ThreadingHTTPServer):
@@ -42,7 +42,7 @@ class GradingServer(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def __init__(self, sandbox: Sandbox, host: str, port: int, token: str | None) -> None:
-        if not token and host not in _LOCAL:
+        if not token and host not in HERE:
             raise UsageError(
                 "C092",
                 "everybody who reaches this machine could run programs on it",

@@ -12,13 +12,12 @@ import json
 import os
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from ...domain.errors import CeselloError, RetryableError, StoreError, UsageError
+from ...domain.server_address import address_of, is_open
 
-_HERE = ("localhost", "127.0.0.1", "::1")
 _MOST_BYTES = 2**28
 _BUSY = (408, 423, 429, 502, 503, 504)
 _REFUSED = (401, 403, 407)
@@ -37,10 +36,10 @@ class ChromaServer:
     """
 
     def __init__(self, url: str, token_env: str | None, timeout: float) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        parts = address_of(url)
+        if parts is None or not parts.hostname:
             raise no_address("an address", expected="http(s)://host:port, without a password")
-        if token_env and parts.scheme == "http" and parts.hostname not in _HERE:
+        if token_env and is_open(parts):
             raise no_address("an encrypted way for its token", got=url, expected="https://...")
         self.url = url.rstrip("/")
         self._path = parts.path.rstrip("/")

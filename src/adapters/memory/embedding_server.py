@@ -11,14 +11,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-from ...domain.errors import ModelError, RetryableError, UsageError
+from ...domain.errors import ModelError, RetryableError
+from ...domain.server_address import BUSY, checked_address, json_headers
 
 _LARGEST = 64 * 2**20
-_BUSY = frozenset({408, 409, 425, 429})
 _TOO_MUCH = frozenset({400, 413, 422})
-_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+_SERVER = "a model's server"
 _LONGEST_PAUSE = 30.0
 
 
@@ -67,13 +66,7 @@ class EmbeddingServer:
         attempts: int = 5,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-            what = "a model's server has no usable address"
-            raise UsageError("C088", what, expected="http(s)://..., without a password")
-        if api_key_env and parts.scheme == "http" and parts.hostname not in _HERE:
-            what = "the key of a model's server would be sent unencrypted"
-            raise UsageError("C088", what, got=url, expected="https://...")
+        checked_address(url, api_key_env, server=_SERVER, code="C088")
         self._url = url.rstrip("/") + "/embeddings"
         self._api_key_env = api_key_env
         self._timeout = timeout
@@ -128,23 +121,12 @@ class EmbeddingServer:
         return answer
 
     def _status(self, status: int, retry_after: str) -> Exception:
-        if status >= 500 or status in _BUSY:
+        if status >= 500 or status in BUSY:
             return _Busy(f"status {status}", float(retry_after) if retry_after.isdecimal() else 0)
         return TooMuch(status) if status in _TOO_MUCH else self.refused(status)
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self._api_key_env:
-            key = os.environ.get(self._api_key_env, "").strip()
-            if not key:
-                raise UsageError(
-                    "C089",
-                    "the key of a model's server is not there",
-                    expected=f"the environment variable {self._api_key_env}",
-                    fix=f"export {self._api_key_env}=...",
-                )
-            headers["Authorization"] = f"Bearer {key}"
-        return headers
+        return json_headers(self._api_key_env, os.environ, server=_SERVER, code="C089")
 
     def _vectors(self, answer: bytes, texts: int) -> tuple[list[list[float]], str]:
         try:

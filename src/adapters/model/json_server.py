@@ -13,12 +13,11 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
-from urllib.parse import urlsplit
 
-from ...domain.errors import CeselloError, ModelError, RetryableError, UsageError
+from ...domain.errors import CeselloError, ModelError, RetryableError
+from ...domain.server_address import BUSY, checked_address, json_headers
 
-_BUSY = frozenset({408, 409, 425, 429})
-_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+_SERVER = "a rollout server"
 
 
 class JsonServer:
@@ -38,15 +37,8 @@ class JsonServer:
     def __init__(
         self, url: str, *, api_key_env: str | None = None, timeout: float = 600.0, most_bytes: int = 2**26
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-            what = "a rollout server has no usable address"
-            raise UsageError("C094", what, expected="http(s)://..., without a password")
-        if api_key_env and parts.scheme == "http" and parts.hostname not in _HERE:
-            what = "the key of a rollout server would be sent unencrypted"
-            raise UsageError("C094", what, got=url, expected="https://...")
         self.url = url.rstrip("/")
-        self._parts = urlsplit(self.url)
+        self._parts = checked_address(self.url, api_key_env, server=_SERVER, code="C094")
         self._api_key_env = api_key_env
         self._timeout = timeout
         self._most_bytes = most_bytes
@@ -114,7 +106,7 @@ class JsonServer:
         )
 
     def _refused(self, status: int, path: str) -> CeselloError:
-        if status >= 500 or status in _BUSY:
+        if status >= 500 or status in BUSY:
             return self.gives_no_answer(f"status {status}")
         return ModelError(
             "M095",
@@ -131,15 +123,4 @@ class JsonServer:
         return http.client.HTTPConnection(host, port, timeout=self._timeout)
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self._api_key_env:
-            key = os.environ.get(self._api_key_env, "").strip()
-            if not key:
-                raise UsageError(
-                    "C095",
-                    "the key of a rollout server is not there",
-                    expected=f"the environment variable {self._api_key_env}",
-                    fix=f"export {self._api_key_env}=...",
-                )
-            headers["Authorization"] = f"Bearer {key}"
-        return headers
+        return json_headers(self._api_key_env, os.environ, server=_SERVER, code="C095")

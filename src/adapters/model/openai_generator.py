@@ -10,16 +10,15 @@ import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...domain.chatml import tools_as_text
 from ...domain.conversation import Conversation
-from ...domain.errors import CeselloError, ModelError, RetryableError, UsageError
+from ...domain.errors import CeselloError, ModelError, RetryableError
 from ...domain.generation import Completion, Sampling
+from ...domain.server_address import BUSY, checked_address, json_headers
 
 _LARGEST = 4 * 2**20
-_BUSY = frozenset({408, 409, 425, 429})
-_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+_SERVER = "a model's server"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -53,14 +52,7 @@ class OpenAiGenerator:
         timeout: float = 60.0,
         workers: int = 4,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(
-                "C088", "a model's server has no usable address", got=url, expected="http(s)://..."
-            )
-        if api_key_env and parts.scheme == "http" and parts.hostname not in _HERE:
-            what = "the key of a model's server would be sent unencrypted"
-            raise UsageError("C088", what, got=url, expected="https://...")
+        checked_address(url, api_key_env, server=_SERVER, code="C088")
         self._url = url.rstrip("/") + "/chat/completions"
         self._model = model
         self._api_key_env = api_key_env
@@ -79,18 +71,7 @@ class OpenAiGenerator:
             return list(pool.map(lambda prompt: self._ask(prompt, sampling, headers), prompts))
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self._api_key_env:
-            key = os.environ.get(self._api_key_env, "").strip()
-            if not key:
-                raise UsageError(
-                    "C089",
-                    "the key of a model's server is not there",
-                    expected=f"the environment variable {self._api_key_env}",
-                    fix=f"export {self._api_key_env}=...",
-                )
-            headers["Authorization"] = f"Bearer {key}"
-        return headers
+        return json_headers(self._api_key_env, os.environ, server=_SERVER, code="C089")
 
     def _ask(self, prompt: Conversation, sampling: Sampling, headers: dict[str, str]) -> Completion:
         body = json.dumps(
@@ -119,7 +100,7 @@ class OpenAiGenerator:
         return self._completion(answer, sampling.max_new_tokens)
 
     def _refused(self, status: int) -> CeselloError:
-        if status >= 500 or status in _BUSY:
+        if status >= 500 or status in BUSY:
             return self._unreachable(f"status {status}")
         return ModelError(
             "M090",

@@ -7,19 +7,18 @@ import time
 from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...domain.code_tests import Grade, Grading, SandboxTier
 from ...domain.errors import SandboxError, UsageError
 from ...domain.grading_json import grade_from_json, grading_as_json, tier_from_json
 from ...domain.reward import Verdict
+from ...domain.server_address import address_of, is_open
 
 _AT_ONCE = 64
 _TRIES = 3
 _PAUSE = 0.5
 _TIER_SECONDS = 10.0
 _SPARE_SECONDS = 30.0
-_LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 class RemoteSandbox:
@@ -33,13 +32,13 @@ class RemoteSandbox:
     """
 
     def __init__(self, url: str, token: str | None = None) -> None:
-        self._url = urlsplit(url)
+        parts = address_of(url)
+        if parts is None:  # which is not shown: it may hold a password
+            what, expected = "no address of a sandbox", "https://host:port, without a password"
+            raise UsageError("C090", what, where="sandbox.url", expected=expected)
+        self._url = parts
         self._token = token
-        if self._url.scheme not in ("http", "https") or not self._url.hostname:
-            raise UsageError(
-                "C090", "no address of a sandbox", where="sandbox.url", got=url, expected="https://host:port"
-            )
-        if token and self._url.scheme == "http" and self._url.hostname not in _LOCAL:
+        if token and is_open(parts):
             raise UsageError(
                 "C091",
                 "a token would be sent for everybody to read",

@@ -13,16 +13,16 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote
 
 from ...domain.errors import CeselloError, DataError, RetryableError, UsageError
 from ...domain.secret_text import redacted
+from ...domain.server_address import address_of, is_open
 from ...domain.trace import Span
 from ...domain.trace_export import Sent
 from .otlp_json import messages
 
 _PATH = "/v1/traces"
-_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 _AGAIN = frozenset({429, 502, 503, 504})
 """As OTLP says; every other refusal is final."""
 _TRIES = 6
@@ -138,26 +138,16 @@ class OtlpHttp:
 def _checked(endpoint: str, plain: bool) -> SplitResult:
     fix = "such as --endpoint http://localhost:4318"
     what = "the endpoint cannot be used"
-    parts = _split(endpoint)
-    if parts is None:
+    parts = address_of(endpoint)
+    if parts is None or parts.query or parts.fragment:
         expected = "http(s)://host:port, without a password; keys go into a variable, see --header-env"
         raise UsageError("C164", what, expected=expected, fix=fix)
-    if parts.scheme == "http" and parts.hostname not in _HERE and not plain:
+    if is_open(parts) and not plain:
         raise UsageError(
             "C164", what, got="http to another machine", expected="https",
             fix="name an https endpoint, or add --plain-http where everybody on the way may read it",
         )  # fmt: skip
     return parts
-
-
-def _split(endpoint: str) -> SplitResult | None:
-    """None where it is no address, or holds what an address is not to hold."""
-    try:
-        parts = urlsplit(endpoint)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        return None
-    return parts if usable and "@" not in parts.netloc and not parts.query and not parts.fragment else None
 
 
 def _headers(text: str) -> Mapping[str, str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from ...domain.errors import UsageError
 from ...domain.prompt_program import COMPONENTS, QUESTION, placeholders
+from ...domain.server_address import address_of, is_open
 from .contradictions import contradiction, is_number, maps
 from .document import Document, Keys
 from .problems import quoted
@@ -23,8 +23,6 @@ DEMOS = "demos"
 """The component that is no text, and the proposer that changes it alone."""
 
 PROPOSERS = (*WRITERS, DEMOS, "merge")
-
-HERE = ("localhost", "127.0.0.1", "::1")
 
 PROMPT_TEXTS = ("system", "procedure", "question", "values")
 
@@ -144,7 +142,7 @@ def _check_address(document: Document, key: str) -> None:
     url = document.sound(*keys)
     if not isinstance(url, str):
         return
-    address = _address(url)
+    address = address_of(url)
     where, got = document.value_place(keys), quoted(str(document.as_written(keys)))
     if address is None:
         what, fix = (
@@ -152,19 +150,9 @@ def _check_address(document: Document, key: str) -> None:
             "write it as http://localhost:8000/v1",
         )
         document.report(keys, UsageError("C010", what, where=where, got=got, fix=fix))
-    elif document.sound("apo", key, "api_key_env") and address[0] == "http" and address[1] not in HERE:
+    elif document.sound("apo", key, "api_key_env") and is_open(address):
         what = "the server's key would be sent unencrypted"
         document.report(keys, UsageError("C010", what, where=where, got=got, fix="write https://..."))
-
-
-def _address(url: str) -> tuple[str, str] | None:
-    """Scheme and host, where a server can be there."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port  # which tells a port that is none
-    except ValueError:
-        return None
-    return (parts.scheme, host) if parts.scheme in ("http", "https") and host else None
 
 
 def _check_replicates(document: Document) -> None:

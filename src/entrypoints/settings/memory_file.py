@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ...domain.errors import InvalidRecipe, Place, UsageError
+from ...domain.server_address import is_here
 from .document import Document
 from .environment import expand_environment
 from .loader import read_document, read_overrides
@@ -97,17 +97,6 @@ def _sent_away(document: Document, settings: MemorySettings) -> Iterator[UsageEr
                 where=origin,
                 fix=f"if you want that, name the file: --config {NAME}",
             )
-
-
-def is_here(address: str) -> bool:
-    """Whether a server is on this machine."""
-    if "://" not in address:  # libpq's own form: name=value
-        return "host" not in address
-    try:
-        host = urlsplit(address).hostname
-    except ValueError:
-        return False
-    return host in (None, "localhost", "127.0.0.1", "::1")
 
 
 def _is_inside(folder: str) -> bool:
