@@ -57,6 +57,7 @@ class FinetuneRequest:
         processes: that share the work, of which this is one.
         trained_on: names of rewards that the training makes more of.
         group: what a prompt's completions take at most, where prompts are the rows.
+        answers: tokens of them at most, all completions of a prompt together.
         prompt_file: of the prompt around the rows, kept with the run; empty: there is none.
     """
 
@@ -76,6 +77,7 @@ class FinetuneRequest:
     processes: int = 1
     trained_on: Sequence[str] = ()
     group: RowSize | None = None
+    answers: int = 0
     prompt_file: str = ""
 
 

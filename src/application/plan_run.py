@@ -21,6 +21,8 @@ class RunPlan:
 
     Attributes:
         work: the largest forward pass it can have: every row as long as the recipe lets it be.
+        longest: tokens of a row at most; of reinforcement, of a prompt.
+        answers: tokens that a prompt is answered with at most, by all its completions; 0: rows are learnt.
         presets: weights that LoRA of the recipe's rank has on each preset of the architecture.
         memory: what it takes, as the recipe says.
         other: the same with gradient checkpointing where that is off, without it where it is on.
@@ -29,6 +31,8 @@ class RunPlan:
 
     shape: ModelShape
     work: ForwardPass
+    longest: int
+    answers: int
     presets: Mapping[str, int]
     memory: MemoryCheck
     other: Footprint
@@ -38,8 +42,8 @@ class RunPlan:
     @property
     def tokens(self) -> int | None:
         """At most, of all steps."""
-        longest = max(row.tokens for row in self.work.rows)
-        return None if self.steps is None else self.steps * self.rows_per_step * longest
+        most = self.rows_per_step * (self.longest + self.answers)
+        return None if self.steps is None else self.steps * most
 
 
 class PlanRun:
@@ -65,6 +69,8 @@ class PlanRun:
         return RunPlan(
             shape=shape,
             work=work,
+            longest=request.data.rules.max_tokens,
+            answers=request.answers,
             presets=dict(_presets(shape, request.lora.r)) if request.lora.continue_from is None else {},
             memory=self._check_memory(asked),
             other=self._check_memory.footprint(replace(asked, work=other)),
@@ -76,6 +82,8 @@ class PlanRun:
 def _largest(request: FinetuneRequest) -> ForwardPass:
     """As many rows as the recipe says, as long as it lets them be, all of them trained."""
     plan, longest = request.data.plan, request.data.rules.max_tokens
+    if request.group is not None:
+        return forward_pass((request.group,), plan)
     return forward_pass((RowSize(longest, longest - 1),) * plan.batch_size, plan)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -24,8 +25,9 @@ class Probe:
 
     Attributes:
         steps, tokens: of the whole training, as its data has them.
+            Of reinforcement, as the steps taken had them.
         tokens_per_second: of the steps taken.
-        seconds: of all steps at that rate; evaluations come on top.
+        seconds: of all steps; evaluations come on top.
     """
 
     steps: int
@@ -72,8 +74,20 @@ class ProbeRun:
         plan = replace(mixed.plan, max_steps=count, warmup_steps=0)
         self._optimizer.optimize(policy, mixed.batches[:count], plan, on_step=on_step, stop=self._stop)
         self._stop.check()
-        counted = reports[_WARM:] or reports
-        rate = sum(one.tokens for one in counted) / sum(one.seconds for one in counted)
+        if request.group is not None:
+            return _by_steps(reports, len(mixed.batches))
+        rate = _rate(reports[_WARM:] or reports)
         drawn = realised(mixed, len(mixed.batches)).sources
         tokens = sum(source.drawn_tokens or 0 for source in drawn)
         return Probe(len(mixed.batches), tokens, rate, tokens / rate)
+
+
+def _by_steps(reports: Sequence[StepReport], steps: int) -> Probe:
+    """Where answers are drawn: rows do not tell the tokens, and as not every step draws, all taken count."""
+    share = steps / len(reports)
+    tokens, seconds = sum(one.tokens for one in reports), sum(one.seconds for one in reports)
+    return Probe(steps, round(tokens * share), _rate(reports), seconds * share)
+
+
+def _rate(reports: Sequence[StepReport]) -> float:
+    return sum(one.tokens for one in reports) / sum(one.seconds for one in reports)

@@ -110,6 +110,7 @@ def finetune_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> F
         choice=choice or RunChoice(),
         trained_on=(BLEND,) if recipe.algorithm == "grpo" else (),
         group=_group(recipe) if recipe.algorithm == "grpo" else None,
+        answers=_answers(recipe) if recipe.algorithm == "grpo" else 0,
         prompt_file=prompt_file_text(loaded),
     )
 
@@ -147,11 +148,15 @@ def memory_print(loaded: LoadedRecipe) -> dict[str, str]:
 
 def _group(recipe: Recipe) -> RowSize:
     """The largest forward pass of reinforcement: full, or one completion of the longest prompt."""
-    prompts, grpo = recipe.training.batch_size, recipe.grpo
+    grpo, prompts = recipe.grpo, recipe.training.batch_size * recipe.training.accumulate
     labels = prompts * grpo.completions * grpo.max_completion_tokens
     all_of_it = prompts * recipe.data.max_tokens + labels
     most = max(grpo.pass_tokens, recipe.data.max_tokens + grpo.max_completion_tokens)
     return RowSize(min(most, all_of_it), min(most, labels))
+
+
+def _answers(recipe: Recipe) -> int:
+    return recipe.grpo.completions * recipe.grpo.max_completion_tokens
 
 
 def settings_of_steps(loaded: LoadedRecipe) -> dict[str, str]:

@@ -54,12 +54,14 @@ class FakePolicyOptimizer:
         plans: what it was asked to follow, in order.
         starts: from where, in order.
         bad_steps: whose loss is not finite.
+        has_passes: whether its steps have any token; those of reinforcement need not.
         prepared: the plans that it set the device up for, in order.
     """
 
     plans: list[TrainingPlan] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     bad_steps: set[int] = field(default_factory=set)
+    has_passes: bool = True
     prepared: list[TrainingPlan] = field(default_factory=list)
 
     def answers(
@@ -103,7 +105,7 @@ class FakePolicyOptimizer:
         labels = sum(row.trained_tokens for row in rows)
         bad = index + 1 in self.bad_steps or (plan.learning_rate >= TOO_FAST and index > 0)
         loss = float("nan") if bad else policy.loss
-        tokens, rate = sum(map(len, rows)), learning_rate(plan, index)
+        tokens, rate = sum(map(len, rows)) * self.has_passes, learning_rate(plan, index)
         return StepReport(index + 1, loss, rate, 1.0, tokens, labels, 1.0, right=min(policy.trained, labels))
 
 

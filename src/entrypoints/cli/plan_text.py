@@ -72,10 +72,12 @@ def _say_model(planned: RunPlan, recipe: Recipe) -> None:
 
 
 def _say_steps(planned: RunPlan) -> None:
-    longest = max(row.tokens for row in planned.work.rows)
     steps = "as many as the rows give" if planned.steps is None else f"{planned.steps:,}"
     most = "" if planned.tokens is None else f", at most {planned.tokens:,} tokens in all"
-    click.echo(f"steps      {steps}, of {planned.rows_per_step} rows of at most {longest:,} tokens{most}")
+    rows = f"{planned.rows_per_step} {'prompts' if planned.answers else 'rows'}"
+    click.echo(f"steps      {steps}, of {rows} of at most {planned.longest:,} tokens{most}")
+    if planned.answers:
+        click.echo(f"           all answers to a prompt have at most {planned.answers:,} tokens together")
 
 
 def _say_time(probed: Probe) -> None:

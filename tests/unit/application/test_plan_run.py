@@ -11,7 +11,7 @@ from cesello.application.prepare_data import DataRequest
 from cesello.application.prepare_source import RowRules
 from cesello.domain.errors import ModelError
 from cesello.domain.evaluation import EvaluationSpec
-from cesello.domain.footprint import DeviceMemory
+from cesello.domain.footprint import DeviceMemory, RowSize
 from cesello.domain.mixture import MixtureSpec
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from cesello.domain.schedule import TrainingPlan
@@ -34,6 +34,12 @@ def test_rows_are_taken_to_be_as_long_as_they_may_be() -> None:
     assert [(row.tokens, row.trained) for row in plan.work.rows] == [(100, 99)] * 2
     assert plan.work.accumulates
     assert (plan.steps, plan.rows_per_step, plan.tokens) == (10, 8, 10 * 8 * 100)
+
+
+def test_of_reinforcement_the_answers_count() -> None:
+    plan = planned(replace(REQUEST, group=RowSize(720, 160), answers=4 * 30))
+    assert [(row.tokens, row.trained) for row in plan.work.rows] == [(720, 160)]
+    assert (plan.longest, plan.answers, plan.tokens) == (100, 120, 10 * 8 * (100 + 120))
 
 
 def test_both_ways_of_the_activations_are_told() -> None:

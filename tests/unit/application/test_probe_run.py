@@ -9,6 +9,7 @@ from cesello.application.finetune import FinetuneRequest
 from cesello.application.prepare_data import DataRequest
 from cesello.application.probe_run import Probe
 from cesello.domain.errors import Interrupted
+from cesello.domain.footprint import RowSize
 from cesello.domain.mixture import MixtureSpec
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from cesello.domain.schedule import TrainingPlan
@@ -32,9 +33,12 @@ REQUEST = FinetuneRequest("demo", "", DATA, LoraSpec())
 
 
 def probed(
-    request: FinetuneRequest = REQUEST, steps: int = 4, stop: FakeStop | None = None
+    request: FinetuneRequest = REQUEST,
+    steps: int = 4,
+    stop: FakeStop | None = None,
+    optimizer: FakePolicyOptimizer | None = None,
 ) -> tuple[Probe, FakePolicyOptimizer]:
-    container, optimizer = make_container(), FakePolicyOptimizer()
+    container, optimizer = make_container(), optimizer or FakePolicyOptimizer()
     container.model_provider.override(providers.Object(FakeModelProvider()))
     container.sources.override(providers.Object({"chat": FakeDatasetSource(CHAT, "chat")}))
     container.example_store.override(providers.Object(FakeExampleStore()))
@@ -53,6 +57,16 @@ def test_a_few_steps_tell_of_all() -> None:
     # All rows are of one length and a step of the fake takes a second.
     assert probe.tokens_per_second == pytest.approx(probe.tokens / 10)
     assert probe.seconds == pytest.approx(10)
+
+
+def test_of_reinforcement_steps_tell_the_time_and_not_the_tokens_of_its_rows() -> None:
+    rows, _ = probed()
+    answered, _ = probed(replace(REQUEST, group=RowSize(720, 160), answers=120))
+    assert answered.seconds == pytest.approx(10)
+    assert (answered.steps, answered.tokens) == (10, rows.tokens)
+    dead = FakePolicyOptimizer(has_passes=False)
+    probe, _ = probed(replace(REQUEST, group=RowSize(720, 160), answers=120), optimizer=dead)
+    assert (probe.tokens, probe.tokens_per_second, probe.seconds) == (0, 0, pytest.approx(10))
 
 
 @pytest.mark.parametrize(("steps", "taken"), [(0, 2), (100, 10)])

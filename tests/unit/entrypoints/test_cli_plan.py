@@ -73,6 +73,18 @@ def test_parameters_steps_and_memory_are_told(capsys: pytest.CaptureFixture[str]
     assert not Path("runs").exists()
 
 
+def test_of_reinforcement_the_answers_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("recipe.yaml").write_text(
+        f"{RECIPE}algorithm: grpo\nrewards: [{{kind: length, longest: 5}}]\n"
+        "grpo: {completions: 4, max_completion_tokens: 30}\n"
+    )
+    plan()
+    said = lines(capsys)
+    most = 5 * 6 * (128 + 4 * 30)
+    assert f"steps 5, of 6 prompts of at most 128 tokens, at most {most:,} tokens in all" in said
+    assert "all answers to a prompt have at most 120 tokens together" in said
+
+
 @pytest.mark.parametrize(("upcast", "said"), [("false", "in bfloat16;"), ("true", "in float32;")])
 def test_what_upcasting_costs_is_told(capsys: pytest.CaptureFixture[str], upcast: str, said: str) -> None:
     plan("--set", "quantizer.name=nf4", "--set", f"quantizer.upcast={upcast}")
