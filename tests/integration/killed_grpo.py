@@ -30,6 +30,8 @@ grpo:
   max_completion_tokens: 10
   masks_overlong: false
   updates: {updates}
+  resample: 1
+  curriculum: {{}}
   beta: {beta}
 training: {{max_steps: 6, batch_size: 2, learning_rate: 1.0e-2, warmup_steps: 2}}
 evaluation:

@@ -209,12 +209,20 @@ def end_state(run: str) -> dict[str, str]:
         folder / "evaluations.jsonl",
         *folder.glob("completions.jsonl"),
         *folder.glob("tokens.jsonl"),
+        *folder.glob("alarms.jsonl"),
         *folder.glob("rows.json"),
         *sorted(folder.glob("samples-*.jsonl")),
     ]
     names = [f"{one.parent.name}/{one.name}" if one.parent != folder else one.name for one in files]
     sums = (hashlib.sha256(one.read_bytes()).hexdigest() for one in files)
-    return dict(zip(names, sums, strict=True))
+    return dict(zip(names, sums, strict=True)) | {"state.json": _state(last / "state.json")}
+
+
+def _state(file: Path) -> str:
+    """Without how long it took, and the log that tells it; all other logs are compared whole."""
+    state = json.loads(file.read_text())
+    del state["logs"], state["progress"]["seconds"]
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def campaign(subject: Subject, kills: int, seed: int, stopped_in: Sequence[str] = ()) -> Tally:

@@ -22,23 +22,19 @@ def campaign(folder: Path, kills: int, seed: int, updates: int, beta: float) -> 
     return result
 
 
-@pytest.mark.parametrize(
-    ("kills", "updates", "beta"), [(4, 1, 0.0), pytest.param(8, 2, 0.05, marks=pytest.mark.slow)]
-)
-def test_twelve_kills_and_four_stops_change_nothing(
-    tmp_path: Path, kills: int, updates: int, beta: float
-) -> None:
-    result = campaign(tmp_path, kills, updates, updates, beta)
+def test_ten_kills_and_two_stops_change_nothing(tmp_path: Path) -> None:
+    result = campaign(tmp_path, kills=10, seed=1, updates=1, beta=0.0)
     assert result["different"] == []
-    assert sum(result["kills"].values()) >= kills
+    assert sum(result["kills"].values()) >= 10
+    assert set(result["kills"]) >= {"generation", "update", "save"}, result
     assert result["stops"] == {"generation": 143, "scoring": 143}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
-def test_thirty_kills_change_nothing(tmp_path: Path) -> None:
-    result = campaign(tmp_path, kills=30, seed=3, updates=2, beta=0.05)
+@pytest.mark.timeout(3600)
+def test_a_hundred_kills_change_nothing(tmp_path: Path) -> None:
+    result = campaign(tmp_path, kills=100, seed=3, updates=2, beta=0.05)
     assert result["different"] == []
-    assert sum(result["kills"].values()) >= 30
-    assert all(result["kills"].get(kind, 0) > 2 for kind in ("generation", "update", "save")), result
-    assert result["kills"].get("scoring", 0) > 0, result
+    assert sum(result["kills"].values()) >= 100
+    assert all(result["kills"].get(kind, 0) > 5 for kind in ("generation", "update", "save")), result
+    assert result["kills"].get("scoring", 0) > 0, result  # it takes a thousandth of the time
