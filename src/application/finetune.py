@@ -274,7 +274,7 @@ class Finetune:
                     self._optimizer.load_weights(policy, best)
                     record.update(best_step=best.state.step)
                 after = evaluate("after")
-                watch.write_evaluation(progress.step, "after", after)
+                watch.write_last(after)
                 record.update(after=after)
         except Interrupted as end:
             stopped_by = end.signal_number

@@ -124,10 +124,17 @@ class WatchTraining:
         self._logs.log(step, evaluation_figures(evaluation, "eval"))
         loss = self._figure(evaluation)
         self.progress.evaluations.append((step, loss if loss is None else self._agreed(loss)))
-        self._compare_with_held_out()
+        held_out = self.progress.held_out  # which all processes agree on
+        self._compare_with_held_out(None if held_out is None else -held_out)
         self._saved_step = None  # what is saved of this step does not tell its loss
         self.settled = self._spec.has_settled(self.progress.losses)
         self._observer.phase("training", self._plan.max_steps, step)
+
+    def write_last(self, evaluation: Evaluation) -> None:
+        """That of the weights which the run ends with."""
+        self.write_evaluation(self.progress.step, "after", evaluation)
+        if not self.progress.is_evaluated():  # else the last step was compared as it was
+            self._compare_with_held_out(evaluation.score)
 
     def write_evaluation(self, step: int, when: str, evaluation: Evaluation) -> None:
         """Adds a line to the log of evaluations."""
@@ -157,11 +164,11 @@ class WatchTraining:
             return evaluation.loss
         return None if evaluation.score is None else -evaluation.score
 
-    def _compare_with_held_out(self) -> None:
-        progress, now = self.progress, self.progress.held_out
+    def _compare_with_held_out(self, now: float | None) -> None:
+        progress = self.progress
         before = progress.before.score if progress.before else None
         if self._by_score and before is not None and now is not None:
-            self._raise_alarms(progress.course.after_evaluation(progress.step, before, -now))
+            self._raise_alarms(progress.course.after_evaluation(progress.step, before, now))
 
     def _raise_alarms(self, told: tuple[Course, Sequence[Alarm]]) -> None:
         self.progress.course, alarms = told

@@ -95,9 +95,17 @@ def _grades(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tup
     for name, graded in before.get("graded", {}).items():
         then = after.get("graded", {}).get(name)
         for part, value in graded["parts"].items():
-            title = f"{name}: {part.replace('_', ' ')} (of {graded['rows']})"
+            title = f"{name}: {_called(graded, part).replace('_', ' ')} (of {graded['rows']})"
             yield title, f"{value:.4g}", f"{then['parts'].get(part, 0):.4g}" if then else "-"
         yield from _beside_the_parts(name, graded, then or {})
+
+
+def _called(graded: Mapping[str, Any], part: str) -> str:
+    """With the name of its reward, where a recipe has given it one: there may be others of the same kind."""
+    from ..settings.reward_settings import BLEND, BUILT_IN
+
+    reward = str(graded["reward"])
+    return part if reward in (BLEND, part, *BUILT_IN) else f"{reward}, {part}"
 
 
 def _beside_the_parts(

@@ -351,6 +351,17 @@ def test_a_reward_that_rises_alone_is_told_after_an_evaluation_and_saved_with_it
     assert watched.run.checkpoints.saved[10][0].progress["course"]["standing"] == ["held_out"]
 
 
+def test_a_reward_that_rises_alone_is_told_at_the_end_where_nothing_was_evaluated_on_the_way() -> None:
+    watched = Watched(spec=EvaluationSpec(), plan=TrainingPlan(max_steps=20))
+    score(watched, 0.3)
+    rises(watched)
+    watched.watch.write_last(Evaluation({}, {"calls": GradedSet("fake", 3, {}, 0.31)}))
+    [line] = watched.run.lines("alarms")
+    assert (line["step"], line["name"]) == (10, "held_out")
+    [kept] = watched.run.lines("evaluations")
+    assert (kept["step"], kept["when"]) == (10, "after")
+
+
 def test_a_score_that_rises_with_the_reward_is_none() -> None:
     watched = Watched(spec=EvaluationSpec(every_steps=5), plan=TrainingPlan(max_steps=20))
     score(watched, 0.3, 0.4, 0.8)

@@ -17,6 +17,7 @@ from dependency_injector import providers
 from cesello.domain.schedule import StepReport
 from cesello.entrypoints import requests
 from cesello.entrypoints.cli.main import run
+from cesello.entrypoints.cli.summary import say_held_out
 from cesello.entrypoints.cli.watch import LineObserver
 from cesello.entrypoints.container import Container, make_container
 from tests.fakes.model import FakeDevices, FakeMemoryPredictor, FakeModelProvider
@@ -331,6 +332,16 @@ def test_answers_are_judged_by_the_columns_of_their_rows(
     assert (graded["rows"], graded["not_applicable"], graded["infra_errors"]) == (4, 0, 0)
     assert graded["score"] < 0
     assert sandbox.closed == 1
+
+
+def test_a_reward_that_has_a_name_is_told_by_it(capsys: pytest.CaptureFixture[str]) -> None:
+    graded = {"reward": "words", "rows": 6, "parts": {"length": 2.0}, "score": 0.3}
+    say_held_out(
+        {"before": {"losses": {}, "graded": {"chat": graded, "other": graded | {"reward": "length"}}}}
+    )
+    words = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["chat:", "words,", "length", "(of", "6)", "2", "-"] in words
+    assert ["other:", "length", "(of", "6)", "2", "-"] in words
 
 
 def test_without_a_sandbox_nothing_is_begun(sandbox: FakeSandbox, capsys: pytest.CaptureFixture[str]) -> None:
