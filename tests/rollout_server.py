@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ class RolloutServer:
         status: of every answer, or of those to the paths of ``only``.
         body: what it answers to completions instead.
         slow: seconds before it answers to completions.
-        loaded: LoRA weights it has now, by name, with the file's text.
+        loaded: LoRA weights it has now, by name, with what ``weights_in`` says of them.
+        had: of all weights it ever had, what ``weights_in`` says.
         held: the most it has had at a time.
         seen: path, authorization and body of every request.
     """
@@ -36,6 +38,7 @@ class RolloutServer:
     body: bytes | None = None
     slow: float = 0.0
     loaded: dict[str, str] = field(default_factory=dict)
+    had: list[str] = field(default_factory=list)
     held: int = 0
     seen: list[tuple[str, str | None, dict[str, Any]]] = field(default_factory=list)
 
@@ -49,7 +52,8 @@ class RolloutServer:
             # A name that is known is refused, as vLLM does.
             if body["lora_name"] in self.loaded:
                 return 400, b"{}"
-            self.loaded[body["lora_name"]] = (Path(body["lora_path"]) / "weights").read_text()
+            self.loaded[body["lora_name"]] = weights_in(Path(body["lora_path"]))
+            self.had.append(self.loaded[body["lora_name"]])
             self.held = max(self.held, len(self.loaded))
             return 200, b"Success"
         if path == "/v1/unload_lora_adapter":
@@ -72,6 +76,15 @@ class RolloutServer:
             "finish_reason": "stop" if drawn.finished else "length",
         }
         return 200, json.dumps({"choices": [choice]}).encode()
+
+
+def weights_in(folder: Path) -> str:
+    """The text of a file with that name, or the sha256 of real ones in the PEFT layout."""
+    made_up = folder / "weights"
+    if made_up.exists():
+        return made_up.read_text()
+    assert json.loads((folder / "adapter_config.json").read_text())["peft_type"] == "LORA"
+    return sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pytest
 from cesello.domain.alarms import Alarm
 from tests.e2e.command import cesello_here
 from tests.repository import ROOT
+from tests.rollout_server import rollout_server
 from tests.tiny_model import make_tiny_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -58,6 +59,33 @@ def told(folder: Path) -> tuple[str, str]:
     done = cesello_here("train", "recipe.yaml", "--run", "plain", cwd=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("engine", ["transformers", "vllm"])
+def test_another_engine_draws_the_answers(folder: Path, engine: str) -> None:
+    changes = [
+        "training.max_steps=2",
+        "evaluation.every_steps=null",
+        "checkpoint.final=last",
+        f"grpo.engine={engine}",
+    ]
+    with rollout_server() as server:
+        if engine == "vllm":
+            changes.append(f"grpo.vllm.url={server.url}")
+        options = [part for change in changes for part in ("--set", change)]
+        done = cesello_here("train", "recipe.yaml", "--run", engine, *options, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    steps = [
+        json.loads(line) for line in (folder / "runs" / engine / "metrics.jsonl").read_text().splitlines()
+    ]
+    assert [line["step"] for line in steps] == [1, 2]
+    assert all(line["weight"] > 0 for line in steps), "the engine's log-probabilities are not ours"
+    drawn = (folder / "runs" / engine / "completions.jsonl").read_text().splitlines()
+    assert len(drawn) == 2 * 2 * 4
+    if engine == "vllm":
+        assert len(set(server.had)) == 2, "every step has weights of its own"
+        assert server.loaded == {}
+        assert not (folder / "vllm-lora").exists()
 
 
 def lines(folder: Path, log: str) -> list[dict[str, Any]]:

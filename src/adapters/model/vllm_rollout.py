@@ -93,6 +93,7 @@ class VllmRollout:
         """The name by which the server knows the weights of now; nobody has used it before."""
         name = f"cesello-{uuid4().hex}"
         folder = self._folder / name
+        is_new = not self._folder.exists()
         try:
             self._save(folder)
             self._server.post("/load_lora_adapter", {"lora_name": name, "lora_path": str(folder.absolute())})
@@ -105,6 +106,9 @@ class VllmRollout:
             self._unload(name)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            if is_new:
+                with suppress(OSError):  # something else is in it
+                    self._folder.rmdir()
 
     def _unload(self, name: str) -> None:
         self._server.post("/unload_lora_adapter", {"lora_name": name})
