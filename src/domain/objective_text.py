@@ -26,7 +26,9 @@ class Setting:
         resample: prompts that are asked at most besides, for dead groups.
         target: the success rate that prompts are chosen by; None: they come in the data's order.
         candidates: prompts of which the nearest to the target is asked.
-        tools: names of those that a completion may call; ``turns`` answers that it has at most then.
+        tools: names of those that a completion may call.
+        guided: procedures that match lead the model step by step.
+        turns: answers that a completion has at most with either.
         continues: earlier LoRA weights are trained on, so that the reference is a copy of them.
     """
 
@@ -39,6 +41,7 @@ class Setting:
     target: float | None = None
     candidates: int = 1
     tools: Sequence[str] = ()
+    guided: bool = False
     turns: int = 1
 
 
@@ -131,7 +134,7 @@ def sentences(objective: Objective, setting: Setting = _USUAL) -> list[str]:
         *_of_the_engine(objective, setting),
         _of_the_reference(objective, setting),
         *_of_the_sum(objective),
-        *_of_what_is_left_out(objective),
+        *_of_what_is_left_out(objective, setting),
     ]
 
 
@@ -152,12 +155,22 @@ def _of_prompts(setting: Setting) -> list[str]:
 
 
 def _of_tools(objective: Objective, setting: Setting) -> list[str]:
-    if not setting.tools:
+    if not (setting.tools or setting.guided):
         return []
-    return [
+    calls = (
         f"A completion is up to {setting.turns} answers: where one calls {' or '.join(setting.tools)}, the "
         "call is run, and the model reads what comes back and answers again. What it reads is not trained on "
-        f"but counts in the {objective.max_completion_tokens} tokens that a completion may have.",
+        f"but counts in the {objective.max_completion_tokens} tokens that a completion may have."
+    )
+    answer = "an answer without a call" if setting.tools else "an answer"
+    steps = (
+        f"A prompt that a procedure matches has its first step. After {answer} "
+        f"comes the next step as a turn of the user, up to {setting.turns} answers in all. Steps are not "
+        "trained on but count in a completion's tokens."
+    )
+    return [
+        *([calls] if setting.tools else []),
+        *([steps] if setting.guided else []),
         "Rewards judge the last answer of a completion.",
     ]
 
@@ -258,7 +271,7 @@ _AGGREGATIONS = {
 }
 
 
-def _of_what_is_left_out(objective: Objective) -> list[str]:
+def _of_what_is_left_out(objective: Objective, setting: Setting) -> list[str]:
     counted = objective.aggregation in (Aggregation.GRPO, Aggregation.DR_GRPO)
     overlong = (
         f"is not trained on. It still has a part in its prompt's mean{', and is one of the B' * counted}."
@@ -271,7 +284,7 @@ def _of_what_is_left_out(objective: Objective) -> list[str]:
         else "has advantages of 0, and counts in what the sum is divided by."
     )
     return [
-        "What tools returned is not trained on.",
+        *(["What tools returned is not trained on."] if setting.tools else []),
         f"A completion that is not finished after {objective.max_completion_tokens} tokens {overlong}",
         f"A prompt whose completions all have the same reward {dead}",
     ]

@@ -56,6 +56,10 @@ def test_a_training_without_beta_has_no_reference(tmp_path: Path) -> None:
         ("grpo.resample=3", "another of its source is asked, up to 3 in a step"),
         ("grpo.curriculum.target=0.4", "Of 4 prompts of a source"),
         ("grpo.tools=['my_tools:search']", "up to 4 answers: where one calls search, the call is run"),
+        (
+            "memory.procedures=guided",
+            "After an answer comes the next step as a turn of the user, up to 4 answers",
+        ),
         ("grpo.top_p=0.9", "from the likeliest tokens that make up 0.9"),
     ],
 )

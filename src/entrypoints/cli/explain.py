@@ -44,6 +44,7 @@ def explain(recipe: Path, overrides: tuple[str, ...]) -> None:
         target=plan.curriculum.target if plan.curriculum else None,
         candidates=plan.curriculum.candidates if plan.curriculum else 1,
         tools=[name.rpartition(":")[2] for name in loaded.grpo.tools],
+        guided=loaded.memory.procedures == "guided",
         turns=plan.max_turns,
     )
     click.echo(explanation(plan.objective, setting), nl=False)
