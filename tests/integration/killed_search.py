@@ -175,8 +175,8 @@ def life(draw: random.Random, kills: int, points: int) -> dict[str, Any]:
         path.unlink(missing_ok=True)
     done = 0
     while done < kills:
-        # Of the points that a whole search has; what an earlier start has done takes few.
-        if in_child(draw.randint(1, max(2, points // 2))) is None:
+        # Of all points that a search has; what an earlier start has done takes few.
+        if in_child(draw.randint(1, max(2, points // 2 if done else points))) is None:
             done += 1
         else:
             break

@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.repository import ROOT
 
 
@@ -21,18 +19,9 @@ def campaign(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     return result
 
 
-def test_six_kills(tmp_path: Path) -> None:
-    result = campaign(tmp_path, kills=6, seed=1)
-    assert result["wrong"] == []
-    assert result["kills"] >= 6
-    # The search has found something: a winner that is kept anyway would be the same whatever happens.
-    assert "Clause" in result["winner"]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)
-def test_fifty_kills(tmp_path: Path) -> None:
+def test_fifty_kills_change_nothing(tmp_path: Path) -> None:
     result = campaign(tmp_path, kills=50, seed=2)
     assert result["wrong"] == []
     assert result["kills"] >= 50
+    # The search has found something: a winner that is kept anyway would be the same whatever happens.
     assert "Clause" in result["winner"]
