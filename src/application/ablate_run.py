@@ -18,7 +18,7 @@ from ..domain.prompt_program import PromptProgram
 from ..domain.reward import Attempt, InfraErrors
 from .ground_rows import GroundRows
 from .instruct_rows import InstructRows
-from .prepare_source import without_room
+from .show_task import Helps, shown_task
 
 Answers = Callable[[Policy, Sequence[Conversation], Arm], Sequence[Attempt]]
 """Asks a model, greedily, with the tools that it was trained with, but for what the arm goes without."""
@@ -193,16 +193,12 @@ class AblateRun:
         ]
 
     def _shown(self, policy: Policy, task: Conversation, arm: Arm, request: AblateRequest) -> Conversation:
-        """As ``PrepareSource`` puts a row together: what passages leave no room for goes without them."""
-        shown = request.program.around(task)
-        if arm.follows and self._instruct is not None:
-            shown = self._instruct(task, shown)
-        if arm.remembers and self._ground is not None:
-            shown = self._ground(task, shown)
-        given = shown.context
-        if given is None or not given.text or len(policy.encode(shown)) <= request.max_tokens:
-            return shown
-        return without_room(shown)
+        helps = Helps(
+            request.max_tokens,
+            self._instruct if arm.follows else None,
+            self._ground if arm.remembers else None,
+        )
+        return shown_task(task, request.program, helps, policy)
 
 
 def _task_id(task: Conversation) -> str:

@@ -19,6 +19,7 @@ from ..domain.prompt_program import PromptProgram
 from ..domain.prompt_verdict import Comparison, Figure, compared, figure
 from ..domain.reward import Attempt, InfraErrors
 from .prepare_source import PreparedSource, question
+from .show_task import Helps, shown_task
 
 SOLVED = 1 - 1e-6
 """A score from which a task counts as solved: the top of a reward, but for rounding."""
@@ -47,6 +48,7 @@ class Way:
         kind: base, seed (the prompt that a search began with), or the algorithm that made it.
         weights: folder of LoRA weights; None: the base model.
         begins_with: the name of the way that it was made from; empty: the first.
+        helps: what its recipe puts into prompts besides; None: nothing.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Way:
     program: PromptProgram
     cost: Cost = Cost()
     begins_with: str = ""
+    helps: Helps | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +204,7 @@ class CompareWays:
     def _answers(self, way: Way, tasks: Sequence[Conversation], request: CompareRequest) -> _Answers:
         self._observer.phase(f"loading {way.name}")
         policy = self._load(way)
-        prompts = [way.program.around(task) for task in tasks]
+        prompts = [shown_task(task, way.program, way.helps, policy) for task in tasks]
         self._observer.phase(f"asking {way.name}", len(prompts))
         began = perf_counter()
         completions = list(self._asked(policy, prompts, way, request))
@@ -268,7 +271,8 @@ def unseen(request: CompareRequest) -> tuple[int, list[Conversation]]:
     rows = source.held_out(request.rows) if source else []
     prompt = seen.system_prompt if seen else ""
     tasks = [
-        row.conversation.without_system(prompt).prompt()
+        # What the recipe that it is of found for it is no part of the task: others have other help, or none.
+        replace(row.conversation.without_system(prompt).prompt(), context=None, procedure=None)
         for row in rows
         if _asks(row.conversation, prompt) not in trained
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,13 @@ from ..domain.ports.model import Policy
 from ..domain.ports.reward import RewardModel
 from ..domain.prompt_program import PromptProgram
 from ..domain.reward import Attempt
-from .compare_requests import Models, Tried, judge, tried
-from .container import Container, make_container
+from .compare_requests import Models, Tried, judge, tried, with_memory
+from .container import Container
 from .export_requests import run_recipe
 from .prompt_choice import asked_prompt
 from .requests import data_request, library_versions, model_spec
 from .settings import LoadedRecipe
 from .settings.grpo_settings import SEARCH
-from .settings.memory_file import memory_of
 
 RUN, BASE = "run", "base"
 
@@ -103,7 +102,7 @@ class Asked:
     def _rows(self, procedures: str) -> Container:
         """Makes rows as they are read, or with the procedures of the training alone."""
         loaded = self.tried.loaded
-        made = _container(loaded, {"retrieve": "off", "procedures": procedures})
+        made = with_memory(loaded, {"retrieve": "off", "procedures": procedures})
         for name in ("observer", "stop"):
             getattr(made, name).override(getattr(self.container, name))
         return made
@@ -185,18 +184,7 @@ def _arms_container(
     if memory is not None:
         inner = memory / MEMORY
         changes["folder"] = str((inner if inner.is_dir() else memory).absolute())
-    return _container(loaded, changes, tools)
-
-
-def _container(
-    loaded: LoadedRecipe, memory: Mapping[str, Any], tools: Sequence[str] | None = None
-) -> Container:
-    """The run's, with these changes of its section ``memory``, and with other tools."""
-    config = loaded.recipe.model_dump() | {"root": str(loaded.root)}
-    if tools is not None:
-        config["grpo"] = loaded.recipe.grpo.model_dump() | {"tools": list(tools)}
-    folder = {"folder": str(memory_of(loaded.root, loaded.recipe.memory.folder))}
-    return make_container(config | {"memory": {**loaded.recipe.memory.model_dump(), **folder, **memory}})
+    return with_memory(loaded, changes, tools)
 
 
 def _arms(named: str | None, container: Container) -> tuple[Arm, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..application.compare_ways import CompareRequest, Cost, Seen, Way
 from ..application.run_weights import weights_of
+from ..application.show_task import Helps
 from ..domain.errors import UsageError
 from ..domain.evaluation import GradedSpec
 from ..domain.generation import Sampling
@@ -17,11 +19,12 @@ from ..domain.model_spec import LoraSpec
 from ..domain.ports.model import ModelProvider, Policy
 from ..domain.prompt_program import PromptProgram
 from ..domain.run import RunStatus, RunSummary
-from .container import Container
+from .container import Container, make_container
 from .export_requests import run_recipe
 from .prompt_choice import asked_prompt, first_prompt
 from .requests import data_request, lora_spec, model_spec, recipe_container
 from .settings import LoadedRecipe, load_recipe
+from .settings.memory_file import memory_of
 from .settings.prompt_file import NAME, load_prompt
 from .wiring import folder_run_store
 
@@ -162,6 +165,31 @@ def judge(
     )
 
 
+def with_memory(
+    loaded: LoadedRecipe, memory: Mapping[str, Any], tools: Sequence[str] | None = None
+) -> Container:
+    """The run's, with these changes of its section ``memory``, and with other tools."""
+    config = loaded.recipe.model_dump() | {"root": str(loaded.root)}
+    if tools is not None:
+        config["grpo"] = loaded.recipe.grpo.model_dump() | {"tools": list(tools)}
+    folder = {"folder": str(memory_of(loaded.root, loaded.recipe.memory.folder))}
+    return make_container(config | {"memory": {**loaded.recipe.memory.model_dump(), **folder, **memory}})
+
+
+def _helps(one: Tried) -> Helps | None:
+    """What the recipe puts into prompts besides: nothing is held out, and a task has one answer."""
+    recipe = one.loaded.recipe
+    if recipe.memory.retrieve == "off" and recipe.memory.procedures == "off":
+        return None
+    changes: dict[str, Any] = {"retrieve_holdout": 0.0, "procedure_holdout": 0.0}
+    if recipe.memory.procedures == "guided":
+        changes["procedures"] = "full"
+    container = with_memory(one.loaded, changes)
+    for name in ("observer", "stop"):
+        getattr(container, name).override(getattr(one.container, name))
+    return Helps(recipe.data.max_tokens, container.instruct_rows(), container.ground_rows())
+
+
 def _model(one: Tried) -> str:
     return model_spec(one.loaded).name
 
@@ -188,7 +216,9 @@ def _of_a_search(one: Tried, ways: Sequence[Way]) -> list[Way]:
     _check_generator(one)
     path, start = Path(one.run.path), lora_spec(one.loaded).continue_from
     weights = Path(start) if start else None
-    seed = Way(_before(one), "seed", model_spec(one.loaded), weights, first_prompt(one.loaded))
+    seed = Way(
+        _before(one), "seed", model_spec(one.loaded), weights, first_prompt(one.loaded), helps=_helps(one)
+    )
     same = next((way for way in ways if _alike(way) == _alike(seed)), None)
     program = load_prompt(path / NAME).program
     its = replace(
@@ -201,8 +231,8 @@ def _before(one: Tried) -> str:
     return f"{one.run.id}, first prompt"
 
 
-def _alike(way: Way) -> tuple[str, Path | None, str]:
-    return way.model.name, way.weights, way.program.id
+def _alike(way: Way) -> tuple[str, Path | None, str, Helps | None]:
+    return way.model.name, way.weights, way.program.id, way.helps
 
 
 def _of_a_training(one: Tried, all_tried: Sequence[Tried]) -> Way:
@@ -219,6 +249,7 @@ def _of_a_training(one: Tried, all_tried: Sequence[Tried]) -> Way:
         program,
         _cost(one),
         next(begins, ""),
+        _helps(one),
     )
 
 

@@ -306,3 +306,23 @@ def test_steps_are_for_what_answers_several_times(project: Path, name: str) -> N
     assert done.returncode == 2
     assert "error[C007] steps come after answers" in done.stderr
     assert not (project / "runs").exists()
+
+
+def test_what_is_compared_does_not_hang_on_the_order_of_the_runs(project: Path) -> None:
+    train(project, "grpo")
+    train(project, "sft", "--set", "memory.procedures=off")
+    sent = []
+    for runs in (("grpo", "sft"), ("sft", "grpo")):
+        done = cesello_here(
+            "compare", *runs, "--source", "chat", "--reward", "length", "--rows", "20", "--json", cwd=project
+        )
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        assert found["tasks"] == 20
+        sent.append({way["kind"]: way["prompt_characters"] for way in found["ways"]})
+        [reinforced] = [way for way in found["ways"] if way["kind"] == "grpo"]
+        assert reinforced["cost"]["rollouts"] == 3 * 4 * 2
+    assert sent[0] == sent[1]
+    assert sent[0]["base"] == sent[0]["sft"]
+    # Half of the tasks ask for the procedure, which has matched where it is in use.
+    assert sent[0]["grpo"] > sent[0]["sft"] + len(RUN_CHECKS) / 4

@@ -73,6 +73,7 @@ def train(
     loaded = load_recipe(recipe, overrides)
     if dry_run:
         _say_plan(loaded, as_json)
+        _say_what_is_missing(loaded)
         return
     _train(loaded, choice, checks_memory, unsafe, as_json, debug)
 
@@ -129,6 +130,14 @@ def _say_plan(loaded: LoadedRecipe, as_json: bool) -> None:
     click.echo("\nThe recipe is valid. Nothing was loaded, fetched or written.")
 
 
+def _say_what_is_missing(loaded: LoadedRecipe) -> None:
+    """What a valid recipe will lack when it is begun."""
+    from ..start_weights import missing_start
+
+    if missing := missing_start(loaded):
+        click.echo(f"note: {missing.what}: {missing.fix}", err=True)
+
+
 def _doubles(loaded: LoadedRecipe) -> bool:
     return loaded.recipe.quantizer.name == "nf4" and loaded.recipe.quantizer.double_quant
 
@@ -144,6 +153,7 @@ def _train(
     from dataclasses import replace
 
     from ..requests import finetune_request, recipe_container
+    from ..start_weights import missing_start
     from ..wiring import leave_workers
     from ..workers import ending_together, is_follower
     from .summary import say_result
@@ -151,6 +161,8 @@ def _train(
 
     if unsafe and not is_follower():
         click.echo("programs that the model writes run without a sandbox, with your rights", err=True)
+    if missing := missing_start(loaded):
+        raise missing
     container = recipe_container(loaded, unsafe=unsafe)
     if loaded.recipe.algorithm == "apo":
         _search(loaded, choice, container, as_json, debug)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cesello.application.compare_ways import CompareRequest, CompareWays, Cost, Seen, Way, WaysCompared
 from cesello.application.prepare_source import PreparedSource
-from cesello.domain.conversation import Conversation, Message, Role
+from cesello.domain.conversation import Conversation, GivenProcedure, Message, Role
 from cesello.domain.errors import DataError, Interrupted
 from cesello.domain.example import Example
 from cesello.domain.generation import Completion, Sampling
@@ -102,6 +103,15 @@ WAYS = {
     "tuned": Way("tuned", "sft", ModelSpec("tiny"), Path("run/lora"), PromptProgram(SYSTEM), Cost(600)),
 }
 HELD = [row(number) for number in range(6)]
+
+
+def test_what_a_recipe_found_for_a_row_is_no_part_of_the_task() -> None:
+    given = GivenProcedure("add", "1", "full", "after 1", "Add.")
+    held = [replace(one.behind_system(given.text), procedure=given) for one in HELD]
+    policies: dict[str, Sums] = {}
+    found = compared({"base": BASE}, [seen(held, [row(9)])], policies=policies)
+    assert (found.tasks, found.ways[0].solved) == (6, 0)
+    assert [prompt.messages[0].content for prompt, _ in policies["seed prompt"].asked] == [SYSTEM] * 6
 
 
 def test_ways_are_measured_on_the_same_tasks_beside_the_first() -> None:
