@@ -20,6 +20,7 @@ class ChatService:
     Attributes:
         answers: what it says to messages.
         url: where it is.
+        lost_after: so many requests it answers, and then there is nothing at its address; None: never.
         busy_after: so many requests it answers, and then it is busy; None: never.
         seen: authorization and body of every request that it answered, in order.
     """
@@ -27,6 +28,7 @@ class ChatService:
     answers: Callable[[Messages], str]
     url: str = ""
     busy_after: int | None = None
+    lost_after: int | None = None
     seen: list[tuple[str | None, dict[str, Any]]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -34,6 +36,8 @@ class ChatService:
         with self.lock:
             if self.busy_after is not None and len(self.seen) >= self.busy_after:
                 return 503, {"error": "busy"}
+            if self.lost_after is not None and len(self.seen) >= self.lost_after:
+                return 404, {"error": "not found"}
             self.seen.append((key, body))
         text = self.answers(body["messages"])
         choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}

@@ -135,6 +135,8 @@ class HfPolicy:
     def generate(
         self, prompts: Sequence[Conversation], sampling: Sampling, *, lora: bool = True
     ) -> tuple[Completion, ...]:
+        if not prompts:
+            return ()
         inputs = self._batch([self._encoder.prompt(prompt) for prompt in prompts])
         width = inputs["input_ids"].shape[1]
         with self._weights(lora), evaluating(self.model), _seeded(sampling.seed):
