@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .application.ask import AskRequest
     from .application.finetune import Finetune, FinetuneRequest
     from .application.generate import Generate, GenerateRequest
+    from .application.memory_status import MemoryStatus
     from .application.remember import RememberRequest
     from .domain.errors import CeselloError
     from .domain.reward import RewardResult
@@ -58,6 +59,7 @@ _HOMES = {
     "Generate": "application.generate",
     "GenerateRequest": "application.generate",
     "LoadedRecipe": "entrypoints.settings",
+    "MemoryStatus": "application.memory_status",
     "RememberRequest": "application.remember",
     "RewardResult": "domain.reward",
     "RunManifest": "domain.run",
@@ -82,6 +84,7 @@ __all__ = [
     "Generate",
     "GenerateRequest",
     "LoadedRecipe",
+    "MemoryStatus",
     "RememberRequest",
     "RewardResult",
     "RunManifest",

@@ -85,6 +85,7 @@ class Answer:
         asked: how many texts the memory has.
         exact: whether the question was compared with every vector; else by the index.
         foreign: whether what was found was left out, because nothing has to do with the question.
+        unfit: whether there is nothing of what the question was kept to.
     """
 
     passages: Sequence[Passage]
@@ -92,6 +93,7 @@ class Answer:
     asked: int
     exact: bool
     foreign: bool = False
+    unfit: bool = False
 
 
 class Ask:
@@ -127,8 +129,13 @@ class Ask:
         check_embedder(self._embedder, state)
         vector = self._embedder.embed_query(question)
         with self._chunks.reading():
-            near, exact = self._near(vector, request, state.texts)
-            said = self._chunks.matching(question, pool_of(request), request.only)
+            state = self._chunks.state()  # by now somebody may have rebuilt it with another embedder
+            if not state.texts:
+                return Answer((), (), 0, exact=True)
+            check_embedder(self._embedder, state)
+            pool = min(max(_POOL, request.recall, request.keep), state.texts)
+            near, exact = self._near(vector, request, pool)
+            said = self._chunks.matching(question, pool, request.only)
             compared = near if looks_like_code(question) else (*near, *self._compared(vector, near, said))
             found = self._found(question, compared, said, request)
         ranked, probability = self._judged(question, found, request)
@@ -138,16 +145,17 @@ class Ask:
                 return Answer((), (), state.texts, exact, foreign=True)
         kept = [(score, chunks) for score, chunks in ranked if score >= request.threshold][: request.keep]
         passages = [self._passage(chunks[0], score, request) for score, chunks in kept]
-        return Answer(passages, [chunks[1:] for _, chunks in kept], state.texts, exact)
+        copies, unfit = [chunks[1:] for _, chunks in kept], bool(request.only) and not near
+        return Answer(passages, copies, state.texts, exact, unfit=unfit)
 
-    def _near(self, vector: Embedding, request: AskRequest, texts: int) -> tuple[Sequence[Hit], bool]:
+    def _near(self, vector: Embedding, request: AskRequest, pool: int) -> tuple[Sequence[Hit], bool]:
         """The nearest texts, and whether the question was compared with every vector."""
         if not (request.only or request.exact) and self._keep_index.is_ready():
             with suppress(StoreError, RetryableError):  # the truth answers where its index does not
-                hits = self._keep_index.index.nearest(vector, pool_of(request))
-                if len(hits) == min(pool_of(request), texts):
+                hits = self._keep_index.index.nearest(vector, pool)
+                if len(hits) == pool:
                     return hits, False
-        return self._chunks.nearest(vector, pool_of(request), request.only), True
+        return self._chunks.nearest(vector, pool, request.only), True
 
     def _compared(self, vector: Embedding, near: Sequence[Hit], said: Sequence[Hit]) -> Iterator[Hit]:
         """What only words have found, with its cosine."""
@@ -223,11 +231,6 @@ def _widened(file: Sequence[Chunk], at: int, around: int) -> Chunk:
         start_line=part[0].start_line, end_line=part[-1].end_line,
         text="".join(one.text for one in part),
     )  # fmt: skip
-
-
-def pool_of(request: AskRequest) -> int:
-    """Texts that each of the two searches finds."""
-    return max(_POOL, request.recall, request.keep)
 
 
 def _checked(request: AskRequest) -> str:

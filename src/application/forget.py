@@ -18,10 +18,12 @@ class Forgotten:
     Attributes:
         files: how many.
         under: what is still remembered and had some of them: the next ``remember`` brings those back.
+        elsewhere: kinds of indexes that are not in use now, and have vectors of them perhaps.
     """
 
     files: int
     under: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 class Forget:
@@ -56,9 +58,8 @@ class Forget:
             count = self._chunks.forget(gone)
             self._chunks.tidy(spare=0)
             self._keep_index()
-            return Forgotten(
-                count, tuple(root for root in staying if any(is_under(path, root) for path in gone))
-            )
+            under = tuple(root for root in staying if any(is_under(path, root) for path in gone))
+            return Forgotten(count, under, self._keep_index.discard_others())
 
 
 def _unknown(path: str) -> DataError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -12,7 +12,7 @@ from ..domain.errors import RetryableError, StoreError
 from ..domain.ports.chunk_store import ChunkStore
 from ..domain.ports.memory import VectorStore
 from ..domain.ports.run import Observer
-from ..domain.remembered import IndexMark
+from ..domain.remembered import IndexFinding, IndexMark, IndexState
 from ..domain.retrieval import Embedding, VectorEntry
 
 EXACT_BELOW = 20_000
@@ -26,8 +26,10 @@ class KeepIndex:
 
     Args:
         make: makes the index, when it is first needed: a memory without one need not load its library.
-        name: what tells this index from others of the same memory: its kind and its place.
+        name: what tells this index from others of the same memory: its kind, and after a colon its place.
         exact_below: a memory with fewer texts has no index; 0: every memory has one.
+        discard: takes away what indexes of other kinds have left in the memory's folder; the kinds that
+            nothing is left of.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class KeepIndex:
         name: str,
         exact_below: int,
         observer: Observer,
+        discard: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._chunks = chunks
         self._make = make
         self._name = name
         self._exact_below = exact_below
         self._observer = observer
+        self._discard = discard
         self._seen = ""  # stamp of the index when this process opened it
 
     @cached_property
@@ -80,21 +84,43 @@ class KeepIndex:
         self._chunks.mark_index(self._name, IndexMark(state.revision, dirty=False, stamp=stamp))
         self._seen = stamp
 
+    def discard_others(self) -> tuple[str, ...]:
+        """Takes away other indexes of this memory, which a setting named once and nobody brings up to date.
+
+        Returns:
+            The kinds of those elsewhere, which may have vectors of what was forgotten.
+        """
+        gone, elsewhere = self._discard(), set()
+        for name in self._chunks.indexes():
+            kind = name.partition(":")[0]
+            if name != self._name and kind in gone:
+                self._chunks.drop_index(name)
+            elif name != self._name:
+                elsewhere.add(kind)
+        return tuple(sorted(elsewhere))
+
     def is_wanted(self) -> bool:
         """Whether the memory is large enough for an index."""
         return self._chunks.state().texts >= max(self._exact_below, 1)
 
     def is_ready(self) -> bool:
-        """Whether the index can be asked: there is one, it is whole, of this truth, and as new."""
+        """Whether the index can be asked."""
+        return self.finding().state == IndexState.READY
+
+    def finding(self) -> IndexFinding:
+        """Whether there is an index, it is whole, of this truth, and as new; or what is wrong."""
         if not self.is_wanted():
-            return False
+            return IndexFinding(IndexState.NONE)
         state, mark = self._chunks.state(), self._chunks.index_mark(self._name)
-        if mark is None or mark.dirty or mark.revision != state.revision:
-            return False
+        if mark is None:
+            return IndexFinding(IndexState.UNBUILT)
+        if mark.dirty or mark.revision != state.revision:
+            return IndexFinding(IndexState.BEHIND)
         try:
-            return self._is_stamped(mark.stamp) and len(self.index) == state.texts
-        except (StoreError, RetryableError):
-            return False
+            is_ready = self._is_stamped(mark.stamp) and len(self.index) == state.texts
+        except (StoreError, RetryableError) as problem:
+            return IndexFinding(IndexState.SILENT, str(problem))
+        return IndexFinding(IndexState.READY if is_ready else IndexState.BEHIND)
 
     def _is_stamped(self, stamp: str) -> bool:
         """Whether nobody has written the index since the truth knew of it; one of old has no stamp."""

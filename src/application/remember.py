@@ -129,6 +129,9 @@ class Remember:
             state = self._chunks.state()
             roots = list(dict.fromkeys([*state.roots, *named]))
             check_embedder(self._embedder, state)
+            if state.fingerprint not in ("", self._embedder.fingerprint):
+                with self._chunks.renewal(self._embedder.fingerprint) as renewal:
+                    renewal.take_over()  # without texts: what is left of the other's vectors goes
             self._chunks.set_roots(roots)
             self._chunks.set_makers(self._embedder.fingerprint, state.chunker)
             # Files that another chunker has cut are cut again, whichever are named.
@@ -244,12 +247,12 @@ def made_by(chunker: Chunker) -> str:
 
 
 def check_embedder(embedder: Embedder, state: MemoryState) -> None:
-    """Vectors of two embedders cannot be compared.
+    """Vectors of two embedders cannot be compared; a memory without texts has none.
 
     Raises:
         StoreError: S010.
     """
-    if state.fingerprint and state.fingerprint != embedder.fingerprint:
+    if state.texts and state.fingerprint and state.fingerprint != embedder.fingerprint:
         raise StoreError(
             "S010",
             "the memory was made by another embedder",

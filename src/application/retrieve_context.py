@@ -71,17 +71,9 @@ class RetrieveContext:
         if question in self._found:
             self._found.move_to_end(question)
             return self._found[question]
-        generation = self._chunks.state().revision
-        if generation != self.pin.generation:
-            raise DataError(
-                "D074",
-                "the memory was changed while it is being trained with",
-                where=self._shown,
-                got=f"generation {generation}",
-                expected=f"generation {self.pin.generation}",
-                fix="begin a new run, or bring the memory back and go on with --resume",
-            )
+        self._check_unchanged()
         passages = self._ask(replace(self._question, question=question)).passages
+        self._check_unchanged()  # a generation never comes back: all was read of this one
         context = write_context(passages, fence_for(question, passages), self._tokens)
         self._found[question] = context
         if len(self._found) > _KEPT:
@@ -92,8 +84,21 @@ class RetrieveContext:
         """Searches anew for what was already asked; the same is found, as long as the memory is the same."""
         self._found.clear()
 
+    def _check_unchanged(self) -> None:
+        generation = self._chunks.state().revision
+        if generation != self.pin.generation:
+            raise DataError(
+                "D074",
+                "the memory was changed while it is being trained with",
+                where=self._shown,
+                got=f"generation {generation}",
+                expected=f"generation {self.pin.generation}",
+                fix="begin a new run, or bring the memory back and go on with --resume",
+            )
+
     def _pinned(self) -> MemoryPin:
-        state = self._chunks.state()
+        with self._chunks.reading():
+            state, files = self._chunks.state(), self._chunks.files()
         if not state.texts:
             raise DataError(
                 "D073",
@@ -105,7 +110,7 @@ class RetrieveContext:
         judge = self._reranker and self._reranker.fingerprint
         parts = [
             FORM, asdict(self._question), self._tokens, judge, state.fingerprint, state.chunker,
-            sorted([mark.path, mark.digest] for mark in self._chunks.files().values()),
+            sorted([mark.path, mark.digest] for mark in files.values()),
         ]  # fmt: skip
         digest = sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
         return MemoryPin(state.revision, state.files, digest)

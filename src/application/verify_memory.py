@@ -10,7 +10,8 @@ from ..domain.chunk_text import embedding_text
 from ..domain.errors import CeselloError
 from ..domain.ports.chunk_store import ChunkStore
 from ..domain.ports.run import Observer, Stop
-from ..domain.remembered import EVERYTHING, key_of
+from ..domain.remembered import EVERYTHING, IndexState, key_of
+from ..domain.retrieval import is_unit
 from .keep_index import KeepIndex
 
 _SAME = 1e-3
@@ -21,13 +22,18 @@ _SAID = 20
 
 @dataclass(frozen=True, slots=True)
 class MemoryCheckup:
-    """What was looked at and what is wrong, a sentence each."""
+    """What was looked at and what is wrong, a sentence each.
+
+    Attributes:
+        of_index: how many of the problems, the last ones, are those of the index, which holds no truth.
+    """
 
     files: int
     chunks: int
     texts: int
     indexed: int
     problems: tuple[str, ...]
+    of_index: int = 0
 
 
 class VerifyMemory:
@@ -53,11 +59,11 @@ class VerifyMemory:
             state = self._chunks.state()
             problems = [*self._chunks.problems(), *_first(self._wrong_spans(state.chunks))]
             problems += _first(self._wrong_vectors(state.texts))
-            indexed = 0
-            if self._keep_index.is_wanted():
-                indexed, wrong = self._look_at_index()
-                problems += wrong
-        return MemoryCheckup(state.files, state.chunks, state.texts, indexed, tuple(problems))
+            indexed, wrong = self._look_at_index()
+            problems += wrong
+        return MemoryCheckup(
+            state.files, state.chunks, state.texts, indexed, tuple(problems), of_index=len(wrong)
+        )
 
     def _wrong_spans(self, count: int) -> Iterator[str]:
         sizes = {path: mark.size for path, mark in self._chunks.files().items()}
@@ -87,18 +93,20 @@ class VerifyMemory:
         for key, vector in self._chunks.vectors():
             self._stop.check()
             self._observer.advance()
-            length = hypot(*vector)
-            if length and not abs(length - 1) < _SAME:
-                yield f"the vector of {self._place(key)} is damaged: its length is {length:.3g}"
+            if not is_unit(vector) and (any(vector) or self._has_words(key)):
+                yield f"the vector of {self._place(key)} is damaged: its length is {hypot(*vector):.3g}"
 
     def _look_at_index(self) -> tuple[int, list[str]]:
-        if not self._keep_index.is_ready():
-            return 0, ["the index is not up to date"]
+        index = self._keep_index.finding()
+        if index.state == IndexState.NONE:
+            return 0, []
+        if index.state != IndexState.READY:
+            return 0, [f"the index {index.said}"]
         try:
             there = set(self._keep_index.index.ids())
             return len(there), list(_first(self._wrong_entries(there)))
         except CeselloError as problem:
-            return 0, [f"the index cannot be read: {problem}"]
+            return 0, [f"the index gives no answer: {problem}"]
 
     def _wrong_entries(self, there: set[str]) -> Iterator[str]:
         self._observer.phase("asking the index", len(there))
@@ -120,6 +128,11 @@ class VerifyMemory:
     def _place(self, key: str) -> str:
         chunks = self._chunks.chunks([key], EVERYTHING).get(key, ())
         return chunks[0].location if chunks else key
+
+    def _has_words(self, key: str) -> bool:
+        """Of a text without any, the vector may have no length."""
+        chunks = self._chunks.chunks([key], EVERYTHING).get(key, ())
+        return any(map(str.isalnum, "".join(map(embedding_text, chunks))))
 
 
 def _first(problems: Iterator[str]) -> Iterator[str]:

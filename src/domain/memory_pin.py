@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-FORM = 2
+FORM = 3
 """Of what is put into prompts: raised whenever the same memory begins to give another text."""
 
 WRITTEN_OTHERWISE = "passages are chosen and written otherwise than by the cesello that began the run"

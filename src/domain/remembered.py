@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from fnmatch import translate
 from hashlib import sha256
 from itertools import takewhile
@@ -97,13 +98,16 @@ class Selection:
 
     def fits_path(self, path: str) -> bool:
         """Whether a file's chunks are asked. ``*`` takes in slashes, a folder all that is below it."""
-        folders = map(_without_dots, self.paths)
-        return not self.paths or any(
-            is_under(path, folder) or compiled(translate(folder)).match(path) for folder in folders
-        )
+        return not self.paths or any(_fits(path, _without_dots(pattern)) for pattern in self.paths)
 
 
 EVERYTHING = Selection()
+
+
+def _fits(path: str, pattern: str) -> bool:
+    """Brackets are those of a shell, or of names as ``app/[id]``."""
+    literal = {pattern, pattern.replace("[", "[[]")}
+    return is_under(path, pattern) or any(compiled(translate(one)).match(path) for one in literal)
 
 
 def is_under(path: str, folder: str) -> bool:
@@ -140,6 +144,40 @@ class IndexMark:
     revision: int
     dirty: bool
     stamp: str = ""
+
+
+class IndexState(StrEnum):
+    """What there is of an index."""
+
+    NONE = "none"
+    """The memory is too small for one, or shall have none."""
+    UNBUILT = "unbuilt"
+    BEHIND = "behind"
+    """Something was remembered or forgotten since, or it is not the one that was made."""
+    SILENT = "silent"
+    """It cannot be read, or its server gives no answer."""
+    READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFinding:
+    """Whether an index can be asked.
+
+    Attributes:
+        trouble: of a silent one, what it or its server said, and what helps.
+    """
+
+    state: IndexState
+    trouble: str = ""
+
+    @property
+    def said(self) -> str:
+        """What is wrong, behind its name; empty where nothing is."""
+        return {
+            IndexState.UNBUILT: "was never made: the next `cesello remember` makes it",
+            IndexState.BEHIND: "is behind: the next `cesello remember` brings it up to date",
+            IndexState.SILENT: f"gives no answer: {self.trouble}",
+        }.get(self.state, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from .errors import StoreError
 Embedding = Sequence[float]
 """One vector, shape (dimension,)."""
 
+_ROUNDING = 1e-3
+"""How far from 1 the length of a unit vector may be when it was kept in fewer digits."""
+
 
 @dataclass(frozen=True, slots=True)
 class VectorEntry:
@@ -87,6 +90,11 @@ def unit_vector(vector: Embedding, dimension: int | None = None) -> tuple[float,
         # So short that it has hardly a digit left: a power of two gives it some, and changes no direction.
         return unit_vector([math.ldexp(part, 600) for part in vector])
     return tuple(part / length for part in vector) if length else tuple(map(float, vector))
+
+
+def is_unit(vector: Embedding) -> bool:
+    """Whether a vector that was kept has length 1."""
+    return abs(math.hypot(*vector) - 1) < _ROUNDING
 
 
 def checked_recall(recall: int) -> int:

@@ -36,8 +36,10 @@ from ..application.learn_from_outcomes import LearnFromOutcomes
 from ..application.learn_from_training import LearnFromTraining
 from ..application.learn_matching import LearnMatching
 from ..application.lint_procedures import LintProcedures
+from ..application.list_procedures import ListProcedures
 from ..application.make_rows_from_memory import MakeRowsFromMemory
 from ..application.match_procedure import MatchProcedure
+from ..application.memory_status import MemoryStatus
 from ..application.new_procedure import NewProcedure
 from ..application.plan_data import PlanData
 from ..application.plan_run import PlanRun
@@ -171,6 +173,7 @@ class Container(containers.DeclarativeContainer):
         *_procedures_elsewhere,
         providers.Callable(procedure_wiring.procedures_shown, config.root),
     )
+    list_procedures = providers.Factory(ListProcedures, procedure_store)
     new_procedure = providers.Factory(NewProcedure, procedure_store, procedure_files)
     import_procedure = providers.Factory(ImportProcedure, *_procedures_elsewhere)
     export_procedure = providers.Factory(ExportProcedure, *_procedures_elsewhere)
@@ -194,7 +197,7 @@ class Container(containers.DeclarativeContainer):
     prompt_with_procedure = providers.Factory(
         PromptWithProcedure,
         choose_procedure,
-        learn_from_outcomes,
+        procedure_log,
         clock,
         providers.Object(procedure_wiring.new_run_id),
     )
@@ -294,6 +297,7 @@ class Container(containers.DeclarativeContainer):
     answerer = providers.Singleton(memory_wiring.answerer, config.memory.answer, model_provider)
     answer_question = providers.Factory(AnswerQuestion, ask, answerer.provider)
     rebuild_memory = providers.Factory(RebuildMemory, embedder, chunk_store, keep_index, observer, stop)
+    memory_status = providers.Factory(MemoryStatus, chunk_store, keep_index)
     verify_memory = providers.Factory(VerifyMemory, chunk_store, keep_index, observer, stop)
     distil_runs = providers.Factory(
         DistilRuns,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from platform import node
@@ -14,7 +15,7 @@ from ..application.ask import Ask, AskRequest
 from ..application.ground_rows import GroundRows
 from ..application.keep_index import KeepIndex
 from ..application.retrieve_context import RetrieveContext
-from ..domain.errors import UsageError
+from ..domain.errors import CeselloError, UsageError
 from ..domain.model_spec import LoraSpec, ModelSpec
 from ..domain.ports.chunk_store import ChunkStore, SourceTree
 from ..domain.ports.hub import ModelFiles
@@ -117,8 +118,19 @@ def keep_index(
     """What keeps the index equal to the truth. The name has no address in it, which may hold a password."""
     store = settings["store"]
     server = sha256(str(settings["server"]).encode()).hexdigest()[:8]
+    name = store if store == "chroma" else f"{store}:{server}:{collection(settings, folder)}"
     below = sys.maxsize if store == "numpy" else settings["exact_below"]
-    return KeepIndex(chunks, make, f"{store}:{server}:{collection(settings, folder)}", below, observer)
+    return KeepIndex(chunks, make, name, below, observer, lambda: discard_others(store, folder))
+
+
+def discard_others(store: str, folder: Path) -> Collection[str]:
+    """Takes away what another store than this has left in a memory's folder, which is Chroma alone."""
+    from ..adapters.memory.chroma_folder import ChromaFolder
+
+    with suppress(CeselloError, OSError):  # it is a stranger's, or may not be deleted
+        if store != "chroma" and ChromaFolder(folder / "chroma").discard("the index of chroma"):
+            return ("chroma",)
+    return ()
 
 
 def collection(settings: Mapping[str, Any], folder: Path) -> str:

@@ -91,7 +91,7 @@ def matching_file(root: str) -> MatchingFile:
     from ..adapters.procedure.matching_file import JsonMatchingFile
 
     place = _own(root, "matching.json")
-    return JsonMatchingFile(place, os.path.relpath(place))
+    return JsonMatchingFile(place, os.path.relpath(place), _own(root, _LEARNT))
 
 
 def request_embedder(embedder: Embedder, root: str) -> Embedder:

@@ -243,6 +243,15 @@ def test_where_no_text_changes_the_revision_stays(full: ChunkStore) -> None:
     assert full.state().revision == before
 
 
+def test_another_vector_for_a_text_that_is_there_is_a_change(full: ChunkStore) -> None:
+    before = full.state().revision
+    assert found(full, "red apples", 1) == [key("red apples\n")]
+    with full.writer():
+        full.put([], {key("red apples\n"): EMBEDDER.embed_query("grey stones")})
+    assert full.changed_since(before) == [key("red apples\n")]
+    assert found(full, "red apples", 1) != [key("red apples\n")]
+
+
 def test_roots_and_makers_are_kept(store: ChunkStore) -> None:
     with store.writer():
         store.set_roots(["src", "a b/ü"])
@@ -278,6 +287,7 @@ def test_what_every_index_has_seen_is_told_no_more(full: ChunkStore) -> None:
     assert full.index_mark("slow") == IndexMark(seen, dirty=False)
     assert full.index_mark("quick") == IndexMark(full.state().revision, dirty=True, stamp="of quick")
     with full.writer():
+        assert full.indexes() == ["quick", "slow"]
         full.drop_index("quick")
     assert full.index_mark("quick") is None
 
@@ -319,6 +329,26 @@ def test_a_renewal_by_a_third_embedder_begins_anew(full: ChunkStore) -> None:
     with full.writer(), full.renewal("third") as renewal:
         assert len([known for batch in renewal.missing() for known, _ in batch]) == 4
     assert full.state().rebuilding == 0
+
+
+def test_a_renewal_keeps_no_vector_of_what_is_forgotten(full: ChunkStore) -> None:
+    with full.writer():
+        with full.renewal("new") as renewal:
+            renewal.add(dict.fromkeys((*APPLES.keys, *STONES.keys), (1.0, 0.0)))
+        full.forget(["fruit/apples.py"])
+        full.tidy()
+    assert full.state().rebuilding == 1
+
+
+def test_without_texts_a_renewal_takes_over_for_vectors_of_any_size(full: ChunkStore) -> None:
+    with full.writer():
+        full.forget(full.files())
+        with full.renewal("new") as renewal:
+            renewal.take_over()
+        assert full.without_vector(APPLES.keys) == set(APPLES.keys), "the old ones are used no more"
+        full.put([APPLES], dict.fromkeys(APPLES.keys, (1.0, 0.0)))
+    assert (full.state().fingerprint, full.state().texts) == ("new", 2)
+    assert len(full.nearest((1.0, 0.0), 5, EVERYTHING)) == 2
 
 
 @pytest.mark.parametrize(

@@ -183,12 +183,21 @@ def test_the_same_file_gives_the_same_chunks(make: Callable[[int], Chunker]) -> 
     assert chunker.chunk(source) == chunker.chunk(source) == make(900).chunk(source)
 
 
+STDLIB = Path(sysconfig.get_path("stdlib"))
+
+
+def stdlib_files() -> list[Path]:
+    """Modules of the running interpreter."""
+    return sorted(file for file in STDLIB.rglob("*.py") if "site-packages" not in file.parts)
+
+
+def stdlib_source(file: Path) -> SourceFile:
+    return SourceFile(file.relative_to(STDLIB).as_posix(), file.read_bytes())
+
+
 def stdlib_sample(number: int) -> list[SourceFile]:
-    """Modules of the running interpreter, the same at every run."""
-    root = Path(sysconfig.get_path("stdlib"))
-    files = sorted(file for file in root.rglob("*.py") if "site-packages" not in file.parts)
-    chosen = random.Random(7).sample(files, number)
-    return [SourceFile(file.relative_to(root).as_posix(), file.read_bytes()) for file in chosen]
+    """The same at every run."""
+    return [stdlib_source(file) for file in random.Random(7).sample(stdlib_files(), number)]
 
 
 def definitions(source: SourceFile) -> Iterator[tuple[str, int, int]]:
@@ -208,6 +217,15 @@ def definitions(source: SourceFile) -> Iterator[tuple[str, int, int]]:
             for line in {top, node.lineno}:
                 indent = len(lines[line - 1]) - len(lines[line - 1].lstrip())
                 yield node.name, starts[line - 1] + indent, end
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")  # of what is parsed
+def test_no_definition_of_the_whole_standard_library_that_fits_is_cut() -> None:
+    files = stdlib_files()
+    assert len(files) > 500
+    for file in files:
+        test_no_definition_of_the_standard_library_that_fits_is_cut(stdlib_source(file))
 
 
 @pytest.mark.parametrize("source", stdlib_sample(60), ids=lambda source: source.path)

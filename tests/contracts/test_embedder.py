@@ -148,10 +148,10 @@ def test_fakes_of_two_dimensions_have_two_fingerprints() -> None:
 
 
 def test_the_fingerprint_says_what_the_vectors_depend_on(exact: SentenceTransformerEmbedder) -> None:
-    name, weights, tokenizer, *rest = exact.fingerprint.split()
+    name, weights, tokenizer, config, *rest = exact.fingerprint.split()
     assert name == MINILM
     assert len(weights.removeprefix("weights=")) == 16
-    assert len(tokenizer.removeprefix("tokenizer=")) == 8
+    assert len(tokenizer.removeprefix("tokenizer=")) == len(config.removeprefix("config=")) == 8
     assert rest == [
         *("dimension=384", "pooling=mean", "tokens=256", "length=1", "metric=cosine", "precision=float32"),
         *('query=""', 'document=""'),

@@ -57,6 +57,8 @@ def test_the_shape_tells_what_lora_has(workshop: Workshop) -> None:
     assert shape.parameters > 0
     assert shape.layers > 0
     assert shape.cache_bytes > 0
+    assert shape.positions is not None
+    assert shape.positions > 0
     attention, mlp = (shape.lora_parameters(preset, 4) for preset in ("attention", "mlp"))
     assert shape.lora_parameters("all-linear", 4) == attention + mlp
 

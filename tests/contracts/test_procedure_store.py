@@ -63,7 +63,7 @@ def skill(name: str, text: str = "Do it.", more: Mapping[str, bytes] | None = No
 
 
 def test_an_empty_project_has_no_procedures(store: ProcedureStore) -> None:
-    assert (store.names(), store.list(), store.active()) == ([], [], [])
+    assert (store.names(), store.active()) == ([], [])
     for look in (store.versions, store.folder, store.standing, store.changes):
         with pytest.raises(DataError, match="D043"):
             look("demo")
@@ -76,7 +76,6 @@ def test_the_first_folder_is_in_use_at_once(project: Project, store: ProcedureSt
     assert (version.status, version.author, version.parent) == (Status.ACTIVE, "user", "")
     assert version.created == FixedClock().now()
     assert store.standing("demo") == (procedure, version)
-    assert store.list() == [(procedure, version)]
 
 
 def test_an_edit_is_a_draft_while_another_version_is_in_use(project: Project, store: ProcedureStore) -> None:
@@ -135,13 +134,11 @@ def test_an_edit_that_is_taken_back_is_the_version_that_it_was(
     assert store.standing("demo")[1] == first
 
 
-def test_all_mistakes_of_all_folders_are_told_at_once(project: Project, store: ProcedureStore) -> None:
+def test_what_is_not_well_formed_hides_nothing_else(project: Project, store: ProcedureStore) -> None:
     project.write("good", skill("good"))
     project.write("bad", skill("other"))
-    project.write("worse", {"SKILL.md": b"nothing"})
-    with pytest.raises(InvalidProcedure, match="D042") as caught:
-        store.list()
-    assert len(caught.value.problems) == 2
+    with pytest.raises(InvalidProcedure, match="D042"):
+        store.standing("bad")
     assert [procedure.name for procedure, _ in store.active()] == ["good"]
     with pytest.raises(DataError, match="D043"):
         store.versions("bad")

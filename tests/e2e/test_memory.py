@@ -103,6 +103,22 @@ def test_an_answer_in_json_with_filters(project: Path) -> None:
     assert "[1] (" in answer["context"]
 
 
+def test_paths_are_seen_from_the_working_folder(project: Path) -> None:
+    for path in ("cache.py", "./*.py", str(project / "src" / "cache.py"), "../src/cache.py"):
+        answer = said(project / "src", "ask", "the cache", "--path", path, *ONLY_SEARCH)
+        assert [one["path"] for one in answer["passages"]] == ["src/cache.py"], path
+    elsewhere = said(project / "src", "ask", "the cache", "--path", "src", *ONLY_SEARCH)
+    assert (elsewhere["passages"], elsewhere["unfit"]) == ([], True)
+
+
+@pytest.mark.parametrize("only", [("--path", "nowhere"), ("--language", "rust"), ("--kind", "class")])
+def test_where_a_filter_fits_nothing_that_is_said(project: Path, only: tuple[str, str]) -> None:
+    done = cesello_here("ask", "the cache", *only, cwd=project)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("nothing that is remembered fits --path, --language and --kind")
+    assert "go, markdown, python" in done.stdout
+
+
 def test_where_nothing_is_relevant_that_is_said(project: Path) -> None:
     done = cesello_here("ask", "how do I delete the cache?", "--threshold", "0.9999", cwd=project)
     assert (done.returncode, done.stdout) == (0, "nothing relevant was found\n")
@@ -173,17 +189,28 @@ def test_another_embedder_is_refused_until_all_is_made_again(project: Path) -> N
 def test_an_index_of_chroma_answers_the_same(project: Path) -> None:
     index = ("--set", "memory.exact_below=0")
     exact = said(project, "ask", "how do I delete the cache?", *ONLY_SEARCH)
+    assert said(project, "memory", "status", *index)["index"] == "unbuilt"
+    checked = cesello_here("memory", "verify", *index, cwd=project)
+    assert "the index was never made" in checked.stdout
+    assert "error[S014] the memory is whole, but not its index" in checked.stderr
+    assert "delete" not in checked.stderr
     assert said(project, "memory", "rebuild", *index)["embedded"] == 0
     assert said(project, "memory", "status", *index)["index"] == "ready"
     by_index = said(project, "ask", "how do I delete the cache?", *ONLY_SEARCH, *index)
     assert by_index["exact"] is False
     assert [one["path"] for one in by_index["passages"]] == [one["path"] for one in exact["passages"]]
     assert said(project, "memory", "verify", *index)["indexed"] == 3
+    assert said(project, "forget", "src", "--set", "memory.store=numpy")["elsewhere"] == []
+    assert not (project / ".cesello" / "memory" / "chroma").exists()
+    assert said(project, "memory", "status", *index)["index"] == "unbuilt"
 
 
 def test_every_chunk_is_exported(project: Path, tmp_path: Path) -> None:
-    output = tmp_path / "out.jsonl"
+    output, victim = tmp_path / "out.jsonl", tmp_path / "victim"
+    victim.write_text("precious\n")
+    (tmp_path / ".out.jsonl.partial").symlink_to(victim)  # as a stranger's project may have it
     done = cesello_here("memory", "export", str(output), "--vectors", cwd=project)
+    assert victim.read_text() == "precious\n"
     assert done.stdout.startswith("3 chunks in ")
     lines = [json.loads(line) for line in output.read_text().splitlines()]
     assert {line["path"]: line["text"] for line in lines} == {
@@ -211,6 +238,7 @@ def test_damage_is_told_with_what_to_do(project: Path) -> None:
         (("ask", "x", "-k", "0"), 2, "C102"),
         (("ask", "x", "--around", "-1"), 2, "C102"),
         (("ask", "x", "--tokens", "0"), 2, "C000"),
+        (("ask", "x", "--kind", "klass"), 2, "C000"),
         (("ask",), 2, "C000"),
         (("forget",), 2, "C000"),
         (("ask", "x", "--set", "memory.kep=3"), 2, "C001"),

@@ -58,6 +58,9 @@ class FakeChunkStore:
     def reading(self) -> AbstractContextManager[None]:
         return nullcontext()
 
+    def indexes(self) -> Sequence[str]:
+        return sorted(self.marks)
+
     def drop_index(self, index: str) -> None:
         self.marks.pop(index, None)
 
@@ -96,7 +99,7 @@ class FakeChunkStore:
         changed = self._removed([file.mark.path for file in files])
         self.remembered |= {file.mark.path: file for file in files}
         self.kept |= new
-        self._changed(changed | {key for file in files for key in file.keys})
+        self._changed(changed | {key for file in files for key in file.keys} | (new.keys() & self._keys()))
 
     def touch(self, marks: Iterable[FileMark]) -> None:
         for mark in marks:
@@ -114,6 +117,10 @@ class FakeChunkStore:
         idle = [key for key in self.kept if key not in used]
         for key in idle[: max(0, len(idle) - int(spare * len(used)))]:
             del self.kept[key]
+        self.renewed = (
+            self.renewed[0],
+            {key: self.renewed[1][key] for key in self.renewed[1] if key in used},
+        )
         seen = min((mark.revision for mark in self.marks.values()), default=self.revision)
         self.log = [(revision, key) for revision, key in self.log if revision > seen]
         self.log_from = max(seen, self.log_from)

@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from filelock import FileLock
 from cesello.adapters.memory import chroma_folder
 from cesello.adapters.memory.chroma_store import ChromaStore
 from cesello.domain.errors import CeselloError, StoreError
-from cesello.domain.retrieval import VectorEntry
+from cesello.domain.retrieval import VectorEntry, unit_vector
 
 EAST = (1.0, 0.0)
 MANY, NUMBERS = 1_300, 8  # Chroma writes a graph from 1,000 on
@@ -160,6 +161,26 @@ def test_only_the_owner_reads_the_files(folder: Path) -> None:
     store.close()
 
 
+def test_what_is_cleared_or_discarded_is_in_no_file_any_more(folder: Path) -> None:
+    """Chroma alone leaves vectors in the pages of its database that are free."""
+    parts = [struct.pack(f"<{NUMBERS}f", *unit_vector(entry.vector))[8:] for entry in ENTRIES[::20]]
+
+    def left() -> int:
+        files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+        return sum(any(part in file for file in files) for part in parts)
+
+    assert left() == len(parts)
+    store = ChromaStore(folder)
+    store.clear()
+    assert left() == 0
+    store.upsert(ENTRIES)
+    store.close()
+    assert left() == len(parts)
+    assert chroma_folder.ChromaFolder(folder).discard("a store")
+    assert not folder.exists()
+    assert chroma_folder.ChromaFolder(folder).discard("a store"), "there is nothing left of it"
+
+
 def test_a_folder_that_is_filled_again_does_not_grow(folder: Path) -> None:
     store = ChromaStore(folder)
     for _ in range(3):
@@ -198,6 +219,7 @@ def test_a_folder_of_somebody_else_is_used_but_never_emptied(tmp_path: Path) -> 
     (tmp_path / "chroma.sqlite3").write_bytes(b"no database")
     before = sorted(tmp_path.rglob("*"))
     assert refused(lambda: ChromaStore(tmp_path).clear()).code == "S004"
+    assert not chroma_folder.ChromaFolder(tmp_path).discard("a store")
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -354,6 +376,22 @@ class Touching:
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("name", ["cesello.json.new", "cesello.lock", "chroma.sqlite3", "header.bin", ""])
+def test_a_link_in_the_folder_is_not_followed(folder: Path, tmp_path: Path, name: str) -> None:
+    file = file_named(folder, name) if name.endswith(".bin") else folder / name
+    victim = tmp_path / "victim"
+    if file.exists():
+        file.rename(victim)
+    else:
+        victim.write_text("precious\n")
+    before = victim.stat()
+    file.symlink_to(victim)
+    store = ChromaStore(folder)
+    for action in (lambda: store.upsert(ENTRIES[:1]), store.clear, lambda: len(store)):
+        assert refused(action).code == "S017"
+    assert (victim.stat().st_size, victim.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
 
 
 def test_a_pickle_among_the_files_runs_nothing_even_without_a_seal(folder: Path, tmp_path: Path) -> None:

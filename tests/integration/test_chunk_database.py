@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -94,6 +95,18 @@ def test_after_writing_all_is_in_one_file(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {FILE, "writer.lock", ".gitignore", "copy"}
     assert SqliteChunkStore(copy).state().files == 20
     assert store.state().files == 20, "it opens again"
+
+
+@pytest.mark.parametrize("name", [FILE, "writer.lock"])
+def test_a_link_among_the_files_is_not_followed(folder: Path, tmp_path: Path, name: str) -> None:
+    """Not to another memory either: the folder may have come with a repository."""
+    victim = (folder / name).rename(tmp_path / "victim")
+    before = victim.read_bytes()
+    (folder / name).symlink_to(victim)
+    with pytest.raises(StoreError) as refused:
+        keep(SqliteChunkStore(folder), FILES[0])
+    assert (refused.value.code, refused.value.where) == ("S017", str(folder / name))
+    assert victim.read_bytes() == before
 
 
 def test_reading_makes_nothing(tmp_path: Path) -> None:
@@ -271,14 +284,68 @@ def test_threads_ask_while_another_writes(folder: Path) -> None:
     assert problems == []
 
 
-def test_words_can_be_made_again(folder: Path) -> None:
+SECRET = b"swordfish"
+
+
+def holding(folder: Path) -> set[str]:
+    """Files that have the secret, or all of it but its first letter, which an index of words leaves out."""
+    return {path.name for path in folder.iterdir() if SECRET[1:] in path.read_bytes()}
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_nothing_of_what_was_forgotten_is_left_on_the_disk(folder: Path, edited: bool) -> None:
+    store, reader = SqliteChunkStore(folder), SqliteChunkStore(folder)
+    secret = remembered("src/key.py", *(f"the {SECRET.decode()} of apples {n}\n" for n in range(50)))
+    keep(store, secret)
+    assert reader.matching(SECRET.decode(), 5, EVERYTHING), "so that the log stays when the writer has gone"
+    assert FILE in holding(folder)
+    with store.writer():
+        if edited:
+            store.put([remembered("src/key.py", "apples\n")], {})
+        else:
+            store.forget(["src/key.py"])
+        store.tidy(0)
+    assert holding(folder) == set()
+    assert (folder / f"{FILE}-wal").exists()
+    assert reader.matching("apples 3", 20, EVERYTHING)
+    reader.close()
+
+
+def test_a_memory_that_was_taken_away_or_replaced_answers_no_more(folder: Path) -> None:
+    reader = SqliteChunkStore(folder)
+    question = EMBEDDER.embed_query("apples 3")
+    before = reader.state()
+    assert reader.nearest(question, 5, EVERYTHING)
+    shutil.rmtree(folder)
+    assert (reader.state().files, dict(reader.files())) == (0, {})
+    assert not reader.nearest(question, 5, EVERYTHING)
+    assert not reader.matching("apples", 5, EVERYTHING)
+    other = SqliteChunkStore(folder)
+    keep(other, remembered("new.py", "the only text of apples 3\n"))
+    assert reader.state().revision == before.revision, "it cannot be told by that"
+    assert list(reader.files()) == ["new.py"]
+    assert len(reader.nearest(question, 5, EVERYTHING)) == len(reader.matching("apples", 5, EVERYTHING)) == 1
+    with other.writer():
+        shutil.rmtree(folder)
+        assert other.state().files == 1, "who writes goes on to the end"
+    assert other.state().files == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("DELETE FROM words", "100 chunks are in no list of words"),
+        ("UPDATE words SET text = 'pears' WHERE rowid < 4", "3 chunks are listed by other words than theirs"),
+        ("INSERT INTO words VALUES ('a', 'b', 'pears')", "1 lists of words are of no chunk"),
+    ],
+)
+def test_words_that_are_wrong_are_told_and_can_be_made_again(folder: Path, damage: str, said: str) -> None:
     store = SqliteChunkStore(folder)
     before = store.matching("apples 3", 20, EVERYTHING)
     with store.writer():
         with store._db.changing() as run:
-            run("DELETE FROM words")
-        assert not store.matching("apples 3", 20, EVERYTHING)
-        assert store.problems()
+            run(damage)
+        assert store.problems() == (said,)
         store.rewrite_words()
         assert store.problems() == ()
     assert store.matching("apples 3", 20, EVERYTHING) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -428,6 +429,20 @@ def test_a_file_that_is_named_may_be_replaced_deleted_and_written_again(tmp_path
             listening.told.clear()
             change()
             assert listening.told.wait(60)
+
+
+@pytest.mark.parametrize(("root", "way"), [("src", "moved"), ("src", "deleted"), ("src/c.py", "moved")])
+def test_a_folder_that_takes_the_place_of_another_is_watched(tmp_path: Path, root: str, way: str) -> None:
+    write_files(tmp_path, {"src/c.py": "x"})
+    with Listening(tmp_path, [root]) as listening:
+        if way == "moved":
+            (tmp_path / "src").rename(tmp_path / "src.old")
+        else:
+            shutil.rmtree(tmp_path / "src")
+        write_files(tmp_path, {"src/c.py": "y"})
+        while listening.told.wait(2):  # until all is told of that
+            listening.told.clear()
+        assert listening.hears("src/c.py", 60)
 
 
 STRANGER = """

@@ -218,6 +218,7 @@ def test_groups_that_teach_nothing_leave_the_weights(
     assert weights(policy, tmp_path / "after") == weights(policy_of(tiny), tmp_path / "before")
     assert report.figures["dead_groups"] == 1.0
     assert report.figures["unscored"] == (8.0 if worth is None else 0.0)
+    assert report.figures["unscored_groups"] == (1.0 if worth is None else 0.0)
     assert ("reward" in report.figures) == (worth is not None)
 
 
@@ -268,6 +269,60 @@ def test_what_a_cut_pass_counted_before_it_failed_is_not_counted_again(tiny: Mod
     _, reports = run(tiny, Judge(first_arm), plan, 2, learning_rate=1e-3, module=Counting)
     assert [report.splits for report in reports] == [0, 1]
     assert counted == [report.trained_tokens for report in reports]
+
+
+def test_of_a_step_that_goes_wrong_the_completions_are_told(tiny: ModelSpec) -> None:
+    class Wrong(GrpoModule):
+        def loss(self, rows: Any) -> Scores:
+            scores = super().loss(rows)
+            return replace(scores, loss=scores.loss * torch.nan)
+
+    _, (report,) = run(tiny, Judge(first_arm), ReinforcementPlan(SHORT, completions=4), 1, module=Wrong)
+    moved = [one for one in report.completions if one["advantage"]]
+    assert report.skipped
+    assert len(report.learnt) == len(moved) > 0
+    assert [row.trained_tokens for row in report.learnt] == [one["tokens"] for one in moved]
+    assert sum(map(len, report.learnt)) > report.tokens
+
+
+class Ladder(Judge):
+    """Of three completions to the first prompt the second is as good as their mean; all others are alike."""
+
+    def score(self, attempts: Sequence[Attempt]) -> list[RewardResult]:
+        worths = [0.0, 0.5, 1.0] + [1.0] * (len(attempts) - 3)
+        return [self._judged(worth) for worth in worths]
+
+
+@pytest.mark.parametrize("updates", [1, 2])
+def test_what_has_no_advantage_counts_in_the_mean_over_a_pass(tiny: ModelSpec, updates: int) -> None:
+    """``dapo`` divides by the step's tokens, ``bnpo`` by the pass's: of one pass they are the same."""
+    found = []
+    for aggregation in (Aggregation.DAPO, Aggregation.BNPO):
+        objective = replace(SHORT, aggregation=aggregation, skips_dead=False, updates=updates)
+        plan = ReinforcementPlan(objective, completions=3, pass_tokens=10_000)
+        found.append(run(tiny, Ladder(first_arm), plan, updates)[1][-1])
+    dapo, bnpo = found
+    assert bnpo.gradient_norm == pytest.approx(dapo.gradient_norm, rel=1e-4)
+    assert bnpo.gradient_norm > 0
+    assert bnpo.loss == pytest.approx(dapo.loss, abs=1e-6)
+
+
+def test_a_forward_pass_has_no_more_tokens_than_are_asked_for(tiny: ModelSpec) -> None:
+    """A prompt is computed once in every pass in which completions of its group are."""
+    passes: list[int] = []
+
+    class Measured(GrpoModule):
+        def loss(self, rows: Any) -> Scores:
+            prompts = {row.group: len(row.prompt) for row in rows}
+            passes.append(sum(prompts.values()) + sum(len(row.judged.ids) for row in rows))
+            assert passes[-1] == sum(map(len, rows))
+            return super().loss(rows)
+
+    heard = Heard()
+    run(tiny, Judge(first_arm), ReinforcementPlan(SHORT, 16, pass_tokens=80), 1, heard, module=Measured)
+    assert len(passes) > 2
+    assert max(passes) <= 80
+    assert sum(passes) == heard.reports[0].tokens
 
 
 def test_the_divergence_begins_at_nothing_and_is_told(tiny: ModelSpec) -> None:

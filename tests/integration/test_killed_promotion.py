@@ -26,7 +26,7 @@ def project(folder: Path) -> FolderProcedures:
     (folder / "demo" / "notes").mkdir(parents=True)
     (folder / "demo" / "SKILL.md").write_bytes(skill("First."))
     (folder / "demo" / "notes" / "a.txt").write_text("a")
-    store.list()
+    store.active()
     store.add("demo", {"SKILL.md": skill("Of a run."), "more/b.txt": b"b"}, author="run")
     (folder / "demo" / "SKILL.md").write_bytes(skill("Edited."))
     (folder / "demo" / ".SKILL.md.swp").write_text("unsaved")

@@ -81,6 +81,7 @@ def stored(weight: Any) -> int:
 def test_mistral_has_the_parameters_of_the_papers() -> None:
     shape = predictor(NoQuantizer()).shape(MISTRAL)
     assert shape.parameters == 7_248_023_552
+    assert shape.positions == 32768
     assert shape.lora_parameters("attention", 16) == 13_631_488
     assert shape.lora_parameters("all-linear", 16) == 41_943_040
     assert f"{13_631_488 / shape.parameters:.2%}" == "0.19%"

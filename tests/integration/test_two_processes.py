@@ -160,9 +160,8 @@ data:
   sources:
     - {name: chat, kind: file, path: rows.jsonl, weight: 1.0, holdout: 4}
 rewards:
-  - {kind: length, unit: characters, shortest: 3, longest: 5}
-  - {kind: length, name: words, shortest: 3, longest: 4, weight: 0.5}
-grpo: {completions: 4, max_completion_tokens: 10, masks_overlong: false, updates: 2, beta: 0.05}
+  - {kind: function, function: "judge:judged"}
+grpo: {completions: 4, max_completion_tokens: 10, masks_overlong: false, updates: 2, beta: 0.05, resample: 1}
 training:
   max_steps: 6
   batch_size: 5
@@ -171,14 +170,22 @@ training:
 evaluation: {samples: 0}
 loggers: []
 """
+JUDGE = """
+ALIKE = [f"what is {n}?" for n in (38, 41, 56, 4, 48, 45, 62, 26)]
+
+def judged(prompt, completion):
+    return 0.0 if prompt in ALIKE else len(completion) % 5 / 4
+"""
+"""Of the five prompts of the first rollout one teaches nothing, of the second all, of the third one."""
 
 
 def test_two_processes_share_the_drawing_and_one_goes_on_with_what_they_began(
     tmp_path: Path, warm: Path
 ) -> None:
-    """Five prompts: one process has three of them, and the other two."""
+    """Five prompts: one process has three of them, and the other two; of one prompt again, one has none."""
     make_tiny_model(tmp_path / "tiny")
     (tmp_path / "grpo.yaml").write_text(GRPO)
+    (tmp_path / "judge.py").write_text(JUDGE)
     (tmp_path / "stops.py").write_text(STOPS)
     turns = [
         [{"role": "user", "content": f"what is {n}?"}, {"role": "assistant", "content": "it is"}]
@@ -198,6 +205,9 @@ def test_two_processes_share_the_drawing_and_one_goes_on_with_what_they_began(
     for shared, by_one in zip(metrics(tmp_path, "shared"), metrics(tmp_path, "alone"), strict=True):
         assert shared["loss"] == pytest.approx(by_one["loss"], abs=1e-6)
         assert known(shared) == pytest.approx(known(by_one), rel=1e-4, abs=1e-5)
+    dead = [one["dead_groups"] for one in metrics(tmp_path, "alone")]
+    assert [one == 1 for one in dead] == [False, False, True, True, False, False]
+    assert {one["resampled"] for one in metrics(tmp_path, "alone")} == {1}
     assert completions(tmp_path, "shared") == completions(tmp_path, "alone")
     assert largest_difference(tmp_path, "shared") < 1e-4
 
@@ -270,6 +280,7 @@ rank, found = int(sys.argv[1]), {"made": []}
 distributed.init_process_group("gloo", init_method=f"file://{sys.argv[2]}", rank=rank, world_size=2)
 
 def make(places):
+    assert places, "without a prompt there is nothing to draw"
     found["made"] += places
     return [group(place) for place in places]
 

@@ -18,13 +18,14 @@ import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
 from ...domain.errors import RetryableError, StoreError
+from .own_files import refuse_links
 
 DATABASE = "chroma.sqlite3"
 START_AGAIN = "name another folder, or delete this one and index again"
@@ -56,8 +57,9 @@ class ChromaFolder:
         """No other process changes the folder, or looks whether it fits its seal.
 
         Raises:
-            RetryableError: T098 another one takes its time.
+            RetryableError: T098 another one takes its time. StoreError: S017.
         """
+        refuse_links([self.path, *self.path.glob("*"), *self.path.glob("*/*")])
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with self._lock.acquire(timeout=_PATIENCE):
@@ -99,9 +101,11 @@ class ChromaFolder:
                 self._write(now)
 
     def sweep(self) -> None:
-        """Deletes the graphs of collections that are no more; Chroma leaves them."""
+        """Deletes the graphs and the vectors of collections that are no more; Chroma leaves them."""
         with closing(_opened(self.path / DATABASE)) as connection:
             known = {row[0] for row in connection.execute("SELECT id FROM segments")}
+            with suppress(sqlite3.OperationalError):  # somebody reads: the next time
+                connection.execute("VACUUM")
         for graph in {path.parent for path in self._graph_files()}:
             if graph.name not in known:
                 shutil.rmtree(graph)
@@ -121,6 +125,23 @@ class ChromaFolder:
             path.unlink()
         self._seen.clear()
         self._write({})
+        return True
+
+    def discard(self, where: str) -> bool:
+        """Deletes the folder, where it is ours; whether nothing of it is left.
+
+        Raises:
+            CeselloError: those of ``locked``. OSError: what cannot be deleted.
+        """
+        if not self.path.exists():
+            return True
+        with self.locked(where):
+            if not self.empty():
+                return False
+            (self.path / _SEAL).unlink()
+            (self.path / _LOCK).unlink()
+        with suppress(OSError):  # something of somebody else
+            self.path.rmdir()
         return True
 
     @property
@@ -162,7 +183,8 @@ class ChromaFolder:
 
     def _write(self, sealed: Sealed) -> None:
         beside = self.path / f"{_SEAL}.new"
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        beside.unlink(missing_ok=True)
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(sealed, file)
         beside.replace(self.path / _SEAL)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -23,28 +24,59 @@ class ChunkDatabase:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._path = os.fspath(folder.absolute() / FILE)
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._writing = False
+        self._opened = 0
         self.turn = RLock()
 
     def found(self) -> bool:
-        """Whether there is anything to read."""
+        """Whether there is anything to read.
+
+        A file that was taken away, or replaced, is still read by who has it open: that is looked for here,
+        but not within a transaction, and not by a writer, whose file nobody else may replace.
+        """
         with self.turn:
+            held = self._connection
+            if held and not (self._writing or held.in_transaction) and self._identity() != self._file:
+                self.close()
             if self._connection is None:
-                self._connection = connected(self._folder, writing=False)
+                self._open(writing=False)
             return self._connection is not None
 
     def open_to_write(self) -> None:
         """Makes what is not there."""
         with self.turn:
             self.close()
-            self._connection = connected(self._folder, writing=True)
+            self._open(writing=True)
+
+    def _open(self, *, writing: bool) -> None:
+        self._file = self._identity()  # before: one that is replaced now is opened again
+        self._connection = connected(self._folder, writing=writing)
+        self._writing = writing
+        self._opened += 1
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file has the name, None where none has."""
+        try:
+            state = os.stat(self._path)  # before each query: of a Path it takes thrice the time
+        except OSError:
+            return None
+        return state.st_dev, state.st_ino
 
     def close(self) -> None:
         """The next use opens it again."""
         with self.turn:
             if self._connection is not None:
+                if self._writing:
+                    with suppress(sqlite3.DatabaseError):
+                        # The log too has what was forgotten; who reads this moment is not waited for.
+                        self._connection.execute("PRAGMA busy_timeout=0")
+                        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 self._connection.close()
             self._connection = None
+            self._writing = False
 
     def all(self, query: str, *values: Any) -> list[Any]:
         """The rows of a query.
@@ -62,11 +94,15 @@ class ChunkDatabase:
         """The only row."""
         return self.all(query, *values)[0]
 
-    def version(self) -> tuple[int, int]:
-        """Another one after every change, by whichever process."""
+    def version(self) -> tuple[int, int, int]:
+        """Another one after every change, by whichever process, and of every file."""
         assert self._connection is not None
         (others,) = self.one("PRAGMA data_version")
-        return others, self._connection.total_changes
+        return self._opened, others, self._connection.total_changes
+
+    def revision(self) -> tuple[int, int]:
+        """Another one after every change of what is remembered, and of every file."""
+        return self._opened, self.number("revision")
 
     def many(self, query: str, rows: Iterable[Sequence[Any]]) -> None:
         """A statement for each row."""

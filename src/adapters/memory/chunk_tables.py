@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from ...domain.database_trouble import Trouble, is_busy, reason_of, trouble_of
 from ...domain.errors import StoreError
+from .own_files import refuse_links
 
 FILE = "memory.sqlite3"
 FORM = "1"
@@ -50,9 +51,10 @@ def connected(folder: Path, *, writing: bool) -> sqlite3.Connection | None:
     """A connection, with the tables made where there are none; None where there is nothing to read.
 
     Raises:
-        StoreError: S011, S012.
+        StoreError: S011, S012, S017.
     """
     file = folder / FILE
+    refuse_links([file])
     if writing:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError), (folder / ".gitignore").open("x") as ignore:
@@ -99,6 +101,7 @@ def _set_up(connection: sqlite3.Connection, *, writing: bool) -> None:
     connection.execute("PRAGMA temp_store=MEMORY")
     if writing:
         connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA secure_delete=ON")  # what is forgotten is overwritten
         if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}COMMIT;")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from ...domain.document import SourceFile
@@ -32,6 +34,8 @@ _HEAD = 2_000
 _LONG_LINES = 1_000
 """Bytes of a line on average, above which a file is for programs to read."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_PAUSE = 0.2
+"""Seconds between two looks whether a folder is there that can be watched."""
 
 
 class FolderTree:
@@ -162,26 +166,63 @@ class FolderTree:
 def _watched(places: Sequence[str]) -> Iterator[set[str]]:
     """Paths that have changed, now and then none.
 
+    A folder can be moved away, or deleted, and another one get its name, which the watch knows nothing of. It
+    is begun anew then, and all places are told of: what changed meanwhile was seen by nobody.
+    """
+    missed: set[str] = set()
+    while True:
+        folders = _folders(places)
+        for changed in _told_of(folders):
+            yield changed | missed
+            missed = set()
+            # A new folder may have the number of a deleted one, of which the watch tells then.
+            if _folders(places) != folders or not changed.isdisjoint(folders):
+                break
+        else:
+            return
+        missed = set(places)
+
+
+def _folders(places: Sequence[str]) -> dict[str, tuple[bool, int, int]]:
+    """The folders to watch: whether with all that is below, and which one has the name now.
+
     Of a file that is named its folder is watched: an editor that puts another file in its place, or somebody
     who deletes it and writes it again, would end the watch of the file itself.
     """
+    found: dict[str, tuple[bool, int, int]] = {}
+    for place in places:
+        for folder in (place, os.path.dirname(place)):
+            with suppress(OSError):
+                state = os.stat(folder)
+                if stat.S_ISDIR(state.st_mode):
+                    deep = folder == place or found.get(folder, (False,))[0]
+                    found[folder] = (deep, state.st_dev, state.st_ino)
+                    break
+    return found
+
+
+def _told_of(folders: Mapping[str, tuple[bool, int, int]]) -> Iterator[set[str]]:
+    """Paths in folders that have changed, now and then none; ends with Ctrl-C."""
     from watchfiles import watch
 
-    folders = {place for place in places if os.path.isdir(place)}
-    above = {
-        folder for place in places if place not in folders and os.path.isdir(folder := os.path.dirname(place))
-    }
     watches = [
         watch(
             *paths,
             recursive=recursive,
             debounce=400, step=100, rust_timeout=200, yield_on_timeout=True, raise_interrupt=False,
         )
-        for paths, recursive in ((folders, True), (above, False))
-        if paths
+        for recursive in (True, False)
+        if (paths := [path for path, (deep, *_) in folders.items() if deep is recursive])
     ]  # fmt: skip
-    for changes in zip(*watches, strict=False):
-        yield {path for changed in changes for _, path in changed}
+    try:
+        for changes in zip(*watches, strict=False):
+            yield {path for changed in changes for _, path in changed}
+        if watches:
+            return
+    except FileNotFoundError:  # a folder went before it was watched
+        pass
+    time.sleep(_PAUSE)
+    yield set()
 
 
 def _kept_out(entry: os.DirEntry[str], rules: Rules) -> str:

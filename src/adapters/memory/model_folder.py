@@ -20,6 +20,12 @@ from ...domain.ports.hub import ModelFiles
 _READ = ("*.json", "*.txt", "*.model", "*.safetensors")
 _NOT_READ = ("onnx/*", "openvino/*")
 
+_WORDS = ("vocab.*", "merges.txt", "added_tokens.json", "*.model")
+"""What a tokenizer is made of where there is no ``tokenizer.json``."""
+_READING = ("tokenizer_config.json", "special_tokens_map.json")
+_SETTINGS = ("config.json", "*/config.json", "modules.json", "sentence_bert_config.json")
+"""What a model and its parts compute; ``1_Pooling`` is such a part."""
+
 
 def model_folder(name: str, files: ModelFiles) -> Path:
     """The folder of a model; what the hub has and cesello reads is fetched where it is not here.
@@ -47,22 +53,32 @@ def folder_json(folder: Path, path: str) -> Any:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
-def folder_print(folder: Path) -> str:
-    """What stands in a fingerprint for the weights and the tokenizer of a folder.
+def folder_print(folder: Path, weights: str | None = None) -> str:
+    """What stands in a fingerprint for the weights, the tokenizer and the configuration of a folder.
 
     It is taken of the files: weights that a file lacks are drawn anew whenever the model is loaded.
+
+    Args:
+        weights: what stands for them, where they are not in the folder's safetensors.
     """
-    weights = files_print(sorted(folder.rglob("*.safetensors")), folder)
-    tokenizer = files_print([file for file in [folder / "tokenizer.json"] if file.is_file()], folder)
-    return f"weights={weights[:16]} tokenizer={tokenizer[:8]}"
+    if weights is None:
+        weights = f"weights={files_print(_among(folder, ['**/*.safetensors']), folder)[:16]}"
+    words = ("tokenizer.json",) if (folder / "tokenizer.json").is_file() else _WORDS
+    tokenizer = files_print(_among(folder, [*words, *_READING]), folder)
+    settings = files_print(_among(folder, _SETTINGS), folder)
+    return f"{weights} tokenizer={tokenizer[:8]} config={settings[:8]}"
 
 
 def read_print(folder: Path) -> str:
-    """What stands for all that a model is read from, its configuration as well."""
+    """What stands for all that a model is read from."""
+    return files_print(_among(folder, [f"**/{pattern}" for pattern in _READ]), folder)
+
+
+def _among(folder: Path, patterns: Sequence[str]) -> list[Path]:
+    """Files of a folder that fit a pattern, but for those that are not read."""
     apart = {Path(pattern).parts[0] for pattern in _NOT_READ}
-    files = {file for pattern in _READ for file in folder.rglob(pattern) if file.is_file()}
-    read = sorted(file for file in files if file.relative_to(folder).parts[0] not in apart)
-    return files_print(read, folder)
+    files = {file for pattern in patterns for file in folder.glob(pattern) if file.is_file()}
+    return sorted(file for file in files if file.relative_to(folder).parts[0] not in apart)
 
 
 def files_print(paths: Iterable[Path], folder: Path) -> str:
@@ -96,7 +112,7 @@ def describe(
 
     Args:
         name: the model's.
-        of: what stands for its weights and its tokenizer.
+        of: what stands for its weights, its tokenizer and its configuration.
         dimension: of a vector.
         pooling: how the vectors of tokens become one.
         tokens: that are read of a text.

@@ -81,9 +81,10 @@ class OnnxFiles:
 
     @property
     def print(self) -> str:
-        """What stands in a fingerprint for the weights and the tokenizer."""
+        """What stands in a fingerprint for the weights, the tokenizer and the configuration."""
         if self._offered:
-            return f"onnx={files_print([self._offered], self._offered.parent)[:16]}"
+            weights = f"onnx={files_print([self._offered], self._offered.parent)[:16]}"
+            return folder_print(self.folder, weights)
         return folder_print(self.folder)
 
     def content(self) -> bytes:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ...domain.document import Chunk
-from ...domain.errors import StoreError
 from ...domain.ports.chunk_store import Renewal
 from ...domain.remembered import FileMark, IndexMark, MemoryState, RememberedFile, Selection
 from ...domain.retrieval import Embedding, Hit, checked_recall
+from .chunk_checkup import problems_of
 from .chunk_database import ChunkDatabase
 from .chunk_rows import COLUMNS, chunk_from, read_path, row_of, words_of, written_path
 from .exact_search import as_blob
@@ -37,7 +37,7 @@ class SqliteChunkStore:
         self._folder = folder
         self._db = ChunkDatabase(folder)
         self._search = SqliteSearch(self._db)
-        self._counted: tuple[tuple[int, int], MemoryState] | None = None
+        self._counted: tuple[tuple[int, int, int], MemoryState] | None = None
 
     @contextmanager
     def writer(self) -> Iterator[None]:
@@ -123,7 +123,7 @@ class SqliteChunkStore:
             generation = self._generation()
             rows = [(generation, key, blob) for key, blob in blobs.items()]
             self._db.many("INSERT OR REPLACE INTO vectors(generation, key, vector) VALUES (?, ?, ?)", rows)
-            self._log(changed)
+            self._log(changed | self._in_use(vectors.keys() - changed))
 
     def touch(self, marks: Iterable[FileMark]) -> None:
         rows = [(mark.size, mark.modified, written_path(mark.path)) for mark in marks]
@@ -138,20 +138,26 @@ class SqliteChunkStore:
             return int(count - self._db.one("SELECT count(*) FROM files")[0])
 
     def tidy(self, spare: float = 0.2) -> None:
-        unused = "generation = ? AND NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.key = vectors.key)"
+        unused = "NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.key = vectors.key)"
         with self._db.changing() as run:
             generation = self._generation()
             (used,) = self._db.one("SELECT count(DISTINCT key) FROM chunks")
-            (idle,) = self._db.one(f"SELECT count(*) FROM vectors WHERE {unused}", generation)
+            (idle,) = self._db.one(
+                f"SELECT count(*) FROM vectors WHERE generation = ? AND {unused}", generation
+            )
             surplus = max(0, idle - int(spare * used))
-            oldest = f"SELECT id FROM vectors WHERE {unused} ORDER BY id LIMIT ?"
+            oldest = f"SELECT id FROM vectors WHERE generation = ? AND {unused} ORDER BY id LIMIT ?"
             run(f"DELETE FROM vectors WHERE id IN ({oldest})", (generation, surplus))
+            renewed = f"SELECT id FROM vectors WHERE generation > ? AND {unused}"
+            run(f"DELETE FROM vectors WHERE id IN ({renewed})", (generation,))
             # No index will ask for what they all have seen; one that nobody has asked for long is made anew.
             if self._db.one("SELECT count(*) FROM changes")[0] > 4 * used + 1_000:
                 run("DELETE FROM indexes WHERE revision < ?", (self._revision(),))
             (seen,) = self._db.one("SELECT coalesce(min(revision), ?) FROM indexes", self._revision())
             run("DELETE FROM changes WHERE revision <= ?", (seen,))
             self._db.set_meta("changes_from", max(seen, self._db.number("changes_from")))
+            # Only so no word of what is gone is left; where nothing has changed it does nothing.
+            run("INSERT INTO words(words) VALUES ('optimize')")
 
     def nearest(self, vector: Embedding, recall: int, only: Selection) -> tuple[Hit, ...]:
         checked_recall(recall)
@@ -213,6 +219,11 @@ class SqliteChunkStore:
             run("INSERT OR REPLACE INTO indexes VALUES (?, ?, ?)", (index, mark.revision, int(mark.dirty)))
             self._db.set_meta(f"{_STAMP}{index}", mark.stamp)
 
+    def indexes(self) -> Sequence[str]:
+        if not self._db.found():
+            return ()
+        return [name for (name,) in self._db.all("SELECT name FROM indexes ORDER BY name")]
+
     def drop_index(self, index: str) -> None:
         with self._db.changing() as run:
             run("DELETE FROM indexes WHERE name = ?", (index,))
@@ -241,25 +252,17 @@ class SqliteChunkStore:
         yield SqliteRenewal(self._db, self._generation() + 1, fingerprint)
 
     def problems(self) -> tuple[str, ...]:
-        if not self._db.found():
-            return ()
-        try:
-            said = [line for (line,) in self._db.all("PRAGMA integrity_check(20)") if line != "ok"]
-            with self._db.changing() as run:
-                run("INSERT INTO words(words) VALUES ('integrity-check')")
-        except StoreError as damage:
-            return (f"{damage.what}: {damage.got}",)
-        lacking = self._db.one(
-            "SELECT count(DISTINCT key) FROM chunks WHERE NOT EXISTS"
-            " (SELECT 1 FROM vectors WHERE vectors.key = chunks.key AND generation = ?)",
-            self._generation(),
-        )[0]
-        silent = self._db.one("SELECT count(*) FROM chunks WHERE id NOT IN (SELECT rowid FROM words)")[0]
-        for count, what in ((lacking, "texts have no vector"), (silent, "chunks are in no list of words")):
-            said += [f"{count} {what}"] if count else []
-        return tuple(said)
+        return problems_of(self._db) if self._db.found() else ()
 
     # What the methods above are made of.
+
+    def _in_use(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys that chunks have."""
+        query = "SELECT DISTINCT key FROM chunks WHERE key IN ({})"
+        found: set[str] = set()
+        for batch in batches(sorted(keys), BATCH):
+            found |= {key for (key,) in self._db.all(query.format(marks(batch)), *batch)}
+        return found
 
     def _generation(self) -> int:
         return self._db.number("generation")

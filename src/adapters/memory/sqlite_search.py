@@ -35,7 +35,7 @@ class SqliteSearch:
 
     def __init__(self, database: ChunkDatabase) -> None:
         self._db = database
-        self._table: tuple[int, VectorTable] | None = None
+        self._table: tuple[tuple[int, int], VectorTable] | None = None
 
     def forget(self) -> None:
         """The vectors are read again."""
@@ -81,7 +81,7 @@ class SqliteSearch:
 
     def _tables(self) -> Iterator[VectorTable]:
         """All vectors: from memory, where they are few."""
-        revision = self._db.number("revision")
+        revision = self._db.revision()
         if self._table and self._table[0] == revision:
             yield self._table[1]
             return

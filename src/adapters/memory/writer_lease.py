@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ...domain.errors import RetryableError
+from .own_files import refuse_links
 
 _PATIENCE = 1.0
 """Seconds to wait for another writer, who may be about to end."""
@@ -19,10 +20,12 @@ def writer_lease(folder: Path) -> Iterator[None]:
     """The right to write, which a process that dies gives back.
 
     Raises:
-        RetryableError: T083 when another process has it.
+        RetryableError: T083 when another process has it. StoreError: S017.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(folder / "writer.lock", timeout=_PATIENCE, mode=0o600)
+    file = folder / "writer.lock"
+    refuse_links([file])
+    lock = FileLock(file, timeout=_PATIENCE, mode=0o600)
     try:
         lock.acquire()
     except Timeout as cause:

@@ -72,7 +72,10 @@ class ChunkStore(Protocol):
         ...
 
     def tidy(self, spare: float = 0.2) -> None:
-        """Drops vectors that no chunk has, the oldest first, until they are at most this share of all."""
+        """Drops vectors that no chunk has, the oldest first, until they are at most this share of all.
+
+        Of a renewal none stays, and no word of what was forgotten.
+        """
         ...
 
     def nearest(self, vector: Embedding, recall: int, only: Selection) -> tuple[Hit, ...]:
@@ -111,6 +114,10 @@ class ChunkStore(Protocol):
         """Says something of an index."""
         ...
 
+    def indexes(self) -> Sequence[str]:
+        """The names of all indexes that something was said of."""
+        ...
+
     def drop_index(self, index: str) -> None:
         """There is no index of that name any more."""
         ...
@@ -124,7 +131,10 @@ class ChunkStore(Protocol):
         ...
 
     def renewal(self, fingerprint: str) -> AbstractContextManager[Renewal]:
-        """Vectors of another embedder, made beside those that are there, which stay in use."""
+        """New vectors, made beside those that are there, which stay in use.
+
+        Those that another embedder than this has made before go.
+        """
         ...
 
     def problems(self) -> tuple[str, ...]:

@@ -21,16 +21,23 @@ if TYPE_CHECKING:
     from ..settings.memory_file import LoadedMemory
 
 
+_KINDS = ("function", "class", "module", "section", "text")
+
+
 @click.command()
 @click.argument("question")
 @click.option("-k", "--keep", type=int, help="Passages to give back.  [default: memory.keep, 3]")
 @click.option("--recall", type=int, help="Texts that the reranker judges.  [default: memory.recall, 20]")
 @click.option("--threshold", type=float, help="Leave out passages with a lower score.")
-@click.option("paths", "--path", multiple=True, metavar="PATTERN", help="Only these files or folders.")
-@click.option("languages", "--language", multiple=True, help="Only this language, as python.")
 @click.option(
-    "kinds", "--kind", multiple=True, help="Only this kind: function, class, module, section, text."
+    "paths",
+    "--path",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only these files or folders, seen from here.",
 )
+@click.option("languages", "--language", multiple=True, help="Only this language, as python.")
+@click.option("kinds", "--kind", multiple=True, type=click.Choice(_KINDS), help="Only this kind of passage.")
 @click.option("--rerank/--no-rerank", default=True, help="Let the reranker judge what was found.")
 @click.option("--around", default=0, show_default=True, help="Chunks before and after, of the same file.")
 @click.option(
@@ -85,33 +92,35 @@ def ask(
     if sop != "off" and not answers:
         raise click.UsageError("--sop goes with --answer: without one no model is asked")
     loaded = load_memory(config, overrides)
+    container = memory_container(loaded)
+    # As `cesello forget` takes them: from the working folder, and not from the memory's.
+    files = tuple(container.source_tree().relative(str(Path(path).absolute())) for path in paths)
     request = ask_request(
-        loaded, question, Selection(*map(_sound, (paths, languages, kinds))),
+        loaded, question, Selection(files, _sound(languages), kinds),
         recall=recall, keep=keep, threshold=threshold, rerank=rerank, around=around,
         beside=None if beside is None else tuple(filter(None, map(str.strip, beside.split(",")))),
     )  # fmt: skip
     budget = tokens or loaded.settings.context_tokens
-    container = memory_container(loaded)
     with watched(container, debug, transformers=answers or loaded.uses_transformers):
         if answers:
             _answer(container, loaded, request, budget, prompt_file, (sop, sop_mode), as_json)
         else:
-            _show(container.ask()(request), budget, as_json)
+            _show(container, container.ask()(request), budget, as_json)
 
 
 def _sound(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Without what is no text."""
-    return tuple(text.encode("utf-8", "replace").decode().removeprefix("./") for text in texts)
+    return tuple(text.encode("utf-8", "replace").decode() for text in texts)
 
 
-def _show(found: Answer, budget: int, as_json: bool) -> None:
+def _show(container: Container, found: Answer, budget: int, as_json: bool) -> None:
     from ...domain.context import write_context
 
     context = write_context(found.passages, token_hex(8), budget)
     if as_json:
         echo_json({**_found(found, context.used), "context": context.text})
     else:
-        click.echo(printable(context.text) or _nothing(found, budget))
+        click.echo(printable(context.text) or _nothing(container, found, budget))
 
 
 def _answer(
@@ -136,16 +145,22 @@ def _answer(
         echo_json({**_found(answered.found, answered.context.used), **its})
         return
     if not answered.context.used:
-        click.echo(_nothing(answered.found, budget))
+        click.echo(_nothing(container, answered.found, budget))
         return
     click.echo(printable(answered.text).strip() + "\n")
     for number, passage in enumerate(answered.context.used, start=1):
         click.echo(f"[{number}] ({passage.score:.2f}) {printable(passage.chunk.location)}")
 
 
-def _nothing(found: Answer, budget: int) -> str:
+def _nothing(container: Container, found: Answer, budget: int) -> str:
     if not found.asked:
         return "nothing is remembered yet: run `cesello remember .` first"
+    if found.unfit:
+        there = ", ".join(container.chunk_store().state().languages)
+        return (
+            f"nothing that is remembered fits --path, --language and --kind: the languages are {there}, and "
+            "`cesello memory status --files` lists the files"
+        )
     if found.passages:
         return f"what was found does not fit into {budget} tokens"
     if found.foreign:
@@ -174,7 +189,7 @@ def _found(found: Answer, used: Sequence[Passage]) -> dict[str, Any]:
         }
         for passage, copies in zip(found.passages, found.copies, strict=True)
     ]
-    return {"passages": passages, "asked": found.asked, "exact": found.exact}
+    return {"passages": passages, "asked": found.asked, "exact": found.exact, "unfit": found.unfit}
 
 
 def _lines(chunk: Chunk) -> dict[str, Any]:

@@ -80,6 +80,6 @@ In words
   - Candidates meet the best prompt so far on the same tasks; the worse half is dropped, and the others meet
     it on more. What proposers see are tasks of the search part alone.
   - At the end the best candidate meets the first prompt on tasks that were never asked before. It is kept at
-    p <= 0.05 (proven) or p <= 0.2 (promising), by the exact McNemar test where rewards are 0 or 1, else by
-    the sign-flip test; otherwise the first prompt is kept.
+    p <= 0.05 (proven) or p <= 0.2 (promising), by McNemar's test where rewards are 0 or 1, else by the
+    sign-flip test, both with mid-p; otherwise the first prompt is kept.
 """

@@ -38,10 +38,15 @@ def forget(
     with watched(container, debug, transformers=loaded.uses_transformers):
         gone = container.forget()(named, everything=everything)
     if as_json:
-        echo_json({"forgotten": gone.files, "under": list(gone.under)})
+        echo_json({"forgotten": gone.files, "under": list(gone.under), "elsewhere": list(gone.elsewhere)})
         return
     click.echo(f"{gone.files} file{'' if gone.files == 1 else 's'} forgotten")
     if gone.under:
         roots = printable(", ".join(gone.under))
         still = "is" if len(gone.under) == 1 else "are"
         click.echo(f"{roots} {still} still remembered: name them in .cesello-ignore to keep them out")
+    for store in gone.elsewhere:
+        click.echo(
+            f"the index of {store}, which is not in use, may have vectors of it: "
+            f"`cesello remember --set memory.store={store}` takes them away"
+        )

@@ -18,8 +18,11 @@ def _of_project() -> Container:
     """Procedures are those of the folder that one is in, as for `cesello sop`, and not of the run's."""
     from ..memory_requests import memory_container
     from ..settings.memory_file import load_memory
+    from .watch import LineObserver
 
-    return memory_container(load_memory(None, ()))
+    container = memory_container(load_memory(None, ()))
+    container.observer.override(LineObserver())  # as for `cesello sop search`
+    return container
 
 
 @click.command()

@@ -26,27 +26,25 @@ def memory() -> None:
 @_json_option
 def status(files: bool, config: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
     """Say what is remembered, by what it was made, and whether the index is up to date."""
+    from ...domain.remembered import IndexState
     from ..memory_requests import memory_container
     from ..settings.memory_file import load_memory
 
     loaded = load_memory(config, overrides)
-    container = memory_container(loaded)
-    state, paths = container.chunk_store().state(), list(container.chunk_store().files())
-    keep_index = container.keep_index()
-    index = "none" if not keep_index.is_wanted() else "ready" if keep_index.is_ready() else "behind"
+    standing = memory_container(loaded).memory_status()()
+    state, index = standing.state, standing.index
     if as_json:
-        its = {"memory": str(loaded.folder), "store": loaded.settings.store, "index": index}
-        echo_json({**its, **asdict(state), **({"files": paths} if files else {})})
+        its = {"memory": str(loaded.folder), "store": loaded.settings.store}
+        its |= {"index": str(index.state), "index_trouble": index.trouble}
+        echo_json({**its, **asdict(state), **({"files": list(standing.files)} if files else {})})
         return
     if files:
-        for path in paths:
+        for path in standing.files:
             click.echo(printable(path))
         return
-    what = {
-        "none": f"none; every vector is compared (below {loaded.settings.exact_below} texts, or store numpy)",
-        "ready": loaded.settings.store,
-        "behind": f"{loaded.settings.store}, behind: the next `cesello remember` brings it up to date",
-    }[index]
+    what = f"{loaded.settings.store} {printable(index.said)}".strip()
+    if index.state == IndexState.NONE:
+        what = f"none; every vector is compared (below {loaded.settings.exact_below} texts, or store numpy)"
     languages = ", ".join(f"{name} {count}" for name, count in state.languages.items())
     rows = [
         ("memory", f"{loaded.folder} ({state.size / 1e6:.1f} MB)"),
@@ -87,12 +85,16 @@ def verify(debug: bool, config: Path | None, overrides: tuple[str, ...], as_json
         for problem in found.problems:
             click.echo(f"  {printable(problem)}")
     if found.problems:
+        is_whole = found.of_index == len(found.problems)
+        fix = "where files are damaged, delete the folder and remember again"
+        if is_whole:
+            fix = "it makes the index again, and until then every vector is compared"
         raise StoreError(
             "S014",
-            "the memory is not whole",
+            "the memory is whole, but not its index" if is_whole else "the memory is not whole",
             where=str(loaded.folder),
-            got=f"{len(found.problems)} problems",
-            fix="run `cesello memory rebuild`; where files are damaged, delete the folder and remember again",
+            got=f"{len(found.problems)} problem{'' if len(found.problems) == 1 else 's'}",
+            fix=f"run `cesello memory rebuild`; {fix}",
         )
     if not as_json:
         click.echo("all is well")
@@ -108,7 +110,7 @@ def rebuild(debug: bool, embed: bool, config: Path | None, overrides: tuple[str,
     """Make the index anew, and the vectors where the embedder is another one now.
 
     Nothing is read but the memory. Questions are answered as before until all is there; a rebuild that was
-    stopped goes on where it was.
+    stopped goes on where it was, or is given up where the embedder is another one by now.
     """
     from ..memory_requests import memory_container
     from ..settings.memory_file import load_memory
@@ -152,7 +154,8 @@ def export(
     if output.exists() and not force:
         raise click.UsageError(f"{printable(str(output))} is there already; --force replaces it")
     partial = output.with_name(f".{output.name}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    partial.unlink(missing_ok=True)  # of a killed process, or a link that leads elsewhere
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     count = 0
     try:
         with (

@@ -34,6 +34,7 @@ def say_plan(planned: RunPlan, recipe: Recipe, devices: int, probed: Probe | Non
     """Prints what is trained, how many steps, the memory, and whether it is enough."""
     _say_model(planned, recipe)
     _say_steps(planned)
+    _say_positions(planned, recipe)
     if probed is not None:
         _say_time(probed)
     click.echo()
@@ -78,6 +79,15 @@ def _say_steps(planned: RunPlan) -> None:
     click.echo(f"steps      {steps}, of {rows} of at most {planned.longest:,} tokens{most}")
     if planned.answers:
         click.echo(f"           all answers to a prompt have at most {planned.answers:,} tokens together")
+
+
+def _say_positions(planned: RunPlan, recipe: Recipe) -> None:
+    answer = recipe.grpo.max_completion_tokens if planned.answers else 0
+    longest, positions = planned.longest + answer, planned.shape.positions
+    if positions is not None and longest > positions:
+        keys = "data.max_tokens or grpo.max_completion_tokens" if answer else "data.max_tokens"
+        what = f"a row may have {longest:,} tokens, and the model was made for {positions:,}"
+        click.echo(f"           {what}: lower {keys}")
 
 
 def _say_time(probed: Probe) -> None:

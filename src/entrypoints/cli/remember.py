@@ -74,7 +74,10 @@ def _say(done: Remembering, folder: Path, skipped: bool, as_json: bool) -> None:
     )
     if done.overlong:
         are = "is" if done.overlong == 1 else "are"
-        click.echo(f"{_count(done.overlong, 'text')} {are} longer than the embedder reads")
+        click.echo(
+            f"{_count(done.overlong, 'text')} {are} longer than the embedder reads: what is beyond is found "
+            "by its words alone (a smaller memory.chunk_characters cuts shorter)"
+        )
     if done.skipped:
         reasons = "; ".join(f"{count} {SKIPPED[reason]}" for reason, count in done.reasons().items())
         click.echo(f"left alone: {reasons}" + ("" if skipped else " (--skipped lists them)"))

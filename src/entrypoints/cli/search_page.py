@@ -64,12 +64,13 @@ def say_budget(plan: SearchPlan) -> None:
     rungs = " then ".join(map(str, plan.rungs))
     each = f"{plan.rounds} or more rounds of {plan.candidates} candidates on {rungs} tasks"
     total = plan.search + plan.selection + plan.test
+    more = "; more where ideas end early"
     echo_table(
         ["phase", "rollouts", ""],
         [
             ("search", plan.search, each),
             ("selection", plan.selection, "the two that are estimated best, unless the first prompt leads"),
-            ("test", plan.test, f"{plan.test_tasks} held-out tasks, the first prompt against the best"),
+            ("test", plan.test, f"{plan.test_tasks} held-out tasks, the first prompt against the best{more}"),
             ("together", total, "at most; optimizer calls at most " + str(plan.optimizer_calls)),
         ],
         right=(1,),

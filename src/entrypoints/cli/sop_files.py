@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +14,13 @@ from ...domain.procedure import Procedure, Status, Version
 from .memory_options import config_option
 from .output import echo_json, echo_table, printable
 
+if TYPE_CHECKING:
+    from ...application.list_procedures import Listed
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _SHOWN = 8
 """Digits of a version."""
+_BROKEN = "not well-formed"
 
 
 def sop_container(config: Path | None) -> Any:
@@ -45,6 +49,7 @@ def new_command(
 
     Without NAME, --from takes the starter's own. --all leaves those alone that are there.
     """
+    from ...application.new_procedure import has_folder
     from ..procedure_wiring import procedures_shown
     from ..starters import skeleton, starter, starters
 
@@ -52,18 +57,21 @@ def new_command(
         known = ", ".join(starters())
         raise click.UsageError(f"give a NAME, --from STARTER, or --all · starters: {known}")
     container = sop_container(config)
-    there = set(container.procedure_store().names())
-    wanted = [one for one in starters() if one not in there] if everything else [name or source or ""]
+    shown, store = procedures_shown(container.config.root()), container.procedure_store()
+    wanted = (
+        [one for one in starters() if not has_folder(store, one)] if everything else [name or source or ""]
+    )
+    for one in sorted({*starters()} - {*wanted, *store.names()}) if everything else ():
+        click.echo(f"left {shown}/{one} as it is, without a SKILL.md", err=True)
     made = []
     for one in wanted:
         files = starter(source or one) if source or everything else skeleton(one)
         made.append(container.new_procedure()(one, files, draft=not (source or everything)))
+        if not as_json:
+            click.echo(f"wrote {shown}/{one}")
     if as_json:
         echo_json([version_row(version) for version in made])
         return
-    shown = procedures_shown(container.config.root())
-    for version in made:
-        click.echo(f"wrote {shown}/{version.name}")
     if not everything and not source:
         click.echo(f"next: edit it, then cesello sop lint {wanted[0]}")
     elif not made:
@@ -117,40 +125,40 @@ def _problem(problem: CeselloError) -> dict[str, str | None]:
 def list_command(config: Path | None, as_json: bool) -> None:
     """The procedures of this project: what stands in each folder, and which version is in use.
 
-    What was edited is recorded first: a draft, where another version is in use.
+    What was edited is recorded first: a draft, where another version is in use. What is not well-formed is
+    listed with the version in use, and its mistakes are told.
     """
-    container = sop_container(config)
-    store = container.procedure_store()
-    found = store.list()
-    in_use = {version.name: version for _, version in store.active()}
+    listed = sop_container(config).list_procedures()()
+    names = sorted({*listed.standing, *listed.broken})
     if as_json:
-        echo_json(
-            [
-                {
-                    **version_row(version),
-                    "description": procedure.description,
-                    "active": in_use[version.name].sha if version.name in in_use else None,
-                }
-                for procedure, version in found
-            ]
-        )
-    elif not found:
+        echo_json([_listed_row(listed, name) for name in names])
+    elif not names:
         click.echo("No procedures yet: `cesello sop new --all` writes eight to start from.")
     else:
-        rows = [
-            (
-                version.name,
-                version.sha[:_SHOWN],
-                version.status,
-                in_use[version.name].sha[:_SHOWN] if version.name in in_use else "-",
-                len(procedure.steps),
-                procedure.description
-                if len(procedure.description) < 60
-                else f"{procedure.description[:57]}...",
-            )
-            for procedure, version in found
-        ]
-        echo_table(["procedure", "folder", "status", "in use", "steps", "description"], rows, right=(4,))
+        headings = ["procedure", "folder", "status", "in use", "steps", "description"]
+        echo_table(headings, [_listed_cells(listed, name) for name in names], right=(4,))
+    listed.complain()
+
+
+def _listed_row(listed: Listed, name: str) -> dict[str, str | None]:
+    active = listed.active[name][1].sha if name in listed.active else None
+    if name in listed.broken:
+        return {"name": name, "sha": None, "status": _BROKEN, "description": None, "active": active}
+    procedure, version = listed.standing[name]
+    return {**version_row(version), "description": procedure.description, "active": active}
+
+
+def _listed_cells(listed: Listed, name: str) -> Sequence[object]:
+    """Of a folder that is not well-formed, what is in use."""
+    active = listed.active.get(name)
+    in_use = active[1].sha[:_SHOWN] if active else "-"
+    said = listed.standing.get(name)
+    folder, status = (said[1].sha[:_SHOWN], str(said[1].status)) if said else ("-", _BROKEN)
+    shown = said or active
+    if shown is None:
+        return name, folder, status, in_use, "-", "-"
+    text = shown[0].description
+    return name, folder, status, in_use, len(shown[0].steps), text if len(text) < 60 else f"{text[:57]}..."
 
 
 @click.command("show")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...domain.errors import UsageError
+from ...domain.errors import DataError, UsageError
 from ...domain.procedure import Outcome, ProcedureRun, Status, Version
 from .memory_options import config_option, set_option
 from .output import echo_json, echo_table, printable
@@ -17,6 +17,7 @@ from .sop_files import json_option, sop_container
 
 if TYPE_CHECKING:
     from ...application.choose_procedure import Choice
+    from ...application.list_procedures import Listed
     from ...application.match_procedure import Matched
     from ...domain.procedure_outcomes import Standing
 
@@ -110,13 +111,10 @@ def run_command(
     run = container.follow_procedure()(
         procedure, version, values, follower, run_id=token_hex(6), request=request
     )
-    changed = container.learn_from_outcomes().settle(procedure.name)
     if as_json:
         echo_json(_run_row(run))
     else:
         click.echo(f"\n{run.outcome}: {len(run.steps)} tries, run {run.id}")
-    if changed is not None:
-        click.echo(f"version {changed.version.sha[:_SHOWN]} is {changed.status}: {changed.reason}", err=True)
 
 
 def _nothing_to_follow(choice: Choice, name: str, request: str) -> UsageError:
@@ -239,17 +237,15 @@ def stats_command(name: str | None, origin: str, config: Path | None, as_json: b
     count half after 50 more. Trainings count apart: a model that learns is not the one that you use.
     """
     container = sop_container(config)
-    store, log = container.procedure_store(), container.procedure_log()
-    names = [name] if name else list(store.names())
-    rows = [(version, found) for one in names for version, found in _standings(store, log, one, origin)]
+    listed = container.list_procedures()(name)  # what was edited since is a version too
+    names = [name] if name else sorted({*listed.standing, *listed.broken})
+    rows = list(_standings(container, listed, names, origin))
     if as_json:
         echo_json([_standing_row(version, found) for version, found in rows])
-        return
-    if not rows:
+    elif not names:
         click.echo("No procedures yet: `cesello sop new --all` writes eight to start from.")
-        return
-    echo_table(
-        [
+    else:
+        headings = [
             "procedure",
             "version",
             "status",
@@ -260,22 +256,49 @@ def stats_command(name: str | None, origin: str, config: Path | None, as_json: b
             "without",
             "lift",
             "P(lift>0)",
-        ],
-        [_standing_cells(version, found) for version, found in rows],
-        right=(3, 4, 5, 7, 8, 9),
+        ]
+        cells = [_standing_cells(version, found) for version, found in rows]
+        echo_table(headings, cells, right=(3, 4, 5, 7, 8, 9))
+    listed.complain()
+
+
+def _standings(
+    container: Any, listed: Listed, names: Sequence[str], origin: str
+) -> Iterator[tuple[Version, Standing]]:
+    from ...domain.procedure_outcomes import USES, alike, standing
+
+    runs = container.procedure_log().runs()
+    origins = {run.origin for run in runs}
+    if origin not in USES | origins:
+        raise _unknown_origin(origin, sorted(origins - USES))
+    store = container.procedure_store()
+    for name in names:
+        own = alike([run for run in runs if run.name == name], origin)
+        for version in _versions(store, name, name in listed.broken):
+            found = standing(own, version.sha)
+            if found.uses or version.status in (Status.ACTIVE, Status.TRIAL, Status.DRAFT):
+                yield version, found
+
+
+def _versions(store: Any, name: str, is_broken: bool) -> Sequence[Version]:
+    try:
+        found: Sequence[Version] = store.versions(name)
+    except DataError:
+        if not is_broken:
+            raise
+        return ()  # it was never well-formed
+    return found
+
+
+def _unknown_origin(origin: str, trainings: Sequence[str]) -> UsageError:
+    return UsageError(
+        "C128",
+        "no run of a procedure is of that training",
+        where="--of",
+        got=origin,
+        expected=f"one of {', '.join(trainings)}" if trainings else "the id of a training: there is none yet",
+        fix="take the id as `cesello runs` lists it; without --of it is what you have run",
     )
-
-
-def _standings(store: Any, log: Any, name: str, origin: str) -> Iterator[tuple[Version, Standing]]:
-    from ...domain.procedure_outcomes import alike, standing
-
-    runs = alike(log.runs(name), origin)
-    if name in store.names():
-        store.standing(name)  # what was edited since is a version too
-    for version in store.versions(name):
-        found = standing(runs, version.sha)
-        if found.uses or version.status in (Status.ACTIVE, Status.TRIAL, Status.DRAFT):
-            yield version, found
 
 
 def _standing_cells(version: Version, found: Standing) -> Sequence[object]:

@@ -40,7 +40,7 @@ class TasksSettings(Section):
 
     search: int = Field(default=120, ge=1, description="Tasks that prompts are tried and thought of on.")
     selection: int = Field(default=72, ge=1, description="Tasks that choose among them.")
-    test: int = Field(default=100, ge=1, description="Held-out tasks that the winner is proven on, once.")
+    test: int = Field(default=200, ge=1, description="Held-out tasks that the winner is proven on, once.")
 
 
 class BudgetSettings(Section):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ...domain.errors import InvalidRecipe, Place, StorageError, UsageError
 from ...domain.procedure_match import Known
+from ...domain.request_features import normalised
+from ...domain.text_hazards import masked
 
 _LARGEST = 10 << 20
 
@@ -15,13 +17,21 @@ _LARGEST = 10 << 20
 def labelled_requests(file: Path) -> tuple[Known, ...]:
     """JSON lines with ``query`` and ``procedure``: a name, or null where it is for none; other keys are free.
 
+    Secrets in them are masked. One request is for one procedure, or for none.
+
     Raises:
         InvalidRecipe: C118, all lines that are wrong. StorageError: I003.
     """
     problems: list[UsageError] = []
     found: list[Known] = []
+    first: dict[str, tuple[int, str | None]] = {}
     for number, line in _lines(file):
         problem = _read(line, found)
+        if not problem:
+            known = found[-1]
+            before, its = first.setdefault(normalised(known.text).casefold(), (number, known.procedure))
+            if its != known.procedure:
+                problem = f"{_named(known.procedure)}, where line {before} says {_named(its)} for the same"
         if problem:
             problems.append(_wrong(file, number, problem))
     if not problems and not found:
@@ -58,8 +68,13 @@ def _read(line: str, found: list[Known]) -> str:
     name = row.get("procedure", False)
     if name is not None and not (isinstance(name, str) and name):
         return "no procedure"
-    found.append(Known(query, name, judged=True))
+    # As it is kept: what differs in a secret alone is one request.
+    found.append(Known(masked(query), name, judged=True))
     return ""
+
+
+def _named(procedure: str | None) -> str:
+    return "null" if procedure is None else f'"{procedure}"'
 
 
 def _wrong(file: Path, line: int, got: str) -> UsageError:

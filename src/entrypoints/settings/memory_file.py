@@ -14,7 +14,7 @@ from .environment import expand_environment
 from .loader import read_document, read_overrides
 from .memory_settings import MemoryFile, MemorySettings
 from .overrides import apply_override
-from .problems import in_order, quoted
+from .problems import in_order, printable, quoted
 from .validation import validate
 
 NAME = "cesello.yaml"
@@ -49,7 +49,7 @@ def load_memory(file: Path | None, overrides: Sequence[str] = (), at: Path | Non
 
     Args:
         file: None looks for ``cesello.yaml``, or for a memory, from the working folder upwards.
-        overrides: ``memory.key=value`` each.
+        overrides: ``memory.key=value`` each. A ``memory.folder`` among them may be led elsewhere by a link.
         at: in place of the working folder.
 
     Raises:
@@ -76,6 +76,8 @@ def load_memory(file: Path | None, overrides: Sequence[str] = (), at: Path | Non
         problems += _sent_away(document, settings.memory)
     if settings is not None and not _is_inside(settings.memory.folder):
         problems.append(_outside(document, settings.memory.folder))
+    elif settings is not None and found_here and ("memory", "folder") not in {edit.parts for edit in edits}:
+        problems += _led_outside(document, root, settings.memory.folder)
     if problems or settings is None:
         raise InvalidRecipe(in_order(problems))
     return LoadedMemory(settings.memory, root)
@@ -113,6 +115,19 @@ def _outside(document: Document, folder: str) -> UsageError:
         expected="a relative path without ..",
         fix="leave memory.folder out, or put cesello.yaml into a folder above it",
     )
+
+
+def _led_outside(document: Document, root: Path, folder: str) -> Iterator[UsageError]:
+    """A link on the way to a memory that nobody has named, which may have come with a repository."""
+    real = os.path.realpath(root / folder)
+    if not Path(real).is_relative_to(os.path.realpath(root)):
+        yield UsageError(
+            "C011",
+            "a link leads the memory out of the folder of its settings",
+            where=document.value_place(("memory", "folder")) or printable(str(root / folder)),
+            got=printable(real),
+            fix=f"if the link is yours, say so: --set memory.folder={printable(folder)}; else delete it",
+        )
 
 
 def _document(file: Path | None) -> Document:

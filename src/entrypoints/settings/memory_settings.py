@@ -32,7 +32,11 @@ class Known:
 _KNOWN = {
     MINILM: Known(relevant=0.3),
     # The prefix is the model card's, https://huggingface.co/BAAI/bge-small-en-v1.5.
-    BGE_SMALL: Known(floor=0.6, query_prefix="Represent this sentence for searching relevant passages: "),
+    BGE_SMALL: Known(
+        relevant=0.62,
+        floor=0.6,
+        query_prefix="Represent this sentence for searching relevant passages: ",
+    ),
 }
 
 
@@ -148,8 +152,10 @@ class MemorySettings(Section):
     embedder: EmbedderSettings = EmbedderSettings()
     reranker: RerankerSettings = RerankerSettings()
     answer: AnswerSettings = AnswerSettings()
-    chunk_characters: int = Field(default=900, ge=100, description="The most a chunk may have.")
-    largest_file: int = Field(default=1_000_000, ge=1, description="Bytes; larger files are left alone.")
+    chunk_characters: int = Field(default=900, ge=100, le=1_000_000, description="The most a chunk may have.")
+    largest_file: int = Field(
+        default=1_000_000, ge=1, le=1_000_000_000, description="Bytes; larger files are left alone."
+    )
     recall: int = Field(default=20, ge=1, description="Texts that search gives to the reranker.")
     keep: int = Field(default=3, ge=1, description="Passages that are given back.")
     threshold: float = Field(
@@ -160,7 +166,8 @@ class MemorySettings(Section):
         ge=-1,
         le=1,
         description="The cosine that some text must reach, or nothing is relevant; null: what was measured "
-        "for the embedder (0.3 for all-MiniLM-L6-v2, nothing for others); -1: always answer.",
+        "for the embedder (0.3 for all-MiniLM-L6-v2, 0.62 for bge-small-en-v1.5, nothing for others); -1: "
+        "always answer.",
     )
     words: float | None = Field(
         default=None,

@@ -27,7 +27,8 @@ from ...domain.procedure_check import EVALS, MOST_BYTES, SKILL, SOP, Checked, Fi
 from ...domain.text_hazards import Hazard, hazards
 from .document import Document, Where, walk
 from .problems import in_order, pick, printable, quoted, shown
-from .procedure_head import adopted, portable, split, with_name
+from .procedure_adopt import adopted
+from .procedure_head import portable, split, with_name
 from .procedure_settings import SkillHead, SopFile, StepSettings
 from .procedure_text import procedure_files
 from .validation import validate

@@ -1,20 +1,15 @@
-"""Changing the head of a ``SKILL.md``: for another name, for other readers, and after other programs."""
+"""The head of a ``SKILL.md``: reading it, and changing it for another name and for other readers."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ...domain.errors import DataError, InvalidProcedure, Place, UsageError
-from ...domain.procedure import Adopted
-from ...domain.procedure_check import LONGEST_NAME, NAME_FORM, SKILL
+from ...domain.procedure_check import SKILL
 from .document import Document, Where
-from .problems import printable
-from .procedure_settings import SkillHead
 from .procedure_text import skill_text
-from .sections import fields_of
 from .yaml_limits import Mark
 from .yaml_text import read_yaml
 
@@ -42,61 +37,49 @@ def portable(files: Mapping[str, bytes]) -> dict[str, bytes]:
     return {**files, SKILL: skill_text(head, body).encode()}
 
 
-def adopted(files: Mapping[str, bytes], where: str, name: str) -> Adopted:
-    """See ``ProcedureFormat.adopted``."""
-    notes: list[str] = []
-    given = dict(files)
-    for path in files:
-        if path.lower() == "skill.md" and path != SKILL and SKILL not in given:
-            given[SKILL] = given.pop(path)
-            notes.append(f"{path} is called {SKILL} now")
-    head, body = _read(given, where)
-    own = str(head.get("name") or where.rstrip("/").rpartition("/")[2])
-    called = name or _name_like(own)
-    if head.get("name") != called:
-        notes.append(f"its name was {printable(own)}, and is {called} now")
-    known = fields_of(SkillHead)
-    metadata = head.get("metadata")
-    kept = dict(metadata) if isinstance(metadata, Mapping) else {}
-    for key in [key for key in head if key not in known]:
-        kept[key] = head.pop(key)
-        notes.append(
-            f"the key {printable(key)} of its head is none of the specification, and under metadata now"
-        )
-    head = {"name": called, **{key: value for key, value in head.items() if key not in ("name", "metadata")}}
-    if kept:
-        head["metadata"] = {key: _as_text(value) for key, value in kept.items()}
-    if isinstance(head.get("allowed-tools"), list):
-        head["allowed-tools"] = " ".join(map(_as_text, head["allowed-tools"]))
-    for key in [key for key, value in head.items() if value in ("", None)]:
-        del head[key]
-    if notes or any(not isinstance(value, str | Mapping) for value in head.values()):
-        texts = {key: value if isinstance(value, Mapping) else _as_text(value) for key, value in head.items()}
-        given[SKILL] = skill_text(texts, body).encode()
-    return Adopted(called, given, tuple(notes))
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _name_like(text: str) -> str:
-    """A name as near to a text as the specification allows."""
-    name = "-".join(re.findall(r"[a-z0-9]+", text.lower()))[:LONGEST_NAME].strip("-")
-    return name if re.fullmatch(NAME_FORM, name) else "procedure"
-
-
 def _read(files: Mapping[str, bytes], where: str) -> tuple[dict[str, Any], str]:
     """Head, every scalar as text, and body.
 
     Raises:
         InvalidProcedure: D042.
     """
-    problems = list(_missing(files, where))
-    if problems:
-        raise InvalidProcedure(problems)
-    text = files[SKILL].decode("utf-8-sig").replace("\r\n", "\n")
-    head, body = split(text) or ("", "")
+    text = skill_of(files, where)
+    parts = split(text)
+    if parts is None:
+        raise headless(where)
+    return keys_of(parts[0], where), parts[1]
+
+
+def skill_of(files: Mapping[str, bytes], where: str) -> str:
+    """The text of SKILL.md with plain line ends.
+
+    Raises:
+        InvalidProcedure: D042, where there is none.
+    """
+    if SKILL not in files:
+        fix = "name a folder that has one"
+        raise InvalidProcedure([DataError("D042", f"there is no {SKILL}", where=where, fix=fix)])
+    try:
+        return files[SKILL].decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as cause:
+        what = f"{SKILL} is not UTF-8"
+        problem = DataError("D042", what, where=f"{where}/{SKILL}", fix="save it as UTF-8")
+        raise InvalidProcedure([problem]) from cause
+
+
+def headless(where: str) -> InvalidProcedure:
+    """D042."""
+    what = f"{SKILL} does not begin with its name and description"
+    fix = "begin it with a line ---, then name: and description:, then a line ---"
+    return InvalidProcedure([DataError("D042", what, where=Place(f"{where}/{SKILL}", 1), fix=fix)])
+
+
+def keys_of(head: str, where: str) -> dict[str, Any]:
+    """What a head says, every scalar as text.
+
+    Raises:
+        InvalidProcedure: D042.
+    """
     place = f"{where}/{SKILL}"
 
     def locate(mark: Mark | None) -> Where:
@@ -111,21 +94,4 @@ def _read(files: Mapping[str, bytes], where: str) -> tuple[dict[str, Any], str]:
     if not isinstance(document.value, dict):
         what, fix = "SKILL.md does not begin with keys", "write name: and description: between the lines ---"
         raise InvalidProcedure([DataError("D042", what, where=Place(place, 2), fix=fix)])
-    return document.value, body
-
-
-def _missing(files: Mapping[str, bytes], where: str) -> Iterator[DataError]:
-    """Why there is no head to be read."""
-    if SKILL not in files:
-        fix = "name a folder that has one"
-        yield DataError("D042", f"there is no {SKILL}", where=where, fix=fix)
-        return
-    try:
-        found = split(files[SKILL].decode("utf-8-sig").replace("\r\n", "\n"))
-    except UnicodeDecodeError:
-        yield DataError("D042", f"{SKILL} is not UTF-8", where=f"{where}/{SKILL}", fix="save it as UTF-8")
-        return
-    if found is None:
-        what = f"{SKILL} does not begin with its name and description"
-        fix = "begin it with a line ---, then name: and description:, then a line ---"
-        yield DataError("D042", what, where=Place(f"{where}/{SKILL}", 1), fix=fix)
+    return document.value

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -201,6 +201,7 @@ def test_what_is_below_the_threshold_is_not_given(store: FakeChunkStore) -> None
 def test_filters_hold(store: FakeChunkStore, only: Selection, paths: set[str]) -> None:
     answer = asked(store, "bake a number of cakes", only=only, keep=50)
     assert {passage.chunk.path for passage in answer.passages} == paths
+    assert answer.unfit == (not paths)
     assert answer.exact
 
 
@@ -321,6 +322,32 @@ def test_another_embedder_is_refused_with_the_command_to_run(store: FakeChunkSto
         asked(store, "cake", embedder=FakeEmbedder(32))
     assert refused.value.code == "S010"
     assert "cesello memory rebuild" in str(refused.value)
+
+
+class Late(FakeEmbedder):
+    """While it embeds a question, somebody changes the memory."""
+
+    def __init__(self, change: Callable[[], object]) -> None:
+        super().__init__()
+        self._change = change
+
+    def embed_query(self, query: str) -> Embedding:
+        self._change()
+        return super().embed_query(query)
+
+
+def test_a_memory_that_is_rebuilt_while_the_question_is_embedded_is_not_compared(
+    store: FakeChunkStore,
+) -> None:
+    with pytest.raises(StoreError) as refused:
+        asked(store, "cake", embedder=Late(lambda: store.set_makers("another", "lines")))
+    assert refused.value.code == "S010"
+
+
+def test_a_memory_that_is_forgotten_while_the_question_is_embedded_has_no_answer(
+    store: FakeChunkStore,
+) -> None:
+    assert asked(store, "cake", embedder=Late(lambda: store.forget([*store.files()]))).asked == 0
 
 
 class LyingStore(FakeVectorStore):

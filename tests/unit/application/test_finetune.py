@@ -27,6 +27,7 @@ from cesello.domain.reward import Attempt, RewardResult, infra_error
 from cesello.domain.run import RunManifest, RunStatus
 from cesello.domain.schedule import StepReport, TrainingPlan
 from cesello.domain.source import Replay, SourceSpec
+from cesello.domain.tokens import token_row
 from cesello.domain.trace import SpanStatus
 from cesello.domain.tracer import Tracer
 from cesello.entrypoints.container import make_container
@@ -405,6 +406,13 @@ def test_a_loss_that_is_not_finite_fails_the_run(workshop: Workshop) -> None:
     assert list(workshop.run.batches) == [3]
     assert [set(row) for row in workshop.run.batches[3]] == [{"ids", "trained"}] * 4
     assert workshop.run.weights is None
+
+
+def test_of_a_step_that_learnt_from_other_rows_than_its_batch_those_are_kept(workshop: Workshop) -> None:
+    workshop.optimizer.bad_steps, workshop.optimizer.learnt = {3}, [token_row([5, 6], [False, True])]
+    with pytest.raises(ModelError, match="M020"):
+        workshop.finetune()
+    assert list(workshop.run.batches[3]) == [{"ids": [5, 6], "trained": [0, 1]}]
 
 
 SKIPPING = changed(plan=replace(REQUEST.data.plan, skips_nonfinite=True))

@@ -102,9 +102,7 @@ def test_the_identity_names_the_versions(store: FakeProcedureStore) -> None:
 
 def test_what_was_put_into_a_prompt_is_written_down(store: FakeProcedureStore) -> None:
     log = FakeProcedureLog()
-    put = PromptWithProcedure(
-        ChooseProcedure(store, matcher(store)), LearnFromOutcomes(store, log), FixedClock(), lambda: "1"
-    )
+    put = PromptWithProcedure(ChooseProcedure(store, matcher(store)), log, FixedClock(), lambda: "1")
     made = put(PromptProgram(), "run-checks", "hello", Mode.CATALOG, "generate")
     assert "run-checks: Runs all checks" in made.program.procedure
     put.record(made, finished=False)

@@ -8,7 +8,7 @@ import pytest
 
 from cesello.application.keep_index import KeepIndex
 from cesello.domain.errors import RetryableError, StoreError
-from cesello.domain.remembered import IndexMark
+from cesello.domain.remembered import IndexFinding, IndexMark, IndexState
 from cesello.domain.retrieval import VectorEntry
 from tests.fakes.chunk_store import FakeChunkStore
 from tests.fakes.memory import FakeVectorStore
@@ -223,6 +223,43 @@ def test_what_another_process_wrote_is_opened_anew(store: FakeChunkStore, index:
 def test_indexes_of_other_names_do_not_know_of_each_other(store: FakeChunkStore, index: WatchedStore) -> None:
     made(store, index)()
     assert not made(store, index, name="other").is_ready()
+
+
+def test_what_other_indexes_have_left_is_taken_away_or_named(store: FakeChunkStore) -> None:
+    for name in ("chroma", "pgvector:a:b", "pgvector:c:d", "numpy:a:b"):
+        made(store, WatchedStore(), name=name)()
+    observer = RecordingObserver()
+    own = KeepIndex(store, WatchedStore, "numpy:a:b", 0, observer, lambda: ["chroma"])
+    assert own.discard_others() == ("pgvector",)
+    assert store.indexes() == ["numpy:a:b", "pgvector:a:b", "pgvector:c:d"]
+    assert made(store, WatchedStore(), name="pgvector:a:b").discard_others() == ("numpy", "pgvector")
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (
+            StoreError("S007", "a store's server gives no answer", where="http://x", fix="start it"),
+            "start it",
+        ),
+        (RetryableError("T098", "a store is busy", fix="wait"), "busy"),
+    ],
+)
+def test_what_is_wrong_with_an_index_is_told_apart(
+    store: FakeChunkStore, index: WatchedStore, problem: StoreError, said: str
+) -> None:
+    keep_index = made(store, index)
+    assert made(store, index, below=11).finding() == IndexFinding(IndexState.NONE)
+    assert keep_index.finding() == IndexFinding(IndexState.UNBUILT)
+    keep_index()
+    assert keep_index.finding() == IndexFinding(IndexState.READY)
+    index.broken = problem
+    silent = keep_index.finding()
+    assert silent.state == IndexState.SILENT
+    assert said in silent.trouble
+    index.broken = None
+    keep(store, remembered("3.py", "another text\n"))
+    assert keep_index.finding() == IndexFinding(IndexState.BEHIND)
 
 
 def test_anew_means_anew(store: FakeChunkStore, index: WatchedStore) -> None:

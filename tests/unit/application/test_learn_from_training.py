@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -83,6 +83,16 @@ def test_a_training_that_holds_out_some_finds_what_does_harm(store: FakeProcedur
     assert any("is quarantined: P(it helps)" in note for note in observer.notes)
 
 
+def test_what_is_told_again_does_not_undo_what_a_person_decided_since(store: FakeProcedureStore) -> None:
+    learn, observer = learning(store, FakeProcedureLog())
+    sha, answers = store.active()[0][1].sha, trained(store, 0.2)
+    learn("run-7", "2026-01-01T00:00:00+00:00", answers)
+    store.set_status("run-checks", sha, Status.ACTIVE, "people asked for it")
+    learn("run-7", "2026-01-01T00:00:00+00:00", answers)
+    assert store.version("run-checks", sha).status is Status.ACTIVE
+    assert len(observer.notes) == 1
+
+
 def test_what_others_get_right_without_it_is_not_compared_with_a_training(store: FakeProcedureStore) -> None:
     """The policy that is trained fails nearly always; people, who go without as well, do not."""
     log = FakeProcedureLog()
@@ -95,7 +105,9 @@ def test_what_others_get_right_without_it_is_not_compared_with_a_training(store:
         )
         assert outcomes(run) is None
     learn("run-7", "before", trained(store, 0.0))
-    assert outcomes.settle("run-checks") is None
+    for number in range(60, 80):
+        held = number % 4 == 0
+        assert outcomes(replace(run, id=f"u{number}", held_out=held)) is None
     assert store.version("run-checks", sha).status is Status.ACTIVE
 
 

@@ -99,6 +99,31 @@ def test_a_stop_leaves_the_old_and_keeps_what_was_made(memory: Rebuilding, at_ch
     assert memory.observer.done[-2] == memory.observer.phases[-2][1] == 151
 
 
+def test_what_was_begun_is_given_up_where_the_old_embedder_is_set_again(memory: Rebuilding) -> None:
+    with pytest.raises(Interrupted):
+        memory.rebuild(FakeEmbedder(1024), stop=FakeStop(at_check=77))
+    assert memory.rebuild(FakeEmbedder(64)) == 0
+    assert memory.store.state().rebuilding == 0
+    assert memory.observer.notes == ["76 vectors that another embedder began with are dropped"]
+    assert memory.first(OLD, "number7 text") == TEXTS[7]
+
+
+def test_what_the_same_embedder_has_begun_goes_on(memory: Rebuilding) -> None:
+    with pytest.raises(Interrupted):
+        memory.rebuild(FakeEmbedder(64), embed=True, stop=FakeStop(at_check=77))
+    assert memory.rebuild(FakeEmbedder(64)) == 150 - 76
+    assert memory.store.state().rebuilding == 0
+    assert memory.observer.notes == []
+
+
+def test_a_third_embedder_counts_from_nothing(memory: Rebuilding) -> None:
+    with pytest.raises(Interrupted):
+        memory.rebuild(FakeEmbedder(1024), stop=FakeStop(at_check=77))
+    assert memory.rebuild(FakeEmbedder(512)) == 150
+    assert memory.observer.notes == ["76 vectors that another embedder began with are dropped"]
+    assert memory.observer.done[-2] == memory.observer.phases[-2][1] == 150
+
+
 def test_an_empty_memory_takes_over_the_new_embedder() -> None:
     store = FakeChunkStore()
     store.set_makers(OLD.fingerprint, "lines")
@@ -113,11 +138,14 @@ def test_another_writer_is_told_of(memory: Rebuilding) -> None:
         memory.rebuild(NEW)
 
 
-def test_texts_that_lost_their_vectors_are_embedded_again(memory: Rebuilding) -> None:
-    lost = sorted(memory.store.kept)[:7]
-    for key in lost:
+@pytest.mark.parametrize("left", [None, 0.0, 2.0])
+def test_texts_that_lost_their_vectors_are_embedded_again(memory: Rebuilding, left: float | None) -> None:
+    whole = dict(memory.store.kept)
+    for key in sorted(whole)[:7]:
         del memory.store.kept[key]
+        if left is not None:
+            memory.store.kept[key] = [left] * 64
     embedder = FakeEmbedder(64)
     assert memory.rebuild(embedder) == 7
     assert len(embedder.embedded) == 7
-    assert not memory.store.without_vector(lost)
+    assert memory.store.kept == whole

@@ -335,6 +335,15 @@ def test_another_embedder_is_refused_with_the_command_to_run(memory: Memory) -> 
     assert (list(memory.store.all_chunks()), dict(memory.store.kept)) == before
 
 
+def test_where_all_is_forgotten_another_embedder_begins_anew(memory: Memory) -> None:
+    memory.store.forget([*memory.store.files()])  # and killed before it was tidied
+    other = FakeEmbedder(32)
+    assert figures(memory.use_case(embedder=other)(ALL)) == (3, 0, 0, 14)
+    assert memory.store.state().fingerprint == other.fingerprint
+    assert {len(vector) for _, vector in memory.store.vectors()} == {32}, "none of the other is used again"
+    assert len(memory.index) == 14
+
+
 def test_another_writer_is_told_of(memory: Memory) -> None:
     memory.store.busy = True
     with pytest.raises(RetryableError) as refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,6 +11,7 @@ from cesello.application.search_memory import NOTHING, SEARCH, SearchMemory
 from cesello.application.several_tools import SeveralTools
 from cesello.domain.conversation import ToolCall
 from cesello.domain.errors import DataError
+from tests.fakes.memory import FakeReranker
 from tests.fakes.tools import FakeToolbox
 from tests.grounded import CAKE, cake_memory, retrieves
 from tests.remembered import keep, remembered
@@ -58,6 +60,18 @@ def test_a_memory_that_was_changed_is_no_mistake_of_the_model() -> None:
     keep(store, remembered("docs/more.md", "more\n"))
     with pytest.raises(DataError, match="D074"):
         tool.run(call(query="a cake with cherries"))
+
+
+def test_a_memory_that_is_changed_while_it_is_asked_is_told_too() -> None:
+    store = cake_memory()
+
+    class Late(FakeReranker):
+        def score(self, query: str, texts: Sequence[str]) -> tuple[float, ...]:
+            keep(store, remembered("docs/more.md", "more\n"))
+            return super().score(query, texts)
+
+    with pytest.raises(DataError, match="D074"):
+        SearchMemory(retrieves(store, reranker=Late())).run(call(query="bake a cake"))
 
 
 def test_several_boxes_are_one() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from cesello.application.keep_index import KeepIndex
 from cesello.application.verify_memory import MemoryCheckup, VerifyMemory
-from cesello.domain.errors import Interrupted
+from cesello.domain.errors import Interrupted, StoreError
 from cesello.domain.remembered import IndexMark
 from cesello.domain.retrieval import VectorEntry
 from tests.fakes.chunk_store import FakeChunkStore
@@ -73,6 +73,10 @@ def blur_a_vector(store: FakeChunkStore) -> None:
     store.kept[key("and b\n")] = [float("nan")] * 64
 
 
+def empty_a_vector(store: FakeChunkStore) -> None:
+    store.kept[key("and b\n")] = [0.0] * 64
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -80,6 +84,7 @@ def blur_a_vector(store: FakeChunkStore) -> None:
         (lose_the_last_chunk, "b.py: its chunks end at byte 6 of 7"),
         (change_a_text, "a.py:1-1: its key is not that of its text"),
         (bend_a_vector, "the vector of b.py:1-1 is damaged: its length is 16"),
+        (empty_a_vector, "the vector of b.py:1-1 is damaged: its length is 0"),
         (blur_a_vector, "the vector of b.py:1-1 is damaged: its length is nan"),
     ],
 )
@@ -90,6 +95,12 @@ def test_damage_of_the_truth_is_found(
     assert verified(store, FakeVectorStore(), below=100).problems == (said,)
 
 
+def test_a_text_without_words_may_have_a_vector_of_no_length(store: FakeChunkStore) -> None:
+    keep(store, remembered("c.py", "}\n"))
+    store.kept[key("}\n")] = [0.0] * 64
+    assert verified(store, FakeVectorStore(), below=100).problems == ()
+
+
 def test_what_the_store_says_is_told(store: FakeChunkStore) -> None:
     store.said = ("3 texts have no vector",)
     assert verified(store, FakeVectorStore(), below=100).problems == ("3 texts have no vector",)
@@ -97,7 +108,31 @@ def test_what_the_store_says_is_told(store: FakeChunkStore) -> None:
 
 def test_an_index_that_is_behind_is_told(store: FakeChunkStore, index: FakeVectorStore) -> None:
     store.mark_index("index", IndexMark(store.revision, dirty=True))
-    assert verified(store, index).problems == ("the index is not up to date",)
+    found = verified(store, index)
+    assert found.problems == ("the index is behind: the next `cesello remember` brings it up to date",)
+    assert found.of_index == 1
+    store.drop_index("index")
+    bend_a_vector(store)
+    found = verified(store, index)
+    assert found.problems[1] == "the index was never made: the next `cesello remember` makes it"
+    assert (len(found.problems), found.of_index) == (2, 1)
+
+
+class Away(FakeVectorStore):
+    """Its server gives no answer."""
+
+    def stamp(self) -> str:
+        raise StoreError("S007", "a store's server gives no answer", where="http://x", fix="start it")
+
+
+def test_an_index_that_is_away_is_told_with_what_its_server_says(store: FakeChunkStore) -> None:
+    index = Away()
+    KeepIndex(store, lambda: index, "index", 0, RecordingObserver())()
+    found = verified(store, index)
+    (said,) = found.problems
+    assert said.startswith("the index gives no answer: error[S007] a store's server gives no answer")
+    assert "start it" in said
+    assert found.of_index == 1
 
 
 def test_an_index_that_has_another_text_is_found(store: FakeChunkStore, index: FakeVectorStore) -> None:
