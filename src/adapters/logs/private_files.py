@@ -22,5 +22,5 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def _write(path: Path, mode: str, content: bytes) -> None:
-    with open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+    with open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600)) as file:
         file.write(content)

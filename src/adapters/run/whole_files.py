@@ -45,7 +45,7 @@ def append_line(path: Path, line: bytes) -> None:
 
 @contextmanager
 def _private(path: Path, mode: int) -> Iterator[int]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | mode, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | mode, 0o600)
     try:
         yield descriptor
     finally:
