@@ -206,7 +206,7 @@ class WatchTraining:
             )
 
     def _left_out(self, report: StepReport) -> None:
-        rows = [row for rows in self._batches[report.step - 1] for row in rows]
+        rows = report.learnt or [row for rows in self._batches[report.step - 1] for row in rows]
         kept = self._run.write_batch(
             report.step, [{"ids": list(row.ids), "trained": list(row.trained)} for row in rows]
         )

@@ -54,6 +54,11 @@ class Advantages:
         return self.dead / len(self.groups) if self.groups else 0.0
 
     @property
+    def unscored_share(self) -> float:
+        """Of groups in which fewer than two rewards apply; they are dead."""
+        return sum(group.deviation is None for group in self.groups) / max(1, len(self.groups))
+
+    @property
     def deviation_in_groups(self) -> float | None:
         """Mean of the groups' standard deviations."""
         return _mean([group.deviation for group in self.groups if group.deviation is not None])

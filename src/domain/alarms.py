@@ -31,7 +31,7 @@ _LEAST_RISE = 0.05
 _FOLLOWS = 0.2
 """The held-out score is flat where it rose by no more than this share of the reward's rise."""
 
-_WATCHED = ("dead_groups", "cut_off", "kl", "weight", "entropy", "reward")
+_WATCHED = ("dead_groups", "unscored_groups", "cut_off", "kl", "weight", "entropy", "reward")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,11 @@ class Course:
         share = self._above("dead_groups", DEAD_GROUPS)
         if share is None:
             return None
+        if (unscored := fmean(self.last.get("unscored_groups", (0.0,)))) > share / 2:
+            return (
+                f"no reward applies to the answers to {unscored:.0%} of the prompts, and nothing is learnt "
+                "from them: completions.jsonl has the reasons"
+            )
         rewards = self.last.get("reward")
         mean = f" (mean reward {fmean(rewards):.2f})" if rewards else ""
         return (

@@ -70,6 +70,7 @@ class ModelShape:
         linear: outputs and inputs of every linear layer but the projection to the vocabulary, by full name.
         experts: likewise of every parameter with one matrix per expert, as (experts, outputs, inputs).
         cache_bytes: that one token of an answer takes in the cache of keys and values.
+        positions: tokens of the longest row that it was made for; None where its configuration does not say.
     """
 
     name: str
@@ -80,6 +81,7 @@ class ModelShape:
     linear: Mapping[str, tuple[int, int]]
     experts: Mapping[str, tuple[int, int, int]]
     cache_bytes: int
+    positions: int | None = None
 
     def lora_parameters(self, preset: str, r: int) -> int:
         """Weights of plain LoRA of rank r: r (outputs + inputs) for every matrix.

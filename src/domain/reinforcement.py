@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import exp
 from typing import Any, Protocol
 
 from .conversation import Conversation, GivenContext, Message
@@ -229,8 +230,10 @@ def memory_record(given: GivenContext | None) -> dict[str, Any]:
 
 
 def _divergence(one: Judged) -> float | None:
-    """From the reference, a token on average, as the engine drew it: minus the mean of the log ratio."""
+    """From the reference, a token on average, as it was drawn: by k3, as the step's; see ``policy_loss``."""
     if one.reference is None or not one.trained_tokens:
         return None
     drawn = one.old if one.old is not None else one.log_probs
-    return sum(mine - theirs for mine, theirs in zip(drawn, one.reference, strict=True)) / one.trained_tokens
+    differences = [theirs - mine for mine, theirs in zip(drawn, one.reference, strict=True)]
+    # exp ends with an error beyond 709. What is not trained on differs by 0, and adds nothing.
+    return sum(exp(min(each, 700.0)) - each - 1 for each in differences) / one.trained_tokens

@@ -195,8 +195,8 @@ def _lengths(run: RecordedRun) -> Chart:
 _KNOWN = {
     "step", "loss", "perplexity", "token_accuracy", "learning_rate", "gradient_norm", "tokens",
     "trained_tokens", "reward", "reward_deviation", "kl", "entropy", "completion_tokens", "dead_groups",
-    "cut_off", "unscored", "resampled", "ratio_least", "ratio_most", "clipped_low", "clipped_high",
-    "dual_clipped", "weights_cut",
+    "cut_off", "unscored", "unscored_groups", "resampled", "ratio_least", "ratio_most", "clipped_low",
+    "clipped_high", "dual_clipped", "weights_cut",
 }  # fmt: skip
 
 

@@ -103,6 +103,7 @@ class StepReport:
         figures: what else an algorithm has to tell of the step, the same whenever it is run again.
         phases: those seconds by what they went to, where there is more than one thing.
         completions: what the step drew, to be kept; ``pieces`` the tokens of some of it.
+        learnt: the rows that were learnt from, of a step that was left out, where they are not its batch's.
     """
 
     step: int
@@ -121,6 +122,7 @@ class StepReport:
     phases: Mapping[str, float] = field(default_factory=dict)
     completions: Sequence[Mapping[str, Any]] = ()
     pieces: Sequence[Mapping[str, Any]] = ()
+    learnt: Sequence[TokenRow] = ()
 
     @property
     def skipped(self) -> bool:

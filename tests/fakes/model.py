@@ -238,6 +238,7 @@ SHAPE = ModelShape(
     linear=dict.fromkeys((*MODULES, "layer.gate_proj", "layer.down_proj"), (10, 10)),
     experts={},
     cache_bytes=MIB,
+    positions=256,
 )
 
 

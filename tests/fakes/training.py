@@ -21,6 +21,7 @@ from cesello.domain.schedule import (
     TrainingPlan,
     cosine_factor,
 )
+from cesello.domain.tokens import TokenRow
 
 from .model import FakePolicy
 
@@ -53,7 +54,7 @@ class FakePolicyOptimizer:
     Attributes:
         plans: what it was asked to follow, in order.
         starts: from where, in order.
-        bad_steps: whose loss is not finite.
+        bad_steps: whose loss is not finite; ``learnt`` what it says it learnt from in those.
         has_passes: whether its steps have any token; those of reinforcement need not.
         prepared: the plans that it set the device up for, in order.
     """
@@ -61,6 +62,7 @@ class FakePolicyOptimizer:
     plans: list[TrainingPlan] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     bad_steps: set[int] = field(default_factory=set)
+    learnt: Sequence[TokenRow] = ()
     has_passes: bool = True
     prepared: list[TrainingPlan] = field(default_factory=list)
 
@@ -106,7 +108,8 @@ class FakePolicyOptimizer:
         bad = index + 1 in self.bad_steps or (plan.learning_rate >= TOO_FAST and index > 0)
         loss = float("nan") if bad else policy.loss
         tokens, rate = sum(map(len, rows)) * self.has_passes, learning_rate(plan, index)
-        return StepReport(index + 1, loss, rate, 1.0, tokens, labels, 1.0, right=min(policy.trained, labels))
+        right, learnt = min(policy.trained, labels), self.learnt if bad else ()
+        return StepReport(index + 1, loss, rate, 1.0, tokens, labels, 1.0, right=right, learnt=learnt)
 
 
 def _fake(policy: Policy) -> FakePolicy:

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import exp
 from pathlib import Path
 from typing import Any
 
@@ -378,7 +379,7 @@ def row(policy: HfPolicy, read: float = 0.0, **changes: Any) -> CompletionRow:
     known = [-2.0 if one else read for one in trained]
     before: dict[str, Any] = {"old": known, "reference": known} | changes
     one = Judged(ids, known, True, "", 1.0, advantage=0.7, trained=trained, **before)
-    return CompletionRow(0, policy.prompt(SUM), one, 1)
+    return CompletionRow(0, policy.prompt(SUM), one)
 
 
 def module_of(policy: HfPolicy, objective: Objective) -> GrpoModule:
@@ -445,7 +446,7 @@ def test_a_checkpoint_gives_back_what_was_trained() -> None:
     assert groups_from(json.loads(json.dumps(groups_as_plain(groups)))) == groups
     [record] = groups[0].records(1, 0)
     assert (record["turns"], record["tools"], record["tokens"]) == (2, {"add": 1}, 3)
-    assert record["kl"] == pytest.approx(0.5), "a trained token on average"
+    assert record["kl"] == pytest.approx((exp(-1) + 1 - 1) / 2), "a trained token on average"
     assert record["memory"] == [{"path": "a.py", "lines": [1, 2], "score": 0.5, "sha": "ab"}]
 
 

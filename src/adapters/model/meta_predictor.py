@@ -49,6 +49,7 @@ class MetaPredictor:
             linear={name: _outputs_inputs(base.get_submodule(name)) for name in linear_modules(base)},
             experts={name: _three(base.get_parameter(name).shape) for name in expert_parameters(base)},
             cache_bytes=cache_bytes(base),
+            positions=_positions(base),
         )
 
     def footprint(
@@ -99,6 +100,11 @@ class MetaPredictor:
         return base_on_meta(
             config_of(model.name, found, known), planned_dtype(model.dtype, device), attention
         )
+
+
+def _positions(base: PreTrainedModel) -> int | None:
+    most = getattr(base.config.get_text_config(), "max_position_embeddings", None)
+    return most if isinstance(most, int) else None
 
 
 def _offloaded(base: PreTrainedModel, work: ForwardPass) -> int:

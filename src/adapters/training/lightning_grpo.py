@@ -7,6 +7,7 @@ prompt; all else, from dropout's seeds to checkpoints, is that of ``SftModule``.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -17,7 +18,7 @@ import torch
 
 from ...domain.errors import Interrupted
 from ...domain.genai_names import STEP
-from ...domain.objective import Objective, StepSize
+from ...domain.objective import Aggregation, Objective, StepSize
 from ...domain.open_span import annotate
 from ...domain.ports.reward import RewardModel
 from ...domain.ports.rollout import RolloutEngine
@@ -25,11 +26,12 @@ from ...domain.ports.run import Stop
 from ...domain.ports.tools import Toolbox
 from ...domain.reinforcement import Judged, JudgedGroup, ReinforcementPlan
 from ...domain.token_log import is_kept, token_lines
+from ...domain.tokens import TokenRow
 from ...domain.traced import traced
 from ..model.hf_policy import HfPolicy
 from ..model.label_log_probs import label_log_probs
 from ..model.packed_loss import Scores
-from ..model.shared_prefix import PromptGroup, completion_scores
+from ..model.shared_prefix import PromptGroup, completion_scores, cut
 from . import workers
 from .guided_turns import Guide
 from .lightning_sft import SftModule
@@ -45,20 +47,29 @@ MakeEngine = Callable[[HfPolicy, Stop], RolloutEngine]
 
 @dataclass(frozen=True, slots=True)
 class CompletionRow:
-    """A completion to learn from, as a row of a forward pass."""
+    """A completion to learn from, as a row of a forward pass.
+
+    Attributes:
+        leads: it is the first of its group in its pass, in which the prompt is computed once.
+    """
 
     group: int
     prompt: Sequence[int]
     judged: Judged
-    share: int
+    leads: bool = True
 
     def __len__(self) -> int:
-        """Its tokens, and its share of its prompt's."""
-        return len(self.judged.ids) + self.share
+        """Its tokens, and where it is the first of its group those of the prompt."""
+        return len(self.judged.ids) + (len(self.prompt) if self.leads else 0)
 
     @property
     def trained_tokens(self) -> int:
         return self.judged.trained_tokens
+
+    def whole(self) -> TokenRow:
+        """Prompt and completion."""
+        ids = array("i", [*self.prompt, *self.judged.ids])
+        return TokenRow(ids, bytes(len(self.prompt)) + self.judged.trained)
 
 
 class GrpoModule(SftModule):
@@ -120,6 +131,7 @@ class GrpoModule(SftModule):
             seconds=sum(seconds.values()),
             completions=tuple(records),
             pieces=tuple(pieces),
+            learnt=[row.whole() for rows in passes for row in rows] if self.report.skipped else [],
         )
 
     def _pieces(self, rollouts: Rollouts) -> list[dict[str, Any]]:
@@ -218,22 +230,23 @@ def _step_size(groups: Sequence[JudgedGroup], objective: Objective) -> StepSize:
 
 
 def _passes(groups: Sequence[JudgedGroup], plan: ReinforcementPlan) -> Iterator[list[CompletionRow]]:
-    """Completions for forward passes of at most so many tokens; those without any gradient are left out."""
-    part: list[CompletionRow] = []
-    tokens = 0
-    for number, group in enumerate(groups):
-        learnt = group.learnt_from(plan.objective)
-        moving = [one for one in learnt if one.advantage or plan.objective.needs_reference]
-        share = -(-len(group.prompt) // max(len(moving), 1))
-        for one in moving:
-            row = CompletionRow(number, group.prompt, one, share)
-            if part and tokens + len(row) > plan.pass_tokens:
-                yield part
-                part, tokens = [], 0
-            part.append(row)
-            tokens += len(row)
-    if part:
-        yield part
+    """Completions for forward passes of at most so many tokens, as ``cut`` has it."""
+    rows = [
+        CompletionRow(number, group.prompt, one)
+        for number, group in enumerate(groups)
+        for one in _moving(group, plan.objective)
+    ]
+    left = iter(rows)
+    for part in cut(list(_grouped(rows)), plan.pass_tokens):
+        yield [replace(next(left), leads=not at) for piece in part for at in range(len(piece.completions))]
+
+
+def _moving(group: JudgedGroup, objective: Objective) -> list[Judged]:
+    """Completions with a part in the loss: others have no gradient, but count in the mean over a pass."""
+    learnt = group.learnt_from(objective)
+    if objective.needs_reference or objective.aggregation is Aggregation.BNPO:
+        return learnt
+    return [one for one in learnt if one.advantage]
 
 
 def _grouped(rows: Sequence[CompletionRow]) -> Iterator[PromptGroup]:

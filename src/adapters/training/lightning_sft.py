@@ -123,7 +123,8 @@ class SftModule(lightning.LightningModule):
         # The only place in a step where the device is waited for: nothing wrong may reach the weights.
         loss, right, signals, gradient_norm = torch.stack([*totals, norm.to(totals)]).tolist()
         rate = float(schedule.get_last_lr()[0])
-        if isfinite(loss) and isfinite(gradient_norm):
+        # Of nothing learnt, alone there is no gradient, and beside others one of 0: neither is a step.
+        if labels and isfinite(loss) and isfinite(gradient_norm):
             optimizer.step()
         optimizer.zero_grad()
         with warnings.catch_warnings():

@@ -12,7 +12,7 @@ from ...domain.reinforcement import Judged, JudgedGroup
 from . import workers
 
 MakeGroups = Callable[[Sequence[int]], list[JudgedGroup]]
-"""Draws and judges for the prompts at these places."""
+"""Draws and judges for the prompts at these places, at least one."""
 
 
 def of_all_processes(prompts: int, make: MakeGroups) -> list[JudgedGroup]:
@@ -29,7 +29,8 @@ def of_all_processes(prompts: int, make: MakeGroups) -> list[JudgedGroup]:
     failure: Exception | None = None
     said: dict[str, Any] = {}
     try:
-        said["groups"] = groups_as_plain(make(range(workers.number(), prompts, workers.count())))
+        mine = range(workers.number(), prompts, workers.count())
+        said["groups"] = groups_as_plain(make(mine) if mine else [])
     except Exception as cause:  # whatever it is, the others have to know
         failure = cause
         said["failed"] = str(cause) if isinstance(cause, CeselloError) else f"{type(cause).__name__}: {cause}"

@@ -356,6 +356,7 @@ def _figures(groups: Sequence[JudgedGroup], compared: Advantages) -> dict[str, f
         "reward_deviation": compared.deviation_in_groups or 0.0,
         "dead_groups": compared.dead_share,
         "unscored": float(compared.unscored),
+        "unscored_groups": compared.unscored_share,
         "completion_tokens": sum(lengths) / len(lengths),
         "cut_off": sum(not one.finished for one in everything) / len(everything),
     }

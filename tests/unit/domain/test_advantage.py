@@ -59,7 +59,7 @@ def test_the_report_has_the_rewards_of_all_groups() -> None:
     known = [0.0, 1.0, 0.5, 0.5, 0.5, 0.2, 0.4, 0.6]
     assert made.mean == pytest.approx(mean(known))
     assert made.deviation == pytest.approx(stdev(known))
-    assert (made.dead, made.dead_share, made.unscored) == (2, 0.5, 4)
+    assert (made.dead, made.dead_share, made.unscored, made.unscored_share) == (2, 0.5, 4, 0.25)
     assert made.deviation_in_groups == pytest.approx(mean([stdev([0, 1]), 0.0, stdev([0.2, 0.4, 0.6])]))
 
 
@@ -67,7 +67,7 @@ def test_of_nothing_there_is_no_mean() -> None:
     for rewards in ([], [[None, None]]):
         made = advantages(rewards)
         assert (made.mean, made.deviation, made.deviation_in_groups) == (None, None, None)
-    assert advantages([]).dead_share == 0.0
+    assert (advantages([]).dead_share, advantages([]).unscored_share) == (0.0, 0.0)
     assert advantages([[0.5]]).deviation is None
 
 

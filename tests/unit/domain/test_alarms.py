@@ -50,6 +50,16 @@ def test_a_mean_over_the_last_steps_that_is_too_high_is_told_once(name: str, bad
     assert alarm.text.startswith(says)
 
 
+@pytest.mark.parametrize(
+    ("unscored", "says"),
+    [(0.7, "no reward applies to the answers to 70% of the "), (0.3, "all answers score the same for 75% ")],
+)
+def test_groups_that_no_reward_applies_to_do_not_count_as_too_easy(unscored: float, says: str) -> None:
+    _, [alarm] = after(Course(), *[{"dead_groups": 0.75, "unscored_groups": unscored}] * WINDOW)
+    assert alarm.name == "dead_groups"
+    assert alarm.text.startswith(says)
+
+
 @pytest.mark.parametrize(("name", "limit"), [("dead_groups", 0.6), ("cut_off", 0.3), ("kl", 0.5)])
 def test_at_the_limit_nothing_is_told(name: str, limit: float) -> None:
     assert of(name, [limit] * 10) == []

@@ -43,4 +43,4 @@ def test_a_form_is_of_one_way_of_writing() -> None:
         for name in "abcde"
     ]
     text = write_context([Passage(chunk, 0.5) for chunk in chunks], "ab" * 8, tokens=200).text
-    assert (FORM, sha256(text.encode()).hexdigest()[:16]) == (2, "77704352299ca06a")
+    assert (FORM, sha256(text.encode()).hexdigest()[:16]) == (3, "77704352299ca06a")

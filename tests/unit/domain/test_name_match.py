@@ -61,11 +61,29 @@ def test_statements_have_the_names_that_they_assign(text: str) -> None:
     assert scores["b"] == 0
 
 
-def test_a_score_is_f1_of_the_words_by_their_rarity() -> None:
+def test_a_score_is_f_of_the_words_by_their_rarity() -> None:
     scores = scored("copy of a tree", a="tree_walk", b="walk")
     rare = {word: math.log(1 + 2 / (1 + times)) for word, times in {"copy": 0, "tree": 1, "walk": 2}.items()}
-    whole = 2 * rare["tree"] / (rare["copy"] + rare["tree"] + rare["tree"] + rare["walk"])
+    of_name, of_question = (rare["tree"] / (rare["tree"] + rare[other]) for other in ("walk", "copy"))
+    whole = 1.64 * of_name * of_question / (0.64 * of_name + of_question)
     assert scores["a"] == pytest.approx(0.85 * whole)
+
+
+@pytest.mark.parametrize("name", ["tempdir_path", "temp_path_dir", "dir_of_path", "makedirs"])
+def test_words_that_are_shortened_or_written_together_are_found(name: str) -> None:
+    scores = scored("the directory in the dirs", a=name, b="load_config")
+    assert scores["a"] > scores["b"] == 0
+
+
+def test_the_same_word_fits_better_than_one_that_is_alike() -> None:
+    scores = scored("Load the configuration", a="load_configuration", b="load_config", c="load_co")
+    assert scores["a"] > scores["b"] > scores["c"] > 0
+
+
+def test_of_an_endless_question_the_first_words_are_compared() -> None:
+    words = " ".join(f"{number}colour" for number in range(10_000))
+    assert scored(f"{words} table", a="table")["a"] == 0
+    assert scored(f"table {words}", a="table")["a"] > 0
 
 
 @given(st.text(), st.dictionaries(st.sampled_from("abc"), st.tuples(st.text(), st.text())))

@@ -1,30 +1,23 @@
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
-from random import Random
 
 import pytest
 
 from cesello.domain.procedure import Outcome, ProcedureRun, Status, Version
 from cesello.domain.procedure_outcomes import (
     HOLD_OUT,
-    LEAST_RUNS,
-    Verdict,
+    Tally,
     alike,
-    belief,
     choose,
     outcome_of,
     score,
     share_of,
     standing,
-    verdict,
 )
 
 ACTIVE = Version("p", "a" * 64, "", "user", "", Status.ACTIVE)
 DRAFT = Version("p", "d" * 64, ACTIVE.sha, "user", "", Status.DRAFT)
-SEEDS = range(40)
-"""The documents have what 200 came to: it takes minutes."""
 
 
 def run(
@@ -34,67 +27,6 @@ def run(
     return ProcedureRun(
         str(number), "p", version.sha, "request", "full", outcome, "", "", held_out, origin="generate"
     )
-
-
-def history(
-    seed: int, *, without: float, active: float, draft: float | None = None, requests: int = 400
-) -> Verdict | None:
-    """What becomes of versions with these chances of success, and a procedure-free chance beside."""
-    random, runs = Random(seed), list[ProcedureRun]()
-    for number in range(requests):
-        chosen = choose(f"{seed}/{number}", ACTIVE, DRAFT if draft is not None else None)
-        chance = without if chosen.held_out else active
-        if draft is not None and not chosen.held_out and chosen.version is DRAFT:
-            chance = draft
-        won = random.random() < chance
-        runs.insert(0, run(number, version=chosen.version, won=won, held_out=chosen.held_out))
-        if found := verdict(runs, ACTIVE, DRAFT if draft is not None else None):
-            return found
-    return None
-
-
-def fates(seeds: range = SEEDS, *, without: float, active: float, draft: float | None = None) -> Counter[str]:
-    """What seeded histories came to."""
-    found = [history(seed, without=without, active=active, draft=draft) for seed in seeds]
-    return Counter("kept" if one is None else f"{one.version.status} {one.status}" for one in found)
-
-
-def test_a_version_that_does_harm_is_quarantined_in_85_of_100_histories() -> None:
-    assert fates(without=0.5, active=0.3)["active quarantined"] >= 34
-
-
-@pytest.mark.parametrize("chance", [0.5, 0.8])
-def test_a_version_that_changes_nothing_is_quarantined_in_at_most_15_of_100(chance: float) -> None:
-    assert fates(without=chance, active=chance)["active quarantined"] <= 6
-
-
-@pytest.mark.parametrize(("active", "most"), [(0.55, 4), (0.7, 1)])
-def test_a_version_that_helps_is_hardly_ever_quarantined(active: float, most: int) -> None:
-    assert fates(without=0.5, active=active)["active quarantined"] <= most
-
-
-def test_a_better_draft_is_promoted_in_85_of_100_and_never_quarantined() -> None:
-    found = fates(without=0.4, active=0.6, draft=0.8)
-    assert found["draft active"] >= 34
-    assert found["draft quarantined"] == 0
-
-
-def test_a_worse_draft_is_never_promoted_and_quarantined_in_75_of_100() -> None:
-    found = fates(without=0.4, active=0.6, draft=0.4)
-    assert found["draft active"] == 0
-    assert found["draft quarantined"] >= 30
-
-
-def test_a_draft_that_changes_nothing_is_seldom_promoted_or_quarantined() -> None:
-    found = fates(without=0.4, active=0.6, draft=0.6)
-    assert found["draft active"] <= 5
-    assert found["draft quarantined"] <= 5
-
-
-def test_nothing_is_decided_before_there_are_runs() -> None:
-    runs = [run(won=False) for _ in range(LEAST_RUNS - 1)] + [run(held_out=True) for _ in range(50)]
-    assert verdict(runs, ACTIVE) is None
-    assert verdict([], ACTIVE, DRAFT) is None
 
 
 def test_requests_are_always_held_out_or_never() -> None:
@@ -131,10 +63,6 @@ def test_what_a_person_chose_is_not_compared_with_what_was_held_out() -> None:
     assert (found.uses, found.runs, found.compared, found.held) == (40, 40, 0, 20)
     assert found.belief.mean > 0.9
     assert found.matched.mean == 0.5
-    bad = [replace(run(won=False), origin="user") for _ in range(200)]
-    good = [run(held_out=True) for _ in range(50)]
-    assert all(verdict([*bad[at:], *good], ACTIVE) is None for at in range(200))
-    assert all(verdict([*good, *bad[at:]], ACTIVE, DRAFT) is None for at in range(200))
 
 
 def test_a_training_is_compared_with_itself_alone() -> None:
@@ -160,9 +88,13 @@ def test_a_mean_reward_comes_to_an_outcome(reward: float | None, outcome: Outcom
 
 
 def test_old_runs_count_half_after_fifty_more() -> None:
-    once = belief([1.0]).alpha - 1
-    later = belief([1.0, *[0.0] * 50]).alpha - 1
-    assert later == pytest.approx(once / 2)
+    tally = Tally()
+    tally.add(1.0)
+    once = tally.belief.alpha - 1
+    for _ in range(50):
+        tally.add(0.0)
+    assert tally.belief.alpha - 1 == pytest.approx(once / 2)
+    assert tally.runs == 51
 
 
 def test_the_standing_of_a_version_compares_it_with_what_was_held_out() -> None:

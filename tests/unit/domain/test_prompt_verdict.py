@@ -14,20 +14,24 @@ WIN, LOSS, BOTH, NEITHER = (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.0)
     ("wins", "losses", "expected"),
     [
         (5, 0, PromptVerdict.PROVEN),
-        (4, 0, PromptVerdict.PROMISING),
-        (2, 0, PromptVerdict.KEEP),
+        (3, 0, PromptVerdict.PROMISING),
+        (1, 0, PromptVerdict.KEEP),
         (9, 2, PromptVerdict.PROVEN),
-        (9, 5, PromptVerdict.KEEP),
-        (10, 5, PromptVerdict.PROMISING),
+        (9, 5, PromptVerdict.PROMISING),
+        (9, 6, PromptVerdict.KEEP),
         (0, 9, PromptVerdict.KEEP),
         (0, 0, PromptVerdict.KEEP),
     ],
 )
 def test_what_so_many_wins_and_losses_come_to(wins: int, losses: int, expected: PromptVerdict) -> None:
-    found = compared("old", "new", [WIN] * wins + [LOSS] * losses + [BOTH] * 20 + [NEITHER] * 20)
+    pairs = [WIN] * wins + [LOSS] * losses + [BOTH] * 20 + [NEITHER] * 20
+    found = compared("old", "new", pairs, mid=True)
     assert verdict(found) is expected
-    assert found.test == "exact McNemar"
-    assert found.p == pytest.approx(mcnemar(wins, losses))
+    assert found.test == "McNemar, mid-p"
+    assert found.p == pytest.approx((mcnemar(wins, losses) + 1 - mcnemar(losses, wins)) / 2)
+    exact = compared("old", "new", pairs)
+    assert exact.test == "exact McNemar"
+    assert exact.p == pytest.approx(mcnemar(wins, losses))
     assert (found.wins, found.losses) == (wins, losses)
     assert expected.ships is (expected is not PromptVerdict.KEEP)
 

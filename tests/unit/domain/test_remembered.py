@@ -25,6 +25,8 @@ from cesello.domain.remembered import EVERYTHING, KEY_LENGTH, Selection, key_of
         ("../..", ["../b.py", "a.py", "../../c.py"], ["../../../d.py"]),
         ("", ["a.py"], []),
         ("[", ["[", "[/a.py"], ["a.py"]),
+        ("app/[id]", ["app/[id]/page.tsx"], ["app/id.tsx", "app/i/page.tsx"]),
+        ("app/[id]/*.tsx", ["app/[id]/page.tsx", "app/i/page.tsx"], ["app/id/page.tsx", "app/[id]/a.css"]),
         ("../lib", ["../lib/a.py"], ["lib/a.py"]),
         ("a\nb", ["a\nb", "a\nb/c"], ["a"]),
         ("ü*", ["über/🙂.py"], ["u.py"]),

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cesello.domain.errors import StoreError
-from cesello.domain.retrieval import as_cosine, checked_recall, unit_vector
+from cesello.domain.retrieval import as_cosine, checked_recall, is_unit, unit_vector
 
 numbers = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300)
 
@@ -18,6 +18,20 @@ def test_a_unit_vector_has_length_one_and_the_same_direction(vector: list[float]
     unit = unit_vector(vector)
     assert math.isclose(math.hypot(*unit), 1.0)
     assert all(math.copysign(1, a) == math.copysign(1, b) for a, b in zip(unit, vector, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("vector", "is_one"),
+    [
+        ([0.6, 0.8], True),
+        ([0.6, 0.8004], True),
+        ([0.0, 0.0], False),
+        ([1.2, 1.6], False),
+        ([math.nan], False),
+    ],
+)
+def test_a_kept_vector_of_length_one_is_told_from_others(vector: list[float], is_one: bool) -> None:
+    assert is_unit(vector) is is_one
 
 
 def test_the_zero_vector_stays() -> None:

@@ -22,7 +22,7 @@ EQUAL = dict.fromkeys(CHUNKS, 0.5)
 
 
 def test_among_equals_names_and_kinds_decide() -> None:
-    assert list(in_order("Load the file", EQUAL, CHUNKS)) == ["load", "save", "class", "imports"]
+    assert list(in_order("Save the file", EQUAL, CHUNKS)) == ["save", "load", "class", "imports"]
 
 
 def test_a_question_for_a_thing_leaves_kinds_alone() -> None:
@@ -36,10 +36,9 @@ def test_code_and_messages_ask_for_their_words_alone(question: str) -> None:
     assert in_order(question, EQUAL, CHUNKS) == pytest.approx(EQUAL)
 
 
-def test_of_a_long_question_names_have_too_many_words() -> None:
+def test_names_answer_long_questions_too() -> None:
     question = "load the file " + "and then do what has to be done with it, for good measure, at once"
-    found = in_order(question, EQUAL, CHUNKS, OrderWeights(kind=0))
-    assert found == pytest.approx(EQUAL)
+    assert next(iter(in_order(question, EQUAL, CHUNKS, OrderWeights(kind=0)))) == "load"
 
 
 def test_files_speak_for_their_passages() -> None:

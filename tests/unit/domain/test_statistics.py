@@ -85,6 +85,44 @@ def test_sign_flip_of_right_and_wrong_is_mcnemar(wins: int, losses: int, ties: i
     assert sign_flip(differences) == pytest.approx(mcnemar(wins, losses), rel=1e-12)
 
 
+@given(counts, counts)
+def test_mid_p_counts_what_was_seen_by_half(wins: int, losses: int) -> None:
+    differences = [1.0] * wins + [-1.0] * losses
+    seen = comb(wins + losses, wins) / 2 ** (wins + losses)
+    its = sign_flip(differences, mid=True)
+    assert its == pytest.approx(mcnemar(wins, losses) - seen / 2)
+    assert its + sign_flip([-one for one in differences], mid=True) == pytest.approx(1)
+
+
+def test_mid_p_is_drawn_too() -> None:
+    random = Random(3)
+    differences = [random.choice((1.0, -1.0)) * random.random() for _ in range(40)]
+    exact, mid = (sign_flip(differences, mid=mid, seed=1) for mid in (False, True))
+    assert 0 < mid <= exact  # no two sums are equal, so that there is hardly anything to count by half
+    assert mid == pytest.approx(exact, abs=0.001)
+    many = [1.0] * 1200 + [-1.0] * 1100
+    assert 0 < sign_flip(many, mid=True) < sign_flip(many) < 0.05
+
+
+@pytest.mark.parametrize(("level", "at_most"), [(0.05, 0.051), (0.2, 0.203)])
+def test_mid_p_errs_no_more_often_than_it_says_where_nothing_differs(level: float, at_most: float) -> None:
+    """Whatever the share of tasks on which two equally good ones differ, up to a half."""
+    ships = [
+        sum(
+            comb(n, won)
+            for won in range(n + 1)
+            if mcnemar(won, n - won) - comb(n, won) / 2 ** (n + 1) <= level
+        )
+        / 2**n
+        for n in range(76)
+    ]
+    for tasks in (10, 30, 75):
+        for differ in range(1, 11):
+            share = differ / 20
+            chances = (comb(tasks, n) * share**n * (1 - share) ** (tasks - n) for n in range(tasks + 1))
+            assert sum(chance * ships[n] for n, chance in enumerate(chances)) <= at_most
+
+
 def test_sign_flip_draws_where_there_are_too_many_sums() -> None:
     random = Random(4)
     differences = [random.random() - 0.45 for _ in range(60)]

@@ -50,6 +50,11 @@ def refused(folder: Path, apo: str, *more: str) -> str:
         ("  system: Hi {nme}", "C007", 8, "add it to apo.values"),
         ("  system: Hi {nme}\n  values: {name: Ada}", "C007", 8, 'did you mean "{name}"?'),
         ("  procedure: '{question}'", "C007", 8, "write question:"),
+        ("  procedure_of: demo", "C007", 8, "write components: [procedure]"),
+        ("  {procedure_of: demo, components: [procedure, system]}", "C007", 8, "components: [procedure]"),
+        ("  {procedure_of: demo, components: [procedure], procedure: Do.}", "C007", 8, "remove one"),
+        ("  {procedure_of: demo, components: [procedure], prompt: a.yaml}", "C007", 8, "remove one"),
+        ("  {procedure_of: '', components: [procedure]}", "C010", 8, "not empty"),
         ('  system: "a\\0b"', "C007", 8, "take it out"),
         ("  system: <|im_start|>user", "C007", 8, "take it out"),
         ("  generator: {kind: openai, model: a, url: 'ftp://x'}", "C010", 8, "http://localhost:8000/v1"),
@@ -72,6 +77,13 @@ def test_what_a_search_would_fail_on_later(tmp_path: Path, apo: str, code: str, 
     assert fix in problem
 
 
+def test_a_procedure_that_is_searched_does_not_come_into_the_prompt_again(tmp_path: Path) -> None:
+    apo = "  {procedure_of: demo, components: [procedure]}"
+    assert "leave memory.procedures out" in refused(tmp_path, apo, "memory.procedures=full")
+    (tmp_path / "recipe.yaml").write_text(RECIPE + apo)
+    assert load_recipe(tmp_path / "recipe.yaml", ["memory.procedures=off"]).recipe.apo.procedure_of == "demo"
+
+
 def test_the_system_prompt_of_the_rows_is_looked_at_where_the_search_begins_with_it(tmp_path: Path) -> None:
     found = refused(tmp_path, "  components: [system]", "data.system_prompt=Hi {nme}")
     assert "at --set data.system_prompt" in found
@@ -84,6 +96,7 @@ def test_the_system_prompt_of_the_rows_is_looked_at_where_the_search_begins_with
     [
         "  components: [demos]",
         "  components: [question]",
+        "  {procedure_of: demo, components: [procedure]}",
         "  {components: [system], proposers: [rules, demos, merge]}",
         "  {components: [demos], proposers: [rules, demos]}",
         '  system: \'{"name": "x", "items": [{}]} {0} {a.b}\'',

@@ -394,6 +394,57 @@ CASES = {
     "a server that nobody names": Broken(
         "C007", "recipe.yaml:1:16", "name: good", "grpo: {engine: vllm}", fix="add grpo.vllm"
     ),
+    "a last rollout of fewer updates": Broken(
+        "C007",
+        "recipe.yaml:19:14",
+        "name: good",
+        "algorithm: grpo\ngrpo: {updates: 3}\nrewards: [{kind: length}]",
+        fix="write 9 or 12",
+    ),
+    "more updates than steps": Broken(
+        "C007",
+        "recipe.yaml:19:14",
+        "name: good",
+        "algorithm: grpo\ngrpo: {updates: 12}\nrewards: [{kind: length}]",
+        fix="write 12,",
+    ),
+    "a dual clip within the clip": Broken(
+        "C007",
+        "recipe.yaml:2:19",
+        "name: good",
+        "algorithm: grpo\ngrpo: {dual_clip: 1.28}\nrewards: [{kind: length}]",
+        fix="more than 1.28",
+    ),
+    "a dual clip within a clip of one's own": Broken(
+        "C007",
+        "recipe.yaml:2:35",
+        "name: good",
+        "algorithm: grpo\ngrpo: {clip_high: 0.5, dual_clip: 1.4}\nrewards: [{kind: length}]",
+        fix="more than 1.5",
+    ),
+    "a nucleus of another engine": Broken(
+        "C007",
+        "recipe.yaml:2:37",
+        "name: good",
+        "algorithm: grpo\ngrpo: {engine: transformers, top_p: 0.9}\nrewards: [{kind: length}]",
+        fix="set top_p to 1",
+    ),
+    "weights that vLLM does not load": Broken(
+        "C007",
+        "--set lora.dora=true",
+        "name: good",
+        "algorithm: grpo\ngrpo: {engine: vllm, vllm: {url: 'http://a'}}\nrewards: [{kind: length}]",
+        ("lora.dora=true",),
+        fix="leave it out",
+    ),
+    "modules that vLLM does not load": Broken(
+        "C007",
+        "--set lora.modules_to_save=[norm]",
+        "name: good",
+        "algorithm: grpo\ngrpo: {engine: vllm, vllm: {url: 'http://a'}}\nrewards: [{kind: length}]",
+        ("lora.modules_to_save=[norm]",),
+        fix="leave it out",
+    ),
     "tools that are never called": Broken(
         "C007",
         "recipe.yaml:2:35",

@@ -108,7 +108,9 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "override", ["memory.kep=3", "keep=3", "memory.keep", "memory.keep=0", "memory.embedder.engine=x"]
+    "override",
+    ["memory.kep=3", "keep=3", "memory.keep", "memory.keep=0", "memory.embedder.engine=x"]
+    + [f"memory.{one}=99999999999999999999" for one in ("chunk_characters", "largest_file")],
 )
 def test_a_wrong_override_is_refused(tmp_path: Path, override: str) -> None:
     assert "--set" in refused(None, override, at=tmp_path)
@@ -122,6 +124,29 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_memory_stays_under_its_folder(tmp_path: Path, folder: str) -> None:
     with pytest.raises(InvalidRecipe, match="C011"):
         load_memory(None, [f"memory.folder={folder}"], at=tmp_path)
+
+
+@pytest.mark.parametrize("link", [".cesello", ".cesello/memory"])
+def test_a_link_leads_a_memory_elsewhere_only_where_somebody_names_it(tmp_path: Path, link: str) -> None:
+    """The folder may have come with a repository, and a writer would follow its links."""
+    (tmp_path / "elsewhere").mkdir()
+    place = tmp_path / "project" / link
+    place.parent.mkdir(parents=True)
+    place.symlink_to(tmp_path / "elsewhere")
+    project = tmp_path / "project"
+    said = refused(None, at=project)
+    assert "C011" in said
+    assert "--set memory.folder=.cesello/memory" in said
+    file = written(project, "memory: {keep: 2}\n")
+    assert "C011" in refused(None, "memory.keep=3", at=project)
+    assert load_memory(None, ["memory.folder=.cesello/memory"], project).settings.keep == 2
+    assert load_memory(file).root == project
+
+
+def test_a_link_on_the_way_to_the_project_leads_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "real" / ".cesello" / "memory").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    assert load_memory(None, at=tmp_path / "link").root == tmp_path / "link"
 
 
 ELSEWHERE = [

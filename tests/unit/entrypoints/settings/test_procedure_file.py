@@ -365,11 +365,67 @@ def test_what_is_as_it_should_be_is_taken_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "skill", ["no head", "---\na: [\n---\n", "---\n- a\n---\n", "---\na: 1\na: 2\n---\n"]
+    ("skill", "description", "note"),
+    [
+        (
+            HEAD.replace("Does it.", "Use when: asked to"),
+            "Use when: asked to",
+            "a text with a colon stands in quotes",
+        ),
+        (HEAD.replace("Does it.", "Asks: a 'b' \"c\""), "Asks: a 'b' \"c\"", "now: description"),
+        (
+            HEAD.replace("Does it.", "word " * 300),
+            "word " * 203 + "word...",
+            "its description had 1499 characters",
+        ),
+        (
+            HEAD.replace("Does it.", "For <b>Vec<T></b>, a < b"),
+            "For ‹b›Vec‹T›‹/b›, a < b",
+            "what looks like a tag",
+        ),
+        ("# Do it\n\nRun this\nfirst.\n\nThen that.", "Run this first.", "SKILL.md had no head"),
+        ("# Do it", "Do it", "its first words are one now"),
+        ("---\n---\nDo it.", "Do it.", "it is called demo now"),
+        ("---\nname: demo\n---\nDo it.", "Do it.", "it has no description"),
+        ("---\ndescription:\n  use: <b>\n---\nDo it.", '{"use": "‹b›"}', "it is called demo now"),
+    ],
 )
-def test_what_has_no_head_is_not_taken(skill: str) -> None:
+def test_what_the_specification_refuses_is_mended_and_told(skill: str, description: str, note: str) -> None:
+    for where in ("theirs/demo", "theirs/demo/SKILL.md"):
+        done = FORM.adopted(files(skill), where, "")
+        assert note in "; ".join(done.notes)
+        procedure = FORM.read(done.files, "x", "demo")
+        assert procedure.description == description
+    again = FORM.adopted(done.files, "theirs/demo", "")
+    assert (again.files, again.notes) == (done.files, ())
+
+
+@pytest.mark.parametrize(
+    "skill",
+    [
+        "",
+        " \n",
+        "---\nname: x\n",
+        "---\na: [\n---\n",
+        "---\n- a\n---\n",
+        "---\na: 1\na: 2\n---\n",
+        "---\na: b: [\n  c\n---\n",
+    ],
+)
+def test_what_has_no_head_that_could_be_mended_is_not_taken(skill: str) -> None:
     with pytest.raises(InvalidProcedure):
         FORM.adopted(files(skill), "x", "")
+
+
+def test_another_body_changes_nothing_else() -> None:
+    head = HEAD.removesuffix("\nDo it.\n")
+    old = {**files(f"{head}Old.\n---\nMore.\n"), "notes.txt": b"kept"}
+    new = FORM.with_body(old, "\nNew.\n---\n\n")
+    assert new == {**old, "SKILL.md": f"{head}\nNew.\n---\n".encode()}
+    assert FORM.read(new, "x").body == "New.\n---"
+    assert FORM.with_body(new, "New.\n---") == new
+    windows = files(f"\ufeff{head}Old.\n".replace("\n", "\r\n"))
+    assert FORM.read(FORM.with_body(windows, "New."), "x").body == "New."
 
 
 def test_another_name_changes_nothing_else() -> None:
