@@ -47,7 +47,7 @@ class CalibrateMatching:
                 "write one with `cesello sop new`, or all that come with cesello with `cesello sop new --all`"
             )
             raise DataError("D049", "there are no procedures to find", got="none that is active", fix=fix)
-        kept = self._file.read()
+        kept = self._learn.kept()
         known = tuple(labelled) if labelled is not None else kept.labelled if kept else ()
         for one in labelled or ():
             if one.procedure is not None and one.procedure not in names:

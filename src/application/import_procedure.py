@@ -40,7 +40,11 @@ class ImportProcedure:
         Raises:
             DataError: D042 when it is not well-formed, D043 when it is not there, D046 when it is not safe.
         """
-        adopted = self._form.adopted(self._folders.read(path), path, name)
+        files = self._folders.read(path)
+        adopted = self._form.adopted(files, path, name)
+        # What cannot be mended is told at its place there, unless mending has moved the lines.
+        where = path if adopted.files == files else f"{path} (as mended)"
+        self._form.read(adopted.files, where, adopted.name)
         is_new = not has_folder(self._store, adopted.name)
         version = self._store.add(adopted.name, adopted.files, author="import")
         if is_new:

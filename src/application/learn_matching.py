@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..domain.calibration import Calibration, calibrated, judged, outcome
-from ..domain.errors import CeselloError
+from ..domain.errors import CeselloError, DataError
 from ..domain.ports.memory import Embedder
 from ..domain.ports.procedure import MatchingFile, RidgeRegression
 from ..domain.ports.run import Observer
@@ -59,7 +59,7 @@ class LearnMatching:
         Raises:
             CeselloError: those of the embedder.
         """
-        kept = self._file.read()
+        kept = self.kept()
         if kept is not None and not self.stale(kept, procedures):
             return Ready(self._votes(procedures, kept), kept.identity)
         labelled = kept.labelled if kept else ()
@@ -67,6 +67,15 @@ class LearnMatching:
         with suppress(CeselloError):  # where nothing can be kept, it is learnt again the next time
             self._file.write(learnt)
         return Ready(self._votes(procedures, learnt), learnt.identity, _note(kept, learnt))
+
+    def kept(self) -> Learnt | None:
+        """What was left; None: nothing. What is damaged is told, and begun anew."""
+        try:
+            return self._file.read()
+        except DataError as problem:
+            if self._observer is not None:
+                self._observer.note(f"note: {problem}")
+            return None
 
     def learn(self, procedures: Sequence[Procedure], labelled: Sequence[Known]) -> Calibration:
         """Learns anew and keeps it.

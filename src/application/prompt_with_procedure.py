@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..domain.ports.procedure import ProcedureLog
 from ..domain.ports.run import Clock
 from ..domain.procedure import Outcome, ProcedureRun
 from ..domain.procedure_outcomes import BY_PERSON
 from ..domain.procedure_prompt import Mode, with_procedure
 from ..domain.prompt_program import PromptProgram
 from .choose_procedure import AUTO, Choice, ChooseProcedure
-from .learn_from_outcomes import LearnFromOutcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ class PromptWithProcedure:
     """
 
     def __init__(
-        self, choose: ChooseProcedure, learn: LearnFromOutcomes, clock: Clock, new_id: Callable[[], str]
+        self, choose: ChooseProcedure, log: ProcedureLog, clock: Clock, new_id: Callable[[], str]
     ) -> None:
         self._choose = choose
-        self._learn = learn
+        self._log = log
         self._clock = clock
         self._new_id = new_id
 
@@ -90,4 +90,4 @@ class PromptWithProcedure:
             instructed.choice.held_out,
             origin=instructed.origin,
         )
-        self._learn(run)
+        self._log.add(run)

@@ -28,7 +28,6 @@ OFF_TOPIC = (
     "help",
     "tell me a joke",
     "I'm bored, let's chat",
-    "What's the weather in Paris?",
     "will it rain tomorrow",
     "what time is it in Tokyo?",
     "who won the football match last night",

@@ -22,6 +22,7 @@ from ..application.choose_probes import ChooseProbes
 from ..application.choose_procedure import ChooseProcedure
 from ..application.compare_versions import CompareVersions
 from ..application.distil_runs import DistilRuns
+from ..application.draft_procedure import DraftProcedure
 from ..application.drop_copies import DropCopies
 from ..application.export_model import ExportModel
 from ..application.export_procedure import ExportProcedure
@@ -178,6 +179,9 @@ class Container(containers.DeclarativeContainer):
     import_procedure = providers.Factory(ImportProcedure, *_procedures_elsewhere)
     export_procedure = providers.Factory(ExportProcedure, *_procedures_elsewhere)
     promote_procedure = providers.Factory(PromoteProcedure, procedure_store)
+    draft_procedure = providers.Factory(
+        DraftProcedure, procedure_store, procedure_files, providers.Object(prompt_choice.prompt_of_run)
+    )
     roll_back_procedure = providers.Factory(RollBackProcedure, procedure_store)
     compare_versions = providers.Factory(CompareVersions, procedure_store)
     procedure_log = providers.Singleton(procedure_wiring.procedure_log, config.root)

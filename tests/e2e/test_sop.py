@@ -63,6 +63,39 @@ def test_those_that_come_with_it_have_no_mistakes_and_are_agent_skills(project: 
     assert told("new", "other", "--from", starters()[0], cwd=project)[0]["status"] == "active"
 
 
+def test_a_folder_that_is_there_is_left_and_all_others_are_written(project: Path) -> None:
+    name = starters()[3]
+    (project / PLACE / name).mkdir(parents=True)
+    done = cesello_here("sop", "new", "--all", cwd=project)
+    assert done.returncode == 0
+    assert done.stdout.count("wrote ") == 7
+    assert f"left .cesello/procedures/{name} as it is, without a SKILL.md" in done.stderr
+    assert not list((project / PLACE / name).iterdir())
+
+
+def test_what_is_not_well_formed_is_listed_with_what_is_in_use(project: Path) -> None:
+    said("new", "--from", starters()[0], cwd=project)
+    said("new", "other", "--from", starters()[1], cwd=project)
+    said("list", cwd=project)
+    edit(project, "other", "name: other", "name: half-")
+    (project / PLACE / "My Way").mkdir()
+    (project / PLACE / "My Way" / "SKILL.md").write_text("Do it.")
+    (project / PLACE / "link").symlink_to("other")
+    for command in ("list", "stats"):
+        done = cesello_here("sop", command, cwd=project)
+        assert done.returncode == 3
+        assert starters()[0] in done.stdout
+        assert [one[:11] for one in sorted(done.stderr.splitlines())] == [
+            "error[C010]",
+            "error[C111]",
+            "error[D046]",
+        ]
+    rows = json.loads(cesello_here("sop", "list", "--json", cwd=project).stdout)
+    broken = dict.fromkeys(("other", "My Way", "link"), "not well-formed")
+    assert {row["name"]: row["status"] for row in rows} == {starters()[0]: "active", **broken}
+    assert [row["name"] for row in rows if row["active"]] == [starters()[0], "other"]
+
+
 def test_versions_come_and_go(project: Path) -> None:
     said("new", "my-way", cwd=project)
     edit(project, "my-way", "Say here how", "First: how")
@@ -111,6 +144,11 @@ def test_a_skill_of_another_program_is_taken_and_given(project: Path) -> None:
     assert "imported their-way" in out
     [row] = told("list", cwd=project)
     assert (row["name"], row["status"], row["active"]) == ("their-way", "draft", None)
+    shown = theirs / "SKILL.md"
+    shown.write_text(f"---\nname: big\ndescription: Does it.\n---\n{'x' * 70_000}")
+    assert "SKILL.md is too large at theirs/SKILL.md" in said("import", "theirs", cwd=project, status=3)
+    shown.write_text("---\nname: Big\ndescription: Does it.\n---\na\u202eb")
+    assert "at theirs (as mended)/SKILL.md:6:2" in said("import", "theirs", cwd=project, status=3)
     said("promote", "their-way", cwd=project)
     path = told("export", "their-way", "--to", "given", cwd=project)["path"]
     assert validate(project / path) == []

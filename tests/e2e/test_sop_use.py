@@ -152,6 +152,18 @@ def test_labelled_requests_calibrate_and_are_kept(project: Path) -> None:
     assert (file.parent / ".gitignore").read_text() == "matching.json\n"
 
 
+def test_labelled_requests_are_not_lost_with_a_damaged_file(project: Path) -> None:
+    (project / "evals.jsonl").write_text('{"query": "a poem", "procedure": null}\n')
+    cesello(project, "sop", "calibrate", "--evals", "evals.jsonl")
+    file = project / ".cesello" / "procedures" / "matching.json"
+    file.write_text(file.read_text()[:-40])
+    done = cesello(project, "sop", "search", "a poem")
+    assert done.returncode == 0
+    assert "note: error[D048] what matching had learnt is damaged" in done.stderr
+    assert "a poem" in (file.parent / ".learnt" / "matching.damaged.json").read_text()
+    assert "D048" not in cesello(project, "sop", "search", "a poem").stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "status"),
     [
@@ -169,6 +181,7 @@ def test_labelled_requests_calibrate_and_are_kept(project: Path) -> None:
         (["run", "run-checks", "--inputs", "other=x"], "C115", 2),
         (["log", "--judge", "x", "success"], "C117", 2),
         (["calibrate", "--evals", "wrong.jsonl"], "C118", 2),
+        (["stats", "--of", "nonsense"], "C128", 2),
         (["calibrate", "--evals", "other.jsonl"], "D049", 3),
         (["calibrate", "--evals", "nothing.jsonl"], "I003", 74),
     ],

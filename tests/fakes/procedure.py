@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from cesello.domain.errors import CeselloError, DataError, InvalidProcedure, UsageError
+from cesello.domain.errors import DataError, UsageError
 from cesello.domain.procedure import Change, Procedure, Status, Version, sha_of, status_of_edit
 from cesello.domain.procedure_check import RESERVED
 from cesello.entrypoints.settings.procedure_file import ProcedureFiles
@@ -27,8 +26,8 @@ class FakeProcedureStore:
     """
 
     folders: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    recorded: builtins.list[Recorded] = field(default_factory=list)
-    noted: builtins.list[tuple[str, Change]] = field(default_factory=list)
+    recorded: list[Recorded] = field(default_factory=list)
+    noted: list[tuple[str, Change]] = field(default_factory=list)
     clock: FixedClock = field(default_factory=FixedClock)
     form: ProcedureFiles = field(default_factory=ProcedureFiles)
 
@@ -57,18 +56,6 @@ class FakeProcedureStore:
                 return procedure, version
         status = status_of_edit([version for version, _ in known])
         return procedure, self._record(name, files, "user", "", status)
-
-    def list(self) -> Sequence[tuple[Procedure, Version]]:
-        found: builtins.list[tuple[Procedure, Version]] = []
-        mistakes: builtins.list[CeselloError] = []
-        for name in self.names():
-            try:
-                found.append(self.standing(name))
-            except InvalidProcedure as problem:
-                mistakes += problem.problems
-        if mistakes:
-            raise InvalidProcedure(mistakes)
-        return found
 
     def active(self) -> Sequence[tuple[Procedure, Version]]:
         for name in self.names():

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from builtins import list as _list
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ...domain.errors import CeselloError, DataError, InvalidProcedure, UsageError
+from ...domain.errors import CeselloError, DataError, UsageError
 from ...domain.ports.procedure import ProcedureFormat
 from ...domain.ports.run import Clock
 from ...domain.procedure import Change, Procedure, Status, Version, sha_of, status_of_edit
@@ -64,26 +63,12 @@ class FolderProcedures:
                 return procedure, same[0]
             return procedure, self._added(name, files, "user", _parent(known), status_of_edit(known))
 
-    def list(self) -> Sequence[tuple[Procedure, Version]]:
-        found: _list[tuple[Procedure, Version]] = []
-        mistakes: _list[CeselloError] = []
-        for name in self.names():
-            try:
-                found.append(self.standing(name))
-            except InvalidProcedure as problem:
-                mistakes += problem.problems
-            except (DataError, UsageError) as problem:  # a folder can have any name
-                mistakes.append(problem)
-        if mistakes:
-            raise InvalidProcedure(mistakes)
-        return found
-
     def active(self) -> Sequence[tuple[Procedure, Version]]:
         names = self.names()
         known = {version.name for version in self._kept.versions()}
         for name in names:
             if name not in known:
-                with suppress(CeselloError):  # `list` and `lint` say what is wrong with it
+                with suppress(CeselloError):  # `sop list` and `sop lint` say what is wrong with it
                     self.standing(name)
         versions = [one for one in self._kept.versions() if one.status is Status.ACTIVE and one.name in names]
         return [(self._said(version), version) for version in sorted(versions, key=lambda one: one.name)]
@@ -230,7 +215,7 @@ class FolderProcedures:
         )
 
 
-def _active(known: Sequence[Version]) -> _list[Version]:
+def _active(known: Sequence[Version]) -> list[Version]:
     return [one for one in known if one.status is Status.ACTIVE]
 
 

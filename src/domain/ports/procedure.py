@@ -40,6 +40,10 @@ class ProcedureFormat(Protocol):
         """The same files with another name in ``SKILL.md``."""
         ...
 
+    def with_body(self, files: Mapping[str, bytes], body: str) -> Mapping[str, bytes]:
+        """The same files with another body in ``SKILL.md``."""
+        ...
+
     def adopted(self, files: Mapping[str, bytes], where: str, name: str) -> Adopted:
         """Files of another program as this one has them, with what had to be changed.
 
@@ -105,14 +109,6 @@ class ProcedureStore(Protocol):
 
         Raises:
             DataError: D042 with all its mistakes, D043, D046.
-        """
-        ...
-
-    def list(self) -> Sequence[tuple[Procedure, Version]]:
-        """``standing`` of every name, by name.
-
-        Raises:
-            DataError: D042, D046, with the mistakes of all.
         """
         ...
 
@@ -229,7 +225,12 @@ class MatchingFile(Protocol):
         ...
 
     def read(self) -> Learnt | None:
-        """What was learnt last; None: nothing, or nothing that this version of cesello reads."""
+        """What was learnt last; None: nothing.
+
+        Raises:
+            DataError: D048 when it is damaged, or is none that this version of cesello reads. It was put
+                aside: the next time nothing is there.
+        """
         ...
 
     def write(self, learnt: Learnt) -> None:

@@ -107,12 +107,12 @@ def _with_metadata(head: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
 
 
 def _texts(head: Mapping[str, Any]) -> dict[str, Any]:
-    """Every value a text, or names with texts; what says nothing is left out."""
+    """Every value but the metadata a text; what says nothing is left out."""
     values = dict(head)
     if isinstance(values.get("allowed-tools"), list):
         values["allowed-tools"] = " ".join(map(_as_text, values["allowed-tools"]))
     return {
-        key: value if isinstance(value, Mapping) else _as_text(value)
+        key: value if key == "metadata" else _as_text(value)
         for key, value in values.items()
         if value not in ("", None)
     }

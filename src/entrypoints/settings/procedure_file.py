@@ -28,7 +28,7 @@ from ...domain.text_hazards import Hazard, hazards
 from .document import Document, Where, walk
 from .problems import in_order, pick, printable, quoted, shown
 from .procedure_adopt import adopted
-from .procedure_head import portable, split, with_name
+from .procedure_head import portable, split, with_body, with_name
 from .procedure_settings import SkillHead, SopFile, StepSettings
 from .procedure_text import procedure_files
 from .validation import validate
@@ -56,6 +56,9 @@ class ProcedureFiles:
 
     def named(self, files: Mapping[str, bytes], name: str) -> Mapping[str, bytes]:
         return with_name(files, name)
+
+    def with_body(self, files: Mapping[str, bytes], body: str) -> Mapping[str, bytes]:
+        return with_body(files, body)
 
     def adopted(self, files: Mapping[str, bytes], where: str, name: str) -> Adopted:
         return adopted(files, where, name)

@@ -31,6 +31,14 @@ def with_name(files: Mapping[str, bytes], name: str) -> dict[str, bytes]:
     return {**files, SKILL: text.replace(parts[0], _NAME.sub(f"name: {name}", parts[0], count=1), 1).encode()}
 
 
+def with_body(files: Mapping[str, bytes], body: str) -> dict[str, bytes]:
+    """The same files with another body; the head stays as it was written."""
+    parts = split(skill_of(files, ""))
+    assert parts is not None, "it was read before"
+    text = body.strip("\n")
+    return {**files, SKILL: f"---\n{parts[0]}---\n\n{text}\n".encode()}
+
+
 def portable(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """The same with a head that strict and lax readers take alike."""
     head, body = _read(files, "")

@@ -185,8 +185,9 @@ def test_procedures_are_checked_by_name_and_by_path(store: FakeProcedureStore, t
     assert store.recorded == []
 
 
-def test_only_what_the_person_wrote_is_tried_beside_a_version_in_use(store: FakeProcedureStore) -> None:
-    first, theirs = added(store, "B")
+def test_what_was_imported_is_not_tried_beside_a_version_in_use(store: FakeProcedureStore) -> None:
+    first = added(store)[0]
+    theirs = store.add("demo", skill("B"), author="import").sha
     promote = PromoteProcedure(store)
     with pytest.raises(UsageError, match="C119"):
         promote.trial("demo", theirs)

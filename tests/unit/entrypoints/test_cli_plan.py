@@ -85,6 +85,26 @@ def test_of_reinforcement_the_answers_are_told(capsys: pytest.CaptureFixture[str
     assert "all answers to a prompt have at most 120 tokens together" in said
 
 
+@pytest.mark.parametrize(
+    ("prompt", "answer", "said"), [(226, 30, []), (227, 30, ["257"]), (100, 200, ["300"])]
+)
+def test_rows_that_are_longer_than_the_model_was_made_for_are_told(
+    prompt: int, answer: int, said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    grpo = f"algorithm: grpo\nrewards: [{{kind: length}}]\ngrpo: {{max_completion_tokens: {answer}}}\n"
+    Path("recipe.yaml").write_text(RECIPE.replace("max_tokens: 128", f"max_tokens: {prompt}") + grpo)
+    plan()
+    rest = "and the model was made for 256: lower data.max_tokens or grpo.max_completion_tokens"
+    assert [line for line in lines(capsys) if "made for" in line] == [
+        f"a row may have {longest} tokens, {rest}" for longest in said
+    ]
+
+
+def test_of_a_row_that_is_learnt_there_is_no_answer_besides(capsys: pytest.CaptureFixture[str]) -> None:
+    plan("--set", "data.max_tokens=257")
+    assert "a row may have 257 tokens, and the model was made for 256: lower data.max_tokens" in lines(capsys)
+
+
 @pytest.mark.parametrize(("upcast", "said"), [("false", "in bfloat16;"), ("true", "in float32;")])
 def test_what_upcasting_costs_is_told(capsys: pytest.CaptureFixture[str], upcast: str, said: str) -> None:
     plan("--set", "quantizer.name=nf4", "--set", f"quantizer.upcast={upcast}")

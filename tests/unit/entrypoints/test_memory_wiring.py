@@ -79,7 +79,7 @@ def question(**embedder: object) -> AskRequest:
 
 def test_what_is_known_of_an_embedder_is_taken_where_nothing_is_said() -> None:
     assert (question().floor, question().relevant) == (0.0, 0.3)
-    assert (question(model=BGE_SMALL).floor, question(model=BGE_SMALL).relevant) == (0.6, None)
+    assert (question(model=BGE_SMALL).floor, question(model=BGE_SMALL).relevant) == (0.6, 0.62)
     assert (question(model="some/other").floor, question(model="some/other").relevant) == (0.0, None)
     assert question(model=BGE_SMALL, floor=0.0).floor == 0.0
     assert question(floor=0.25).floor == 0.25

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cesello.domain.conversation import Conversation, Message, Role
 from cesello.domain.errors import UsageError
 from cesello.domain.prompt_program import PromptProgram
 from cesello.entrypoints.apo_requests import grading, improve_request
@@ -59,6 +60,16 @@ def test_a_search_begins_with_a_file_or_with_the_texts_of_the_recipe(folder: Pat
         "Be {it}.", "Do {it}.", "Q {question}", values={"it": "x"}
     )
     assert first_prompt(recipe(folder, APO, "apo.prompt=prompt.yaml")).system == "From a file."
+
+
+def test_what_stands_in_braces_in_a_procedure_stands_for_itself_where_the_recipe_says_nothing(
+    folder: Path,
+) -> None:
+    body = 'Run {command} on {file}: {"ok": true}.'
+    begun = first_prompt(recipe(folder, APO, "data.system_prompt=null", "apo.values={file: a.py}"), body)
+    assert (begun.procedure, dict(begun.values)) == (body, {"command": "{command}", "file": "a.py"})
+    system = begun.around(Conversation((Message(Role.USER, "q"),))).messages[0].content
+    assert system == 'Run {command} on a.py: {"ok": true}.'
 
 
 def test_a_question_has_the_prompt_named_by_hand_or_that_of_the_run(folder: Path) -> None:

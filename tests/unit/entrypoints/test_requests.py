@@ -12,6 +12,7 @@ from cesello.application.open_run import RunChoice
 from cesello.application.same_training import check_same, named
 from cesello.domain.checkpoint import CheckpointPlan
 from cesello.domain.errors import UsageError
+from cesello.domain.footprint import RowSize
 from cesello.entrypoints.redaction import redact
 from cesello.entrypoints.requests import (
     NOT_THE_STEPS,
@@ -52,6 +53,18 @@ def test_a_request_names_its_quantizer(tmp_path: Path) -> None:
     request = finetune_request(loaded(tmp_path, "quantizer.name=int8"))
     assert request.quantizer == "int8"
     assert request.checks_memory
+
+
+@pytest.mark.parametrize(
+    ("change", "largest"),
+    [("training.accumulate=1", RowSize(712, 512)), ("training.accumulate=4", RowSize(2848, 2048))],
+)
+def test_a_pass_of_reinforcement_may_hold_the_prompts_of_the_whole_step(
+    change: str, largest: RowSize, tmp_path: Path
+) -> None:
+    changes = ("algorithm=grpo", "rewards=[{kind: length}]", "grpo.max_completion_tokens=64")
+    sizes = ("training.batch_size=1", "data.max_tokens=200", change)
+    assert finetune_request(loaded(tmp_path, *changes, *sizes)).group == largest
 
 
 def test_the_sections_keys_reach_lora(tmp_path: Path) -> None:

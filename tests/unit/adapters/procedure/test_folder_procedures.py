@@ -11,7 +11,7 @@ import pytest
 
 from cesello.adapters.procedure import version_database
 from cesello.adapters.procedure.folder_procedures import FolderProcedures
-from cesello.domain.errors import DataError, InvalidProcedure, RetryableError, StorageError, UsageError
+from cesello.domain.errors import DataError, RetryableError, StorageError, UsageError
 from cesello.domain.procedure import Status
 from cesello.entrypoints.settings.procedure_file import ProcedureFiles
 from tests.fakes.run import FixedClock
@@ -39,25 +39,15 @@ def test_looking_at_nothing_makes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_a_folder_of_any_other_name_is_told_among_the_mistakes(store: FolderProcedures, root: Path) -> None:
-    (root / "My Way").mkdir()
-    (root / "My Way" / "SKILL.md").write_bytes(skill()["SKILL.md"])
-    (root / "link").symlink_to("demo")
-    with pytest.raises(InvalidProcedure) as caught:
-        store.list()
-    assert [one.code for one in caught.value.problems] == ["C111", "D046"]
-    assert [version.name for _, version in store.active()] == ["demo"]
-
-
 def test_versions_are_kept_where_only_their_owner_reads(store: FolderProcedures, root: Path) -> None:
-    store.list()
+    store.active()
     file = root / ".versions" / "versions.sqlite3"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
 def test_the_file_itself_takes_no_second_active_version(store: FolderProcedures, root: Path) -> None:
-    store.list()
+    store.active()
     store.add("demo", skill("Other."), author="run")
     connection = sqlite3.connect(root / ".versions" / "versions.sqlite3")
     with pytest.raises(sqlite3.IntegrityError):
@@ -82,23 +72,23 @@ def test_a_damaged_file_is_told(store: FolderProcedures, root: Path, content: by
     (root / ".versions").mkdir()
     (root / ".versions" / "versions.sqlite3").write_bytes(content)
     with pytest.raises(DataError, match="D044"):
-        store.list()
+        store.active()
 
 
 def test_a_later_form_is_told(store: FolderProcedures, root: Path) -> None:
-    store.list()
+    store.active()
     connection = sqlite3.connect(root / ".versions" / "versions.sqlite3")
     connection.execute("PRAGMA user_version = 2")
     connection.close()
     with pytest.raises(DataError, match="form 2"):
-        store.list()
+        store.active()
 
 
 def test_a_busy_file_can_be_tried_again(
     store: FolderProcedures, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(version_database, "_PATIENCE", 0.05)
-    store.list()
+    store.active()
     connection = sqlite3.connect(root / ".versions" / "versions.sqlite3", isolation_level=None)
     connection.execute("BEGIN EXCLUSIVE")
     with pytest.raises(RetryableError, match="T098"):
@@ -118,7 +108,7 @@ def test_several_versions_that_begin_alike_are_told(
     store: FolderProcedures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cesello.adapters.procedure.folder_procedures._FEWEST_DIGITS", 0)
-    store.list()
+    store.active()
     for number in range(20):
         store.add("demo", skill(f"Way {number}."), author="run")
     with pytest.raises(DataError, match="several") as caught:
@@ -130,7 +120,7 @@ def test_what_editors_keep_in_the_folder_stays_there(store: FolderProcedures, ro
     for name in (".git/config", ".SKILL.md.swp"):
         (root / "demo" / name).parent.mkdir(exist_ok=True)
         (root / "demo" / name).write_text(name)
-    store.list()
+    store.active()
     store.check_out("demo", store.add("demo", skill("Other."), author="run").sha)
     assert (root / "demo" / "SKILL.md").read_bytes() == skill("Other.")["SKILL.md"]
     assert (root / "demo" / ".git" / "config").read_text() == ".git/config"
@@ -140,7 +130,7 @@ def test_what_editors_keep_in_the_folder_stays_there(store: FolderProcedures, ro
 def test_an_edit_in_the_very_instant_is_kept(
     store: FolderProcedures, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.list()
+    store.active()
     other = store.add("demo", skill("Other."), author="run")
     rename = Path.rename
 
