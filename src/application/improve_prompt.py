@@ -21,6 +21,7 @@ from ..domain.ports.grading import Rewards
 from ..domain.ports.prompt import EvaluationLedger, PromptProposer
 from ..domain.ports.run import Clock, Observer, RunFolder, RunStore, Stop
 from ..domain.ports.text import TextGenerator
+from ..domain.procedure import Version
 from ..domain.prompt_program import PromptProgram
 from ..domain.prompt_report import SearchReport, Spent
 from ..domain.prompt_search import Budget, CandidateRecord, Proposal, Task, Trial, TrialKey
@@ -90,6 +91,7 @@ class ImproveRequest:
         grading: what decides a score, by name.
         settings: the recipe's values that decide the search, by dotted key.
         versions: of the libraries at work; ``machine`` in words.
+        procedure: whose body is searched; None: no procedure's.
     """
 
     name: str
@@ -109,6 +111,7 @@ class ImproveRequest:
     versions: Mapping[str, str] = field(default_factory=dict)
     machine: str = ""
     choice: RunChoice = field(default_factory=RunChoice)
+    procedure: Version | None = None
 
     @property
     def plan(self) -> SearchPlan:
@@ -239,6 +242,7 @@ class ImprovePrompt:
                 "seed": request.seed.id,
                 "plan": asdict(plan),
                 "tasks": {name: len(ids) for name, ids in tasks.items()},
+                **({"procedure": request.procedure.pin} if request.procedure else {}),
             },
         )
 

@@ -28,7 +28,7 @@ class PromoteProcedure:
         self._store = store
 
     def trial(self, name: str, sha: str = "", reason: str = "") -> Version:
-        """Lets half of the requests meet a version of the person's own, until outcomes decide.
+        """Lets half of the requests meet a version of the project's own, until outcomes decide.
 
         Args:
             sha: of the version; empty: what stands in its folder.
@@ -38,8 +38,8 @@ class PromoteProcedure:
         """
         keep_edits(self._store, name)
         chosen = self._store.version(name, sha or self._store.standing(name)[1].sha)
-        if chosen.author != "user":
-            what, fix = "only what a person has written is tried", "read it, then promote it without --trial"
+        if chosen.author == "import":
+            what, fix = "what was imported is not tried", "read it, then promote it without --trial"
         elif not (active := active_sha(self._store, name)):
             what, fix = "no version is in use that it could be compared with", "promote it without --trial"
         elif active == chosen.sha:

@@ -162,6 +162,11 @@ class Version:
     status: Status
     reason: str = ""
 
+    @property
+    def pin(self) -> dict[str, str]:
+        """What a run keeps of it."""
+        return {"name": self.name, "sha": self.sha}
+
 
 def status_of_edit(known: Sequence[Version]) -> Status:
     """What a person's edit becomes: the first that is known of a name is in use at once, likewise the first

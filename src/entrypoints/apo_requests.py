@@ -14,6 +14,7 @@ from ..domain.errors import UsageError
 from ..domain.generation import Sampling
 from ..domain.halving import LEAST
 from ..domain.prompt_search import Budget
+from .procedure_choice import body_of, searched_procedure
 from .prompt_choice import first_prompt
 from .requests import (
     data_request,
@@ -36,7 +37,8 @@ def improve_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> Im
 
     Raises:
         InvalidRecipe: those of its prompt file. UsageError: C120 and C121 by its budget and its limits of
-            tasks, C130 without a package that a proposer needs, C134 in several processes.
+            tasks, C123 without the procedure that it names, C130 without a package that a proposer needs,
+            C134 in several processes.
     """
     if not is_alone():
         what = "a prompt search runs in one process"
@@ -47,7 +49,8 @@ def improve_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> Im
         raise UsageError("C130", what, where="apo.proposers", fix="pip install gepa, or leave it out")
     settings = settings_of_steps(loaded) | own_code_prints(loaded)
     settings["sandbox.tier"] = json.dumps(recipe.sandbox.tier)  # the ledger of one tier is no other's
-    seed = first_prompt(loaded)
+    procedure = searched_procedure(loaded)
+    seed = first_prompt(loaded, body_of(procedure))
     request = ImproveRequest(
         name=run_name(loaded),
         recipe=loaded.as_yaml(),
@@ -64,11 +67,13 @@ def improve_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> Im
         grading=grading(settings),
         settings=settings
         | {"apo.seed": json.dumps(seed.id)}
+        | ({"apo.procedure_of.sha": json.dumps(procedure[1].sha)} if procedure else {})
         | procedures_print(loaded)
         | memory_print(loaded),
         versions=library_versions(),
         machine=f"{platform.system()} {platform.machine()}",
         choice=choice or RunChoice(),
+        procedure=procedure[1] if procedure else None,
     )
     _check_plan(request)
     return request

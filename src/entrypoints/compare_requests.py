@@ -21,6 +21,7 @@ from ..domain.prompt_program import PromptProgram
 from ..domain.run import RunStatus, RunSummary
 from .container import Container, make_container
 from .export_requests import run_recipe
+from .procedure_choice import begun_procedure, body_of
 from .prompt_choice import asked_prompt, first_prompt
 from .requests import data_request, lora_spec, model_spec, recipe_container
 from .settings import LoadedRecipe, load_recipe
@@ -216,9 +217,8 @@ def _of_a_search(one: Tried, ways: Sequence[Way]) -> list[Way]:
     _check_generator(one)
     path, start = Path(one.run.path), lora_spec(one.loaded).continue_from
     weights = Path(start) if start else None
-    seed = Way(
-        _before(one), "seed", model_spec(one.loaded), weights, first_prompt(one.loaded), helps=_helps(one)
-    )
+    begun = first_prompt(one.loaded, body_of(begun_procedure(one.loaded, one.run)))
+    seed = Way(_before(one), "seed", model_spec(one.loaded), weights, begun, helps=_helps(one))
     same = next((way for way in ways if _alike(way) == _alike(seed)), None)
     program = load_prompt(path / NAME).program
     its = replace(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..domain.errors import UsageError
-from ..domain.prompt_program import PromptProgram
+from ..domain.prompt_program import QUESTION, PromptProgram, placeholders
 from .settings import LoadedRecipe
 from .settings.problems import quoted
 from .settings.prompt_file import NAME, load_prompt, prompt_text
@@ -29,13 +29,29 @@ def prompt_file_text(loaded: LoadedRecipe) -> str:
     return prompt_text(program, name=loaded.recipe.name) if program else ""
 
 
-def first_prompt(loaded: LoadedRecipe) -> PromptProgram:
-    """What a search begins with."""
+def first_prompt(loaded: LoadedRecipe, body: str | None = None) -> PromptProgram:
+    """What a search begins with.
+
+    Args:
+        body: of the procedure that the recipe names; what stands in braces there stands for itself.
+    """
     apo = loaded.recipe.apo
     if apo.prompt:
         return load_prompt(loaded.resolve(apo.prompt)).program
     system = apo.system if apo.system is not None else loaded.recipe.data.system_prompt or ""
-    return PromptProgram(system, apo.procedure, apo.question, values=dict(apo.values))
+    procedure = apo.procedure if body is None else body
+    own = sorted(placeholders(body or "") - {QUESTION})
+    values = {**{name: f"{{{name}}}" for name in own}, **apo.values}
+    return PromptProgram(system, procedure, apo.question, values=values)
+
+
+def prompt_of_run(run: Path) -> PromptProgram:
+    """What a search has left in a run's folder.
+
+    Raises:
+        InvalidRecipe: C131 to C133.
+    """
+    return load_prompt(run / NAME).program
 
 
 def asked_prompt(loaded: LoadedRecipe, run: Path, file: Path | None) -> PromptProgram:

@@ -108,7 +108,7 @@ def test_a_better_text_is_found_drafted_tried_and_promoted(
     assert asked == {f"Be brief.\n\n{BODY}", f"Be brief.\n\n{BETTER}"}  # what is in braces stands for itself
     kept = json.loads((project / "runs" / "one" / "manifest.json").read_text())
     assert kept["search"]["procedure"] == {"name": "run-checks", "sha": first}
-    assert first in kept["identity"]["recipe apo.procedure_of"]
+    assert first in kept["identity"]["recipe apo.procedure_of.sha"]
     assert f"run-checks {first[:8]}" in said(project, "runs", "show", "one")
 
     made = sop(project, "draft", "run-checks", "--run", "one")
@@ -125,8 +125,9 @@ def test_a_better_text_is_found_drafted_tried_and_promoted(
     assert sop(project, "promote", "run-checks", made["sha"])["before"] == first
     assert skill.read_text() == f"{HEAD}{BETTER}\n"
     assert (skill.parent / "sop.yaml").read_text() == RUN_CHECKS_SOP
-    # Another search begins with it.
+    # Another search begins with it, and of this one nothing has changed.
     assert f"run-checks {made['sha'][:8]}, in use" in said(project, "train", "apo.yaml", "--dry-run")
+    said(project, "verify", "one", "--quick")
 
 
 def test_a_search_of_another_text_does_not_go_on_with_it(
@@ -140,7 +141,7 @@ def test_a_search_of_another_text_does_not_go_on_with_it(
     said(project, "sop", "promote", "run-checks")
     refused = said(project, "train", "apo.yaml", "--run", "two", "--resume", status=2)
     assert "error[C050]" in refused
-    assert "apo.procedure_of" in refused
+    assert "apo.procedure_of.sha" in refused
 
 
 def test_a_procedure_that_is_not_there_is_told_before_anything_is_made(project: Path) -> None:

@@ -46,6 +46,8 @@ def say_search_plan(loaded: LoadedRecipe) -> None:
     click.echo(f"model      {answers}{with_lora}, up to {apo.max_new_tokens} tokens")
     click.echo(f"prompt     {request.seed.id}; {', '.join(request.editable)} may change")
     click.echo(f"proposers  {', '.join(apo.proposers)}")
+    if request.procedure is not None:
+        click.echo(f"procedure  {request.procedure.name} {request.procedure.sha[:8]}, in use")
     if thinks is not None:
         asked = (
             f"{thinks.model} at {thinks.url}"
@@ -77,8 +79,12 @@ def say_budget(plan: SearchPlan) -> None:
     )
 
 
-def say_search(report: SearchReport, path: Path) -> None:
-    """Prints all that a person wants to know of a search that has just ended."""
+def say_search(report: SearchReport, path: Path, procedure: str = "") -> None:
+    """Prints all that a person wants to know of a search that has just ended.
+
+    Args:
+        procedure: the name of that whose text was searched; empty: of none.
+    """
     click.echo(f"\n{_SAID[report.verdict.value]}\n")
     say_test(report.test)
     if report.test is None:
@@ -93,6 +99,8 @@ def say_search(report: SearchReport, path: Path) -> None:
     file = path / "prompt.yaml"
     click.echo(f"\n{report.ended}. Prompt: {file}   Report: {path / 'search.json'}")
     click.echo(f'Use it:  cesello generate --run RUN --prompt-file {shlex.quote(str(file))} "..."')
+    if procedure and report.winner.id != report.seed.id:
+        click.echo(f"Or take it: cesello sop draft {procedure} --run {shlex.quote(path.name)}")
 
 
 def say_test(test: Comparison | None) -> None:
@@ -145,5 +153,7 @@ def search_rows(search: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "held out", f"{search['before']:.3f} -> {search['after']:.3f} on {search['test_tasks']} tasks"
         yield "gain", f"{search['gain']:+.3f}{between}, p {search['p']:.3g}"
     yield "prompt", f"{search['winner']}, from {search['seed']}"
+    if begun := search.get("procedure"):
+        yield "procedure", f"{begun['name']} {begun['sha'][:8]}"
     spent = search.get("spent") or {}
     yield "spent", ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in spent.items())

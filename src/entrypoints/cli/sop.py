@@ -18,6 +18,7 @@ COMMANDS = {
     "calibrate": ("sop_use", "Find the score from which procedures apply."),
     "diff": ("sop_versions", "Say what differs between two versions."),
     "promote": ("sop_versions", "Put a version into use."),
+    "draft": ("sop_versions", "Take the better text that a prompt search has found."),
     "rollback": ("sop_versions", "Go back to the version before."),
     "import": ("sop_files", "Take a folder with a SKILL.md."),
     "export": ("sop_files", "Give a procedure to other programs."),

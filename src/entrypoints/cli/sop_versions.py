@@ -49,7 +49,8 @@ def promote_command(
 ) -> None:
     """Put a version into use: SHA, or what stands in the folder. The folder then holds it.
 
-    With --trial, which is for versions that you have written, the one in use stays in use beside it.
+    With --trial, which is for versions that you have written or a search has found, the one in use stays in
+    use beside it.
     """
     if trial:
         tried = sop_container(config).promote_procedure().trial(name, sha, reason)
@@ -59,6 +60,26 @@ def promote_command(
             click.echo(f"{name} {tried.sha[:_SHOWN]} is tried on half of the requests")
         return
     _say(sop_container(config).promote_procedure()(name, sha, reason), as_json)
+
+
+@click.command("draft")
+@click.argument("name")
+@click.option("--run", required=True, help="A search: an id, a name, a folder, or `latest`.")
+@click.option("--runs", "folder", default="runs", show_default=True, help="The folder of the runs.")
+@config_option
+@json_option
+def draft_command(name: str, run: str, folder: str, config: Path | None, as_json: bool) -> None:
+    """Record the better text that a prompt search has found for NAME, as a draft."""
+    from ..wiring import folder_run_store
+
+    found = folder_run_store(folder).find(run)
+    made = sop_container(config).draft_procedure()(name, found)
+    if as_json:
+        echo_json(version_row(made))
+        return
+    sha = made.sha[:_SHOWN]
+    click.echo(printable(f"{name} {sha} is a {made.status}, written by {made.author}: {made.reason}"))
+    click.echo(f"next: cesello sop diff {name} --new {sha}, then cesello sop promote {name} {sha} --trial")
 
 
 @click.command("rollback")

@@ -192,4 +192,4 @@ def _search(
     if as_json:
         echo_json(improved.manifest)
     else:
-        say_search(improved.report, improved.path)
+        say_search(improved.report, improved.path, loaded.recipe.apo.procedure_of or "")

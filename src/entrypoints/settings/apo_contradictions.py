@@ -36,6 +36,7 @@ def check_apo(document: Document) -> None:
         what = "apo looks for the prompt that is rewarded most, and there is no reward"
         contradiction(document, ("algorithm",), what, "add rewards, as [{kind: function_calling}]")
     _check_beginning(document)
+    _check_procedure_of(document)
     _check_proposers(document)
     _check_optimizer(document)
     for key in ("generator", "optimizer"):
@@ -78,6 +79,23 @@ def _check_beginning(document: Document) -> None:
     for keys, text in _texts(document):
         if found := text_fault(str(keys[-1]), text, names, "apo.values"):
             contradiction(document, keys, *found)
+
+
+def _check_procedure_of(document: Document) -> None:
+    """What is found is to become a version of the procedure: nothing else may have brought the gain."""
+    keys: Keys = ("apo", "procedure_of")
+    if document.sound(*keys) is None:
+        return
+    for key in ("prompt", "procedure"):
+        if document.sound("apo", key):
+            what = f"the procedure to begin with comes from procedure_of or from {key}, not from both"
+            contradiction(document, ("apo", key), what, "remove one of them")
+    if document.sound("apo", "components") != ["procedure"] and not document.is_wrong(("apo", "components")):
+        what = "the procedure alone may change, so that what is gained is gained by it"
+        contradiction(document, keys, what, "write components: [procedure]")
+    if document.sound("memory", "procedures") not in (None, "off"):
+        what = "the procedure would stand in a prompt twice where it matches"
+        contradiction(document, ("memory", "procedures"), what, "leave memory.procedures out")
 
 
 def _texts(document: Document) -> Iterator[tuple[Keys, str]]:

@@ -76,6 +76,11 @@ class ApoSettings(Section):
     procedure: str = Field(
         default="", description="A standard operating procedure that follows it; empty: none."
     )
+    procedure_of: Text | None = Field(
+        default=None,
+        description="A procedure of this project: the body of its version in use is the procedure to begin "
+        "with, and all that may change; null: the text above.",
+    )
     question: str = Field(
         default="{question}", description="What the user's last turn becomes; it holds {question}."
     )

@@ -46,7 +46,7 @@ def test_a_search_begins_with_the_version_in_use(loaded: LoadedRecipe, tmp_path:
     assert request.seed.procedure == "Run {command}."
     assert dict(request.seed.values) == {"command": "{command}"}
     assert request.procedure is not None
-    assert request.procedure.sha in request.settings["apo.procedure_of"]
+    assert request.procedure.sha in request.settings["apo.procedure_of.sha"]
     write(tmp_path, "Edited, and in use once it is promoted.")
     assert improve_request(loaded).seed == request.seed
     given = load_recipe(tmp_path / "recipe.yaml", ["apo.values={command: make}"])
