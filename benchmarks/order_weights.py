@@ -4,7 +4,7 @@ The code is of the packages that are installed beside cesello, without tests, co
 the standard library: three corpora of up to 60 files, no package in two. Their questions are made as those of
 the benchmark are: docstrings ask for functions and classes, comments for constants.
 
-    python -m benchmarks.order_weights     half an hour; a rerun takes five minutes, the vectors are kept
+    python -m benchmarks.order_weights     half an hour; a rerun takes a few minutes, the vectors are kept
     python -m benchmarks.order_weights --floor   only the floor of the kit's other embedder
 """
 
@@ -38,7 +38,8 @@ from benchmarks.peers.retrieval_questions import (
 )
 from benchmarks.peers.retrieval_search import EMBEDDER, Embeddings, Judge
 from benchmarks.peers.retrieval_units import ours
-from benchmarks.retrieval import ORDER, Searched, Way, searched
+from benchmarks.retrieval import ORDER, Searched, Way, instead, same, searched
+from cesello.domain import name_match
 from cesello.entrypoints.settings.memory_settings import BGE_SMALL
 
 RESULTS = Path(__file__).resolve().parent / "results" / "order-weights.json"
@@ -64,9 +65,9 @@ FLOOR = "floor of bge-small"
 FLOORS = (0.0, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7)
 SHARES = (0.05, 0.5, 0.95)
 WEIGHTS: dict[str, tuple[float, ...]] = {
-    "names": (0.0, 0.2, 0.25, 0.35, 0.4),
-    "kind": (0.0, 0.1, 0.2, 0.25, 0.3),
-    "file": (0.0, 0.2, 0.25, 0.35, 0.4),
+    "names": (0.0, 0.3, 0.4),
+    "kind": (0.0, 0.1, 0.2),
+    "file": (0.0, 0.2, 0.4),
 }
 
 
@@ -121,8 +122,7 @@ Kinds = Mapping[str, Sequence[Searched]]
 def ranks(kinds: Kinds, way: Way) -> dict[str, Values]:
     """Reciprocal ranks of every kind's questions."""
     return {
-        kind: np.concatenate([one.measured(one.rankings(way))["MRR@10"] for one in its])
-        for kind, its in kinds.items()
+        kind: np.concatenate([one.ranks(one.rankings(way)) for one in its]) for kind, its in kinds.items()
     }
 
 
@@ -150,7 +150,16 @@ def main() -> None:
         other = ranks(kinds, Way(order=replace(ORDER, **weights)))
         results[name] = {kind: _change(other[kind] - chosen[kind]) for kind in kinds}
         print(name, results[name], flush=True)
+    for name, part, value in (
+        ("words of names as they are written", "_alike", same),
+        ("a name's share and the question's alike", "_BETA", 1.0),
+    ):
+        with instead(name_match, part, value):
+            other = ranks(kinds, Way())
+        results[name] = {kind: _change(other[kind] - chosen[kind]) for kind in kinds}
+        print(name, results[name], flush=True)
     results["reranked"] = reranked(kinds["functions"])
+    results["reranked, bge-small"] = reranked(_functions(Embeddings("int8", BGE_SMALL), TAKEN))
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results |= {FLOOR: kept[FLOOR]} if FLOOR in kept else {}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
@@ -161,7 +170,7 @@ def floors() -> dict[str, Any]:
 
     Beside it, what shares of all cosines of a question and a text are below: nearly all are unrelated.
     """
-    some = {model: _functions(Embeddings("int8", model)) for model in (EMBEDDER, BGE_SMALL)}
+    some = {model: _functions(Embeddings("int8", model), 2) for model in (EMBEDDER, BGE_SMALL)}
     chosen = ranks({"functions": some[BGE_SMALL]}, Way())["functions"]
     results: dict[str, Any] = {
         "questions": len(chosen),
@@ -175,8 +184,8 @@ def floors() -> dict[str, Any]:
     return results
 
 
-def _functions(embed: Embeddings) -> list[Searched]:
-    return [searched(corpus, ours(corpus.sources), embed) for corpus in islice(corpora(), 2)]
+def _functions(embed: Embeddings, lots: int) -> list[Searched]:
+    return [searched(corpus, ours(corpus.sources), embed) for corpus in islice(corpora(), lots)]
 
 
 def _shares(some: Sequence[Searched]) -> dict[str, float]:
@@ -187,13 +196,11 @@ def _shares(some: Sequence[Searched]) -> dict[str, float]:
 def reranked(all_of_them: Sequence[Searched]) -> dict[str, list[float]]:
     """What a reranker adds, by its weight: of the first questions of each corpus, for it takes its time."""
     judge = Judge()
-    some = [
-        Searched(one.units, one.questions[:JUDGED], one.vectors, one.asked[:JUDGED]) for one in all_of_them
-    ]
+    some = [replace(one, questions=one.questions[:JUDGED], asked=one.asked[:JUDGED]) for one in all_of_them]
     alone = ranks({"functions": some}, Way())["functions"]
     found = {}
     for weight in (0.1, 0.2, 0.3, 0.4, 0.5):
-        each = [one.measured(one.rankings(Way(reranked=weight), judge))["MRR@10"] for one in some]
+        each = [one.ranks(one.rankings(Way(reranked=weight), judge)) for one in some]
         found[str(weight)] = _change(np.concatenate(each) - alone)
     print("reranked", found, flush=True)
     return found

@@ -38,6 +38,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import process_time
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,7 @@ from benchmarks.peers.retrieval_search import (
 )
 from benchmarks.peers.retrieval_units import HEADERS, Unit, fixed, ours, peer
 from cesello.adapters.memory.onnx_embedder import OnnxEmbedder
+from cesello.domain import name_match as names_module
 from cesello.domain import search_words as words_module
 from cesello.domain.context import WHOLE
 from cesello.domain.fusion import (
@@ -174,6 +176,10 @@ class Searched:
         files = {str(unit): self.units[unit].path for unit in best}
         return numbered(with_file(named(best), files, way.order.file))
 
+    def ranks(self, rankings: Sequence[Sequence[int]]) -> Values:
+        pairs = zip(rankings, self.right, strict=True)
+        return np.array([reciprocal_rank(ranking, right) for ranking, right in pairs])
+
     def measured(self, rankings: Sequence[Sequence[int]], whole: int = WHOLE) -> dict[str, Values]:
         contexts = [
             in_context(ranking, self.units, question, whole)
@@ -185,7 +191,7 @@ class Searched:
         ]
         pairs = list(zip(rankings, self.right, strict=True))
         return {
-            "MRR@10": np.array([reciprocal_rank(ranking, right) for ranking, right in pairs]),
+            "MRR@10": self.ranks(rankings),
             "recall@20": np.array([float(bool(right & set(ranking[:RECALL]))) for ranking, right in pairs]),
             "inside": np.array([inside for inside, _ in contexts]),
             "lines inside": np.array([lines for _, lines in contexts]),
@@ -260,16 +266,21 @@ CHUNKERS: dict[str, Cut] = {
 
 
 @contextmanager
-def instead(name: str, value: object) -> Iterator[None]:
-    """Another part of the tokeniser."""
-    own = getattr(words_module, name)
-    setattr(words_module, name, value)
+def instead(module: ModuleType, name: str, value: object) -> Iterator[None]:
+    """Another part of the tokeniser, or of the comparison of names."""
+    own = getattr(module, name)
+    setattr(module, name, value)
     try:
         words_module.name_words.cache_clear()
         yield
     finally:
-        setattr(words_module, name, own)
+        setattr(module, name, own)
         words_module.name_words.cache_clear()
+
+
+def same(word: str, asked: str) -> float:
+    """Words of names as they are written."""
+    return float(word == asked)
 
 
 def techniques(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
@@ -304,12 +315,14 @@ def techniques(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
     }.items():
         note(name, one.measured(one.rankings(way)))
     note("passages shown whole", one.measured(one.rankings(product), whole=1_000))
+    with instead(names_module, "_alike", same):
+        note("words of names as they are written", one.measured(one.rankings(product)))
     for name, part, value in (
         ("words without stems", "_stem", lambda word: word),
         ("words of every question too", "_STOP_STEMS", frozenset[str]()),
         ("identifiers not taken apart", "_parts", lambda word: [word.lower()]),
     ):
-        with instead(part, value):
+        with instead(words_module, part, value):
             other = Searched(one.units, one.questions, one.vectors, one.asked)
             note(name, other.measured(other.rankings(product)))
     return results

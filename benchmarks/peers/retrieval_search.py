@@ -109,6 +109,7 @@ class Words:
         self._index.execute("CREATE VIRTUAL TABLE words USING fts5(name, path, text)")
         rows = ((number, *map(words, unit.fields)) for number, unit in enumerate(units))
         self._index.executemany("INSERT INTO words(rowid, name, path, text) VALUES (?, ?, ?, ?)", rows)
+        self._found: dict[str, list[tuple[int, float]]] = {}
 
     def __call__(
         self, expression: str, weights: tuple[float, float, float] = (NAME, PATH, TEXT), pool: int = POOL
@@ -118,7 +119,10 @@ class Words:
             return {}
         score = f"bm25(words, {', '.join(map(str, weights))})"
         query = f"SELECT rowid, -{score} FROM words WHERE words MATCH ? ORDER BY {score} LIMIT ?"
-        return dict(self._index.execute(query, (expression, pool)).fetchall())
+        key = f"{score} {pool} {expression}"
+        if key not in self._found:
+            self._found[key] = self._index.execute(query, (expression, pool)).fetchall()
+        return dict(self._found[key])
 
 
 def nearest(cosines: Vectors, pool: int = POOL) -> dict[int, float]:

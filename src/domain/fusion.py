@@ -12,8 +12,8 @@ RRF_CONSTANT = 60
 
 RERANKER_WEIGHT = 0.1
 """Of a reranker beside the search. One that was trained on prose, like those of MS MARCO, orders code worse
-than the search when it decides alone, and together they order it a little better than either. Of the weights
-that ``benchmarks/order_weights.py`` tries it is the only one whose gain is more than chance."""
+than the search when it decides alone, and beside it brings little: with the weights above this one that
+``benchmarks/order_weights.py`` tries, nothing or less."""
 
 _BEST_OF_FILE = 3
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .document import Chunk
-from .fusion import is_long, looks_like_code, with_file, with_more
+from .fusion import looks_like_code, with_file, with_more
 from .name_match import name_scores
 from .question_form import asks_for_action, kind_scores
 
@@ -20,12 +20,12 @@ class OrderWeights:
 
     Attributes:
         file: what else is found in the file.
-        names: of what the passage defines, where the question is not long.
+        names: of what the passage defines.
         kind: of the passage, where the question asks for an action.
     """
 
     file: float = 0.3
-    names: float = 0.3
+    names: float = 0.35
     kind: float = 0.15
 
 
@@ -51,6 +51,5 @@ def in_order(
     if looks_like_code(question):
         return found
     its = {known: chunks[known] for known in scores}
-    if not is_long(question):
-        found = with_more(found, name_scores(question, its), weights.names)
+    found = with_more(found, name_scores(question, its), weights.names)
     return with_more(found, kind_scores(its), weights.kind) if asks_for_action(question) else found
