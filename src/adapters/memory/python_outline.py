@@ -75,7 +75,7 @@ def _without_compounds(code: bytes, maximum: int) -> bytes:
         first = header.end(1)
         end = first + len(code[first : found.end()].rstrip())
         if _LITTLE <= end - first <= maximum and _is_plain(code[first:end]):
-            parts += (code[done:first], b"0,'%b'" % (b"x" * (end - first - 4)))
+            parts += (code[done:first], b"0" * (end - first))
             done = end
     return b"".join([*parts, code[done:]])
 
@@ -83,7 +83,11 @@ def _without_compounds(code: bytes, maximum: int) -> bytes:
 def _is_plain(statement: bytes) -> bool:
     """Whether it ends in code, and no string goes on after it or before."""
     ends_in_comment = b"#" in statement[statement.rfind(b"\n") :]
-    return not (ends_in_comment or statement.count(b'"""') % 2 or statement.count(b"'''") % 2)
+    return not (ends_in_comment or _has_half_a_string(statement))
+
+
+def _has_half_a_string(body: bytes) -> bool:
+    return body.count(b'"""') % 2 == 1 or body.count(b"'''") % 2 == 1
 
 
 def _outlined(found: re.Match[bytes]) -> bytes:
@@ -94,7 +98,7 @@ def _outlined(found: re.Match[bytes]) -> bytes:
     start = len(body) - len(body.lstrip())
     ends_in_comment = b"#" in body[line:end]
     hides_docstring = body[start : start + 2].lstrip(b"rRuU")[:1] in (b"'", b'"', b"#")
-    if end - start < _LITTLE or ends_in_comment or hides_docstring:
+    if end - start < _LITTLE or ends_in_comment or hides_docstring or _has_half_a_string(body):
         return written
     before = len(written) - len(body)
-    return b"%b0,'%b'%b" % (written[: before + start], b"x" * (end - start - 4), written[before + end :])
+    return written[: before + start] + b"0" * (end - start) + written[before + end :]
