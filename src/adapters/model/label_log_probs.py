@@ -75,7 +75,7 @@ class _LogProbs(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden_LH: torch.Tensor, head: Head, labels_L: torch.Tensor) -> Any:
         wanted = ctx.needs_input_grad[0]
-        size = labels_of_a_part(hidden_LH.device.type, head.weight.shape[0])
+        size = labels_of_a_part(hidden_LH.device.type, head.weight.shape[0], len(labels_L))
         # Made before the parts: small tensors made between them would sit where the next part's logits were
         # to come, and a CPU's allocator would have to find room for those elsewhere, again and again.
         log_probs_L = hidden_LH.new_empty(len(labels_L), dtype=torch.float32)
@@ -114,20 +114,26 @@ def _part(head: Head, hidden_CH: torch.Tensor, labels_C: torch.Tensor, *, wanted
     logs_CV = torch.log_softmax(logits_CV, -1)
     del logits_CV
     log_probs_C = logs_CV.gather(1, labels_C[:, None]).squeeze(1)
-    entropies_C = _entropies(logs_CV)
-    gradient_CH = hidden_gradient(logs_CV, labels_C, slope_CV, head, hidden_CH.dtype) if wanted else None
+    probabilities_CV = logs_CV.exp()
+    entropies_C = _entropies(logs_CV, probabilities_CV)
+    del logs_CV
+    if not wanted:
+        return log_probs_C, entropies_C, None
+    gradient_CH = hidden_gradient(probabilities_CV, labels_C, slope_CV, head, hidden_CH.dtype)
     return log_probs_C, entropies_C, gradient_CH
 
 
-def _entropies(logs_CV: torch.Tensor) -> torch.Tensor:
+def _entropies(logs_CV: torch.Tensor, probabilities_CV: torch.Tensor) -> torch.Tensor:
+    """``logs_CV`` is used up."""
     # A word that a model rules out has a logarithm of minus infinity, and no part in the entropy.
-    return logs_CV.exp().mul_(logs_CV.clamp(min=torch.finfo(logs_CV.dtype).min)).sum(-1).neg_()
+    least = torch.finfo(logs_CV.dtype).min
+    return logs_CV.clamp_(min=least).mul_(probabilities_CV).sum(-1).neg_()
 
 
 def _of_logits(logits_LV: torch.Tensor, labels_L: torch.Tensor, temperature: float) -> LabelLogProbs:
     logs_LV = torch.log_softmax(logits_LV.float() / temperature, -1)
     labels_L = labels_L.to(logs_LV.device)
     with torch.no_grad():
-        size = labels_of_a_part(logs_LV.device.type, logs_LV.shape[-1])
-        parts = [_entropies(logs_CV) for logs_CV in logs_LV.detach().split(size)]
+        size = labels_of_a_part(logs_LV.device.type, logs_LV.shape[-1], len(labels_L))
+        parts = [_entropies(logs_CV.clone(), logs_CV.exp()) for logs_CV in logs_LV.detach().split(size)]
     return LabelLogProbs(logs_LV.gather(1, labels_L[:, None]).squeeze(1), torch.cat(parts))

@@ -7,6 +7,7 @@ from typing import Any
 from .lean_lora import make_layers_lean
 from .lean_mlp import make_mlps_lean
 from .lean_norm import make_norms_lean
+from .lean_rotation import make_rotations_lean
 
 
 def make_lean(model: Any) -> None:
@@ -14,3 +15,4 @@ def make_lean(model: Any) -> None:
     make_layers_lean(model)
     make_mlps_lean(model)
     make_norms_lean(model)
+    make_rotations_lean(model)

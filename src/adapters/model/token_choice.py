@@ -65,26 +65,36 @@ def choose(
     logits_BV = logits_BV.float()
     if temperature not in (0.0, 1.0):
         logits_BV = logits_BV / temperature
-    sums_B1 = logits_BV.logsumexp(-1, keepdim=True)
+    most_B1 = logits_BV.amax(-1, keepdim=True)
+    # In proportion to the probabilities; a race is not changed by how fast all of its runners are.
+    weights_BV = (logits_BV - most_B1).exp_()
+    total_B1 = weights_BV.sum(-1, keepdim=True)
     if temperature == 0:
         chosen_B1 = logits_BV.argmax(-1, keepdim=True)
     else:
-        chosen_B1 = _first(_kept((logits_BV - sums_B1).exp_(), top_p), rows)
-    return chosen_B1[:, 0], (logits_BV.gather(-1, chosen_B1) - sums_B1)[:, 0]
+        chosen_B1 = _first(_kept(weights_BV, total_B1, top_p), rows)
+    log_probs_B1 = logits_BV.gather(-1, chosen_B1) - most_B1 - total_B1.log()
+    return chosen_B1[:, 0], log_probs_B1[:, 0]
 
 
-def _first(probabilities_BV: torch.Tensor, rows: Sequence[Times]) -> torch.Tensor:
+def _first(weights_BV: torch.Tensor, rows: Sequence[Times]) -> torch.Tensor:
     """The winner of every row's race, shape [B, 1]."""
-    speeds = [p_V / row.next(len(p_V)) for p_V, row in zip(probabilities_BV, rows, strict=True)]
-    return torch.stack([speed_V.argmax() for speed_V in speeds])[:, None]
+    times = (row.next(weights_BV.shape[-1]) for row in rows)
+    speeds = (torch.div(w_V, time_V, out=time_V) for w_V, time_V in zip(weights_BV, times, strict=True))
+    return torch.stack([_greatest(speed_V) for speed_V in speeds])[:, None]
 
 
-def _kept(probabilities_BV: torch.Tensor, top_p: float) -> torch.Tensor:
-    """0 instead of all but the likeliest tokens that together have ``top_p``; they need not add up to 1."""
+def _greatest(speed_V: torch.Tensor) -> torch.Tensor:
+    """Where it is; on a CPU numpy finds it in a tenth of the time that torch takes."""
+    return torch.tensor(speed_V.numpy().argmax()) if speed_V.device.type == "cpu" else speed_V.argmax()
+
+
+def _kept(weights_BV: torch.Tensor, total_B1: torch.Tensor, top_p: float) -> torch.Tensor:
+    """0 instead of all but the likeliest tokens that together have ``top_p`` of the total."""
     if top_p >= 1:
-        return probabilities_BV
-    sorted_BV, order_BV = torch.sort(probabilities_BV, dim=-1, descending=True, stable=True)
+        return weights_BV
+    sorted_BV, order_BV = torch.sort(weights_BV, dim=-1, descending=True, stable=True)
     before_BV = sorted_BV.cumsum(-1) - sorted_BV
-    return torch.zeros_like(probabilities_BV).scatter_(
-        -1, order_BV, sorted_BV.masked_fill_(before_BV >= top_p, 0.0)
+    return torch.zeros_like(weights_BV).scatter_(
+        -1, order_BV, sorted_BV.masked_fill_(before_BV >= top_p * total_B1, 0.0)
     )

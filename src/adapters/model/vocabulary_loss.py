@@ -10,6 +10,7 @@ of Wijmans et al., arXiv 2411.09009). Shapes: L labels, C labels of one part, H 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from torch.nn.functional import linear
 
 from .meta_device import kind_of
 
-_NUMBERS = {"cpu": 2**23, "cuda": 2**25}
+_NUMBERS = {"cpu": 2**22, "cuda": 2**25}
 """Logits of one part. On a CPU they should stay near its caches, a GPU wants large products."""
 _LIFT = 2.0**10
 """Gradients in float16 end at 6e-8, below what many words of a vocabulary get: they are lifted meanwhile."""
@@ -94,7 +95,7 @@ class _SummedCrossEntropy(torch.autograd.Function):
         loss = torch.zeros((), dtype=torch.float32, device=hidden_LH.device)
         right = torch.zeros((), dtype=torch.int64, device=hidden_LH.device)
         gradients = []
-        size = labels_of_a_part(hidden_LH.device.type, head.weight.shape[0])
+        size = labels_of_a_part(hidden_LH.device.type, head.weight.shape[0], len(labels_L))
         for hidden_CH, labels_C in zip(hidden_LH.split(size), labels_L.split(size), strict=True):
             of_part, right_of_part, gradient_CH = _part(head, hidden_CH, labels_C, wanted=wanted)
             loss += of_part
@@ -123,13 +124,14 @@ def _part(head: Head, hidden_CH: torch.Tensor, labels_C: torch.Tensor, *, wanted
     return (
         loss,
         right,
-        hidden_gradient(logs_CV, labels_C, slope_CV, head, hidden_CH.dtype) if wanted else None,
+        hidden_gradient(logs_CV.exp_(), labels_C, slope_CV, head, hidden_CH.dtype) if wanted else None,
     )
 
 
-def labels_of_a_part(device: str, vocabulary: int) -> int:
-    """How many labels have their logits made at once on that device."""
-    return max(1, _NUMBERS.get(kind_of(device), _NUMBERS["cuda"]) // vocabulary)
+def labels_of_a_part(device: str, vocabulary: int, labels: int) -> int:
+    """How many labels have their logits made at once on that device: few parts, of like size."""
+    most = max(1, _NUMBERS.get(kind_of(device), _NUMBERS["cuda"]) // vocabulary)
+    return max(1, ceil(labels / max(1, ceil(labels / most))))
 
 
 def slope_of_cap(logits_CV: torch.Tensor, cap: float | None) -> torch.Tensor | None:
@@ -138,22 +140,22 @@ def slope_of_cap(logits_CV: torch.Tensor, cap: float | None) -> torch.Tensor | N
 
 
 def hidden_gradient(
-    logs_CV: torch.Tensor,
+    probabilities_CV: torch.Tensor,
     labels_C: torch.Tensor,
     slope_CV: torch.Tensor | None,
     head: Head,
     dtype: torch.dtype,
 ) -> torch.Tensor:
-    """Of the cross-entropies, with respect to the hidden states of one part; ``logs_CV`` is used up.
+    """Of the cross-entropies, with respect to the hidden states of one part.
 
     Args:
-        logs_CV: log-softmax of the logits.
+        probabilities_CV: softmax of the logits; it is used up.
         slope_CV: what ``slope_of_cap`` gave for them.
 
     Returns:
         Shape [C, H].
     """
-    over_logits_CV = logs_CV.exp_()
+    over_logits_CV = probabilities_CV
     over_logits_CV.scatter_add_(1, labels_C[:, None], over_logits_CV.new_full((len(labels_C), 1), -1.0))
     if slope_CV is not None:
         over_logits_CV.mul_(slope_CV)
