@@ -83,11 +83,12 @@ def _without_compounds(code: bytes, maximum: int) -> bytes:
 def _is_plain(statement: bytes) -> bool:
     """Whether it ends in code, and no string goes on after it or before."""
     ends_in_comment = b"#" in statement[statement.rfind(b"\n") :]
-    return not (ends_in_comment or _has_half_a_string(statement))
+    return not (ends_in_comment or _may_cut_a_string(statement))
 
 
-def _has_half_a_string(body: bytes) -> bool:
-    return body.count(b'"""') % 2 == 1 or body.count(b"'''") % 2 == 1
+def _may_cut_a_string(body: bytes) -> bool:
+    """It may begin within one, and go on over its end to the beginning of another."""
+    return b'"""' in body or b"'''" in body
 
 
 def _outlined(found: re.Match[bytes]) -> bytes:
@@ -98,7 +99,7 @@ def _outlined(found: re.Match[bytes]) -> bytes:
     start = len(body) - len(body.lstrip())
     ends_in_comment = b"#" in body[line:end]
     hides_docstring = body[start : start + 2].lstrip(b"rRuU")[:1] in (b"'", b'"', b"#")
-    if end - start < _LITTLE or ends_in_comment or hides_docstring or _has_half_a_string(body):
+    if end - start < _LITTLE or ends_in_comment or hides_docstring or _may_cut_a_string(body):
         return written
     before = len(written) - len(body)
     return written[: before + start] + b"0" * (end - start) + written[before + end :]

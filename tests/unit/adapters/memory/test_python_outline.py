@@ -44,6 +44,7 @@ def test_the_docstring_stays(docstring: str) -> None:
         "def f():\n    'Does.'; x = a + a + a + a + a + a\n",
         "def f():\n    return a + a + a + a + a + a  # comment\n",
         "def f():\n    return a + a + a + a + a + a\n# comment\n    return b\n",
+        "def f():\n    of a string\n    '''\n    return a + a + a + a\n    '''\n    another\n",
         "def f():\n    return '''a + a + a + a + a + a\nthe same string'''\n",
         "class A:\n    x = a + a + a + a + a + a + a + a\n",
         "def f(): return a + a + a + a + a + a + a + a\n",
@@ -73,7 +74,6 @@ def test_comments_below_the_body_stay_outside() -> None:
         ["for a in b:", "", "    c = 'for x: y'", "else:", "    d"],
         ["try:", "    with a as b:", "        c()", "except D:", "    pass", "finally:", "    e()"],
         ["while a:", "    # comment", "    def f():", "        return a"],
-        ["if a:", "    'a string of several lines'", '    """', "    b", '    """', "    c"],
     ],
 )
 def test_a_statement_with_its_clauses_gives_way_to_one_of_its_length(statement: list[str], end: str) -> None:
@@ -94,6 +94,8 @@ def test_a_statement_with_its_clauses_gives_way_to_one_of_its_length(statement: 
         "if a:\n    b = c + c + c + c\n    # comment\n",
         "if a:\n    b = c + c + c + c\n# comment\n    d = e\n",
         'if a:\n    b = """c\nd"""\n',
+        # In the middle of a string, over its end, to where another one begins.
+        'if a:\n    b\n    """\n    c = d + e + f + g + h\n    """\n    i\n',
         "for a in b\n",
         "if a:\n" + "    b = 1\n" * 20,
         "iffy:\n    b = c + c + c + c\n",
