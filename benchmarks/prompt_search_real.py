@@ -6,12 +6,12 @@ make. *Sums* of `recipes/grpo-reasoning.yaml` under four instructions, which mat
 tasks and one that is solved in a sentence, which matter much: without a solved task hardly any answer is the
 name alone, as the reward wants it.
 
-Each side then searches in that table, 200 times, with 255 tasks that are drawn from it with replacement, anew
-each time (cesello: parts of 75, 30 and 150). So the table is all the tasks there could be: what a prompt
-solves of it is the truth, and what is shipped is judged by that, less what the first prompt solves. "Worse"
-is the share of searches where it is below zero. On a start with some of the four things in the first prompt,
-an edit may take them away. The tables are kept with the result, so that the searches can be run again without
-the model: `--table FILE` reads them from there.
+Each side then searches in that table, 200 times, with 392 tasks that are drawn from it with replacement, anew
+each time (cesello: parts of 120, 72 and 200, the most that a recipe takes by default). So the table is all
+the tasks there could be: what a prompt solves of it is the truth, and what is shipped is judged by that, less
+what the first prompt solves. "Worse" is the share of searches where it is below zero. On a start with some of
+the four things in the first prompt, an edit may take them away. The tables are kept with the result, so that
+the searches can be run again without the model: `--table FILE` reads them from there.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from tests.fakes.prompt import clauses_in
 RECIPE = Path(__file__).resolve().parent.parent / "recipes" / "grpo-reasoning.yaml"
 FIRST = "You are a helpful AI assistant."
 THINGS, TOGETHER = 4, 40
-PARTS = (75, 30, 150)
+PARTS = (120, 72, 200)
 
 Answers = Mapping[str, str]
 """By the numbers of what a prompt holds, as "0,2": of every task 1 where it is solved, else 0."""

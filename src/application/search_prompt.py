@@ -322,7 +322,7 @@ class _Search:
             return None, of_seed
         old, new = self._try.scores(seed.id), self._try.scores(best.id)
         pairs = [(old[task.id], new[task.id]) for task in tasks if task.id in old and task.id in new]
-        return compared(seed.id, best.id, pairs, self._request.random_seed), of_seed
+        return compared(seed.id, best.id, pairs, self._request.random_seed, mid=True), of_seed
 
     def report(
         self,

@@ -48,7 +48,7 @@ class Comparison:
         gain: of the mean score, new minus old.
         interval: of the gain at 95 %: Newcombe's of paired proportions where all scores are right or wrong,
             else ``bounded_mean`` of the paired differences.
-        p: one-sided, that the new one is better: exact McNemar, or the sign-flip test.
+        p: one-sided, that the new one is better: by McNemar's test, or the sign-flip test; exact, or mid-p.
         test: which of them.
         wins, losses: tasks on which the new one scores higher, lower.
     """
@@ -104,12 +104,15 @@ def bounded_mean(values: Sequence[float], low: float, high: float) -> Interval:
     return Interval(max(low, its.low), min(high, its.high))
 
 
-def compared(old: str, new: str, pairs: Sequence[tuple[float, float]], seed: int = 0) -> Comparison:
+def compared(
+    old: str, new: str, pairs: Sequence[tuple[float, float]], seed: int = 0, *, mid: bool = False
+) -> Comparison:
     """Judges a new program against an old one.
 
     Args:
         pairs: (old, new) scores of the same task, one a task.
         seed: of the sign-flip test where it has to draw.
+        mid: p is ``sign_flip``'s mid-p.
     """
     before, after = [one for one, _ in pairs], [one for _, one in pairs]
     differences = [late - early for early, late in pairs]
@@ -127,8 +130,8 @@ def compared(old: str, new: str, pairs: Sequence[tuple[float, float]], seed: int
         new=figure(new, after),
         gain=fmean(differences) if differences else 0.0,
         interval=interval,
-        p=sign_flip(differences, seed=seed),
-        test="exact McNemar" if binary else "sign flip",
+        p=sign_flip(differences, mid=mid, seed=seed),
+        test=("McNemar, mid-p" if mid else "exact McNemar") if binary else "sign flip",
         wins=wins,
         losses=losses,
     )
@@ -138,7 +141,8 @@ def verdict(comparison: Comparison | None) -> PromptVerdict:
     """Proven at p <= 0.05, promising at p <= 0.2; else, and where nothing was found, keep the seed.
 
     The test part is asked once and decides alone, so that a seed which is as good as the winner is given up
-    in at most one of five searches, and in at most one of twenty "proven".
+    in about one of five searches at most, and in one of twenty "proven". For this p is a mid-p: an exact one
+    is kept to less than that, and keeps the seed where a winner is better by little.
     """
     if comparison is None or comparison.p > PROMISING:
         return PromptVerdict.KEEP
