@@ -7,7 +7,7 @@ much. In one kind of world every set of clauses has something of its own besides
 right or wrong once and for all. Every side has the same rollouts, edits of the same kind (a clause more, or
 one time in five a clause less, blindly chosen, never a prompt that was proposed before), and pays for an
 answer once. cesello divides 360 tasks into parts of 150, 90 and 120; the others have no test and use all of
-them. gepa is the real one, and may finish the evaluation that it is at when the rollouts end.
+them. gepa is the real one.
 
 Gain is the success of what is shipped on all tasks there could be, without noise, less the seed's; "worse" is
 the share of seeds where that is below zero; intervals are at 95 %.

@@ -98,12 +98,10 @@ def test_what_others_get_right_without_it_is_not_compared_with_a_training(store:
     log = FakeProcedureLog()
     learn, _ = learning(store, log)
     outcomes, sha = LearnFromOutcomes(store, log), store.active()[0][1].sha
+    run = ProcedureRun("u", "run-checks", sha, "r", "full", Outcome.SUCCESS, "", "", False, origin="ask")
     for number in range(60):
         held = number % 4 == 0
-        run = ProcedureRun(
-            f"u{number}", "run-checks", sha, "r", "full", Outcome.SUCCESS, "", "", held, origin="ask"
-        )
-        assert outcomes(run) is None
+        assert outcomes(replace(run, id=f"u{number}", held_out=held)) is None
     learn("run-7", "before", trained(store, 0.0))
     for number in range(60, 80):
         held = number % 4 == 0

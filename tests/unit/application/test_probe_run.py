@@ -66,7 +66,8 @@ def test_of_reinforcement_steps_tell_the_time_and_not_the_tokens_of_its_rows() -
     assert (answered.steps, answered.tokens) == (10, rows.tokens)
     dead = FakePolicyOptimizer(has_passes=False)
     probe, _ = probed(replace(REQUEST, group=RowSize(720, 160), answers=120), optimizer=dead)
-    assert (probe.tokens, probe.tokens_per_second, probe.seconds) == (0, 0, pytest.approx(10))
+    assert (probe.tokens, probe.tokens_per_second) == (0, 0)
+    assert probe.seconds == pytest.approx(10)
 
 
 @pytest.mark.parametrize(("steps", "taken"), [(0, 2), (100, 10)])
