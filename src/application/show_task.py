@@ -25,6 +25,16 @@ class Helps:
     instruct: InstructRows | None = None
     ground: GroundRows | None = None
 
+    @property
+    def identity(self) -> tuple[int, str, str]:
+        """The same for recipes that help alike.
+
+        Raises:
+            CeselloError: those of the procedures and of the memory.
+        """
+        instructs = self.instruct.identity if self.instruct else ""
+        return self.max_tokens, instructs, self.ground.identity if self.ground else ""
+
 
 def shown_task(
     task: Conversation, program: PromptProgram, helps: Helps | None, policy: Policy

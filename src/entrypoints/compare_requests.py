@@ -231,8 +231,8 @@ def _before(one: Tried) -> str:
     return f"{one.run.id}, first prompt"
 
 
-def _alike(way: Way) -> tuple[str, Path | None, str, Helps | None]:
-    return way.model.name, way.weights, way.program.id, way.helps
+def _alike(way: Way) -> tuple[object, ...]:
+    return way.model.name, way.weights, way.program.id, way.helps and way.helps.identity
 
 
 def _of_a_training(one: Tried, all_tried: Sequence[Tried]) -> Way:

@@ -12,6 +12,7 @@ from cesello.application.learn_from_outcomes import LearnFromOutcomes
 from cesello.application.learn_matching import LearnMatching
 from cesello.application.match_procedure import MatchProcedure
 from cesello.application.prompt_with_procedure import PromptWithProcedure
+from cesello.application.show_task import Helps
 from cesello.domain.conversation import Role, user
 from cesello.domain.errors import DataError
 from cesello.domain.procedure import Input, Outcome, Procedure, ProcedureRun, Status, Step, Triggers
@@ -150,3 +151,12 @@ def test_calibration_needs_procedures_and_known_names(store: FakeProcedureStore)
         with pytest.raises(DataError) as problem:
             CalibrateMatching(these, learn, file)(labelled)
         assert problem.value.code == "D049"
+
+
+def test_recipes_that_help_alike_are_known_to(store: FakeProcedureStore) -> None:
+    full, again, catalog = (
+        Helps(100, InstructRows(store, matcher(store), mode)).identity
+        for mode in (Mode.FULL, Mode.FULL, Mode.CATALOG)
+    )
+    assert full == again
+    assert catalog != full != Helps(100).identity
