@@ -62,7 +62,8 @@ class ProbeRun:
         load = cache(lambda: load_policy(self._provider, self._observer, request.data, request.lora))
         mixed = self._prepare(request.data, load).mixed
         policy = load()
-        count = min(max(steps, _WARM + 1), len(mixed.batches))
+        whole = mixed.plan.updates  # steps on one rollout, of which the first takes longest
+        count = min(-(-max(steps, _WARM + 1) // whole) * whole, len(mixed.batches))
         self._observer.phase("probing", count)
         reports: list[StepReport] = []
 

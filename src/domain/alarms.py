@@ -110,8 +110,8 @@ class Course:
             return None
         if (unscored := fmean(self.last.get("unscored_groups", (0.0,)))) > share / 2:
             return (
-                f"no reward applies to the answers to {unscored:.0%} of the prompts, and nothing is learnt "
-                "from them: completions.jsonl has the reasons"
+                f"fewer than two answers have a reward for {unscored:.0%} of the prompts, and nothing is "
+                "learnt from them: completions.jsonl has the reasons"
             )
         rewards = self.last.get("reward")
         mean = f" (mean reward {fmean(rewards):.2f})" if rewards else ""

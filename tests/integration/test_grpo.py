@@ -222,6 +222,28 @@ def test_groups_that_teach_nothing_leave_the_weights(
     assert ("reward" in report.figures) == (worth is not None)
 
 
+class FirstAlone(Judge):
+    """Tells completions apart the first time, and then finds all of them alike."""
+
+    def score(self, attempts: Sequence[Attempt]) -> list[RewardResult]:
+        results = super().score(attempts)
+        self.worth = lambda _: 0.5
+        return results
+
+
+@pytest.mark.parametrize("skips_dead", [True, False])
+@pytest.mark.parametrize("aggregation", list(Aggregation))
+def test_a_step_that_teaches_nothing_does_not_go_on_by_itself(
+    tiny: ModelSpec, aggregation: Aggregation, skips_dead: bool, tmp_path: Path
+) -> None:
+    """AdamW would: by what it remembers of the steps before, and by decay."""
+    plan = ReinforcementPlan(replace(SHORT, aggregation=aggregation, skips_dead=skips_dead), completions=4)
+    one, _ = run(tiny, FirstAlone(first_arm), plan, 1)
+    two, (_, dead) = run(tiny, FirstAlone(first_arm), plan, 2)
+    assert dead.gradient_norm == 0
+    assert weights(two, tmp_path / "two") == weights(one, tmp_path / "one")
+
+
 def test_what_was_cut_off_is_not_learnt_from(tiny: ModelSpec, tmp_path: Path) -> None:
     plan = ReinforcementPlan(replace(SHORT, masks_overlong=True), completions=4)
     policy, (report,) = run(tiny, Judge(first_arm), plan, 1)

@@ -44,12 +44,13 @@ def test_layers_that_read_together_are_each_right_alone(
     assert "forward" not in vars(layer.q_proj)
 
 
-def test_what_was_read_and_made_is_let_go_of_after_the_last(tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", ["qkv", "vqk"])
+def test_what_was_read_and_made_is_let_go_of_after_the_last(order: str, tmp_path: Path) -> None:
     model, layer = block(tmp_path)
     with torch.inference_mode(), PackedLinears(model, 2**30).standing_in():
         x, _ = texts(layer)
         read = ref(x)
-        made = [one(x) for one in (layer.q_proj, layer.k_proj, layer.v_proj)]
+        made = [getattr(layer, f"{one}_proj")(x) for one in order]
         whole = ref(made[0]._base) if made[0]._base is not None else None
         del x, made
         assert read() is None

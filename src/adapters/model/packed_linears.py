@@ -24,7 +24,7 @@ _ROWS = 32
 """For how many rows the layout is chosen; it is right for any number. Of those tried, 4 to 64, it was the
 quickest or as quick as any for 1 to 64 rows: for 8 rows, all weights of SmolLM2 take 55 ms, of 59 with 8."""
 _TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
-"""Names under which a module has layers that read the same tensor, in the order in which it calls them."""
+"""Names under which a module has layers that read the same tensor."""
 
 Stack = list[Any]
 """Layers that read the same tensor."""
@@ -78,19 +78,21 @@ class _Product:
         self._widths = [_base(layer).out_features for layer in stack]
         self._read: torch.Tensor | None = None
         self._made: tuple[torch.Tensor, ...] = ()
+        self._taken = 0
 
     def share(self, at: int) -> Callable[[torch.Tensor], torch.Tensor]:
         """The forward of one of the layers: it makes the product, or takes its part of what is made."""
         multiply: Any = torch.ops.mkldnn._linear_pointwise
-        last = len(self._widths) - 1
-        if not last:
+        if len(self._widths) == 1:
             return lambda x: multiply(x, self._weight, self._bias, "none", [], "")
 
         def forward(x: torch.Tensor) -> torch.Tensor:
             if self._read is not x:
                 self._made = multiply(x, self._weight, self._bias, "none", [], "").split(self._widths, -1)
-            part, self._read = self._made[at], x
-            if at == last:  # of a long prompt it is large
+                self._read, self._taken = x, 0
+            part = self._made[at]
+            self._taken += 1
+            if self._taken == len(self._widths):  # all have it; of a long prompt it is large
                 self._read, self._made = None, ()
             return part
 
@@ -105,7 +107,7 @@ def _stacks(model: Any, layers: list[Any]) -> list[Stack]:
         for names in _TOGETHER:
             stack = [getattr(module, name, None) for name in names]
             known = all(id(one) in left for one in stack)
-            if known and len({_base(one).bias is None for one in stack}) == 1:
+            if known and len({(_base(one).bias is None, _base(one).in_features) for one in stack}) == 1:
                 stacks.append([left.pop(id(one)) for one in stack])
     return [*stacks, *([layer] for layer in left.values())]
 

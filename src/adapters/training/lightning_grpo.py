@@ -236,6 +236,8 @@ def _passes(groups: Sequence[JudgedGroup], plan: ReinforcementPlan) -> Iterator[
         for number, group in enumerate(groups)
         for one in _moving(group, plan.objective)
     ]
+    if not (plan.objective.needs_reference or any(row.judged.advantage for row in rows)):
+        return  # no gradient is no step, whatever would count in the mean
     left = iter(rows)
     for part in cut(list(_grouped(rows)), plan.pass_tokens):
         yield [replace(next(left), leads=not at) for piece in part for at in range(len(piece.completions))]

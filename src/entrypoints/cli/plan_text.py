@@ -74,7 +74,8 @@ def _say_model(planned: RunPlan, recipe: Recipe) -> None:
 
 def _say_steps(planned: RunPlan) -> None:
     steps = "as many as the rows give" if planned.steps is None else f"{planned.steps:,}"
-    most = "" if planned.tokens is None else f", at most {planned.tokens:,} tokens in all"
+    what = "tokens asked and drawn" if planned.answers else "tokens in all"
+    most = "" if planned.tokens is None else f", at most {planned.tokens:,} {what}"
     rows = f"{planned.rows_per_step} {'prompts' if planned.answers else 'rows'}"
     click.echo(f"steps      {steps}, of {rows} of at most {planned.longest:,} tokens{most}")
     if planned.answers:

@@ -102,10 +102,10 @@ def _grades(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tup
 
 def _called(graded: Mapping[str, Any], part: str) -> str:
     """With the name of its reward, where a recipe has given it one: there may be others of the same kind."""
-    from ..settings.reward_settings import BLEND, BUILT_IN
+    from ..settings.reward_settings import BLEND, KINDS
 
     reward = str(graded["reward"])
-    return part if reward in (BLEND, part, *BUILT_IN) else f"{reward}, {part}"
+    return part if reward in (BLEND, part, *KINDS) else f"{reward}, {part}"
 
 
 def _beside_the_parts(

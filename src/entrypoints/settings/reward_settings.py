@@ -195,6 +195,9 @@ def kind_of(model: type[RewardSettings]) -> str:
     return kind
 
 
+KINDS = frozenset(kind_of(model) for model in get_args(Reward))
+"""What a reward without a name is called."""
+
 BUILT_IN = {
     kind_of(model): model
     for model in get_args(Reward)

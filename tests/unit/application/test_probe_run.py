@@ -76,6 +76,13 @@ def test_at_least_two_steps_are_taken_and_no_more_than_there_are(steps: int, tak
     assert optimizer.plans[0].max_steps == taken
 
 
+@pytest.mark.parametrize(("updates", "taken"), [(1, 4), (3, 6), (5, 5), (10, 10)])
+def test_whole_rollouts_are_timed(updates: int, taken: int) -> None:
+    data = replace(DATA, plan=replace(DATA.plan, updates=updates))
+    _, optimizer = probed(replace(REQUEST, data=data, group=RowSize(720, 160), answers=120))
+    assert optimizer.plans[0].max_steps == taken
+
+
 def test_one_step_is_enough_where_there_are_no_more() -> None:
     short = replace(DATA, max_steps=1, plan=replace(DATA.plan, max_steps=1, warmup_steps=0))
     probe, _ = probed(replace(REQUEST, data=short))

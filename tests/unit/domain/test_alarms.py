@@ -52,7 +52,10 @@ def test_a_mean_over_the_last_steps_that_is_too_high_is_told_once(name: str, bad
 
 @pytest.mark.parametrize(
     ("unscored", "says"),
-    [(0.7, "no reward applies to the answers to 70% of the "), (0.3, "all answers score the same for 75% ")],
+    [
+        (0.7, "fewer than two answers have a reward for 70% of the "),
+        (0.3, "all answers score the same for 75% "),
+    ],
 )
 def test_groups_that_no_reward_applies_to_do_not_count_as_too_easy(unscored: float, says: str) -> None:
     _, [alarm] = after(Course(), *[{"dead_groups": 0.75, "unscored_groups": unscored}] * WINDOW)

@@ -81,7 +81,7 @@ def test_of_reinforcement_the_answers_are_told(capsys: pytest.CaptureFixture[str
     plan()
     said = lines(capsys)
     most = 5 * 6 * (128 + 4 * 30)
-    assert f"steps 5, of 6 prompts of at most 128 tokens, at most {most:,} tokens in all" in said
+    assert f"steps 5, of 6 prompts of at most 128 tokens, at most {most:,} tokens asked and drawn" in said
     assert "all answers to a prompt have at most 120 tokens together" in said
 
 

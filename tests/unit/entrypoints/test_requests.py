@@ -22,6 +22,7 @@ from cesello.entrypoints.requests import (
     recipe_container,
 )
 from cesello.entrypoints.settings import LoadedRecipe, load_recipe
+from cesello.entrypoints.start_weights import missing_start
 
 RECIPE = """\
 model: {name: org/model, dtype: bfloat16, device_map: auto}
@@ -81,6 +82,32 @@ def test_a_run_to_go_on_from_stands_for_its_weights(tmp_path: Path, inside: bool
     named = "runs/first" if inside else "runs/first/lora"
     recipe = loaded(tmp_path, f"lora.continue_from={named}")
     assert lora_spec(recipe).continue_from == str(weights.resolve())
+
+
+@pytest.mark.parametrize(
+    ("named", "exists", "says"),
+    [
+        ("runs/quickstart", False, "`cesello train recipes/quickstart.yaml --run quickstart`"),
+        ("runs/quickstart/lora", False, "`cesello train recipes/quickstart.yaml --run quickstart`"),
+        ("runs/quickstart", True, "`cesello train recipes/quickstart.yaml --run quickstart --resume`"),
+        ("elsewhere/quickstart", False, "`cesello train RECIPE --run quickstart`"),
+    ],
+)
+def test_what_makes_missing_weights_to_go_on_from_is_told(
+    named: str, exists: bool, says: str, tmp_path: Path
+) -> None:
+    if exists:
+        (tmp_path / named).mkdir(parents=True)
+    missing = missing_start(loaded(tmp_path, f"lora.continue_from={named}"))
+    assert missing is not None
+    assert says in str(missing.fix)
+
+
+def test_a_search_that_asks_servers_alone_needs_no_weights(tmp_path: Path) -> None:
+    server = "{kind: openai, url: http://localhost:1/v1, model: m}"
+    changes = ("algorithm=apo", "rewards=[{kind: length}]", "lora.continue_from=runs/first")
+    assert missing_start(loaded(tmp_path, *changes)) is not None
+    assert missing_start(loaded(tmp_path, *changes, f"apo.generator={server}")) is None
 
 
 def test_the_recipe_kept_with_a_run_that_goes_on_loads_again(tmp_path: Path) -> None:
