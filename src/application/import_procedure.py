@@ -39,7 +39,10 @@ class ImportProcedure:
 
         Raises:
             DataError: D042 when it is not well-formed, D043 when it is not there, D046 when it is not safe.
+            UsageError: C111 when nothing can have that name.
         """
+        if name:
+            has_folder(self._store, name)  # no fault of a name that was given is told as one of the files
         files = self._folders.read(path)
         adopted = self._form.adopted(files, path, name)
         # What cannot be mended is told at its place there, unless mending has moved the lines.

@@ -6,8 +6,9 @@ Runs are looked at when ``LEAST_RUNS`` of a version are judged, and after every 
     promotion   of a draft that half of the requests meet: P(better than the active version) > 0.98
     rejection   of a draft: P(better) < 0.02, or ``LONGEST_TRIAL`` of its runs without promotion
 
-What was put into use, or on trial, again is judged by what comes after that: what spoke against it was known
-to whoever brought it back. The numbers were tuned on seeded histories of 400 requests, and what they do was
+What was taken out of use, or rejected, and then brought back is judged by what comes after that: what spoke
+against it was known to whoever brought it back. It is compared with another version by the runs of both since
+then. The numbers were tuned on seeded histories of 400 requests, and what they do was
 counted in 200 others, for versions that do neither harm nor good as well: `benchmarks/procedure_outcomes.py`.
 Fewer requests without a procedure would not do: with a tenth, none of some 700 such rules found a harm of 0.2
 in more than 81 % of the histories while it was wrong of a harmless version in 10 % at most.
@@ -28,6 +29,9 @@ EVERY = 10
 HARM = 0.04
 PROMOTED, REJECTED = 0.98, 0.02
 LONGEST_TRIAL = 200
+
+_IN = (Status.ACTIVE, Status.TRIAL)
+_OUT = (Status.QUARANTINED, Status.RETIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,20 @@ def first_verdict(
 
 
 def begun(changes: Sequence[Change], sha: str) -> str:
-    """When a version was put into use or on trial the last time, ISO 8601.
+    """When a version was brought back, into use or on trial, after it was taken out the last time, ISO 8601.
 
-    Empty where it was the first time: what came of it came after that.
+    Empty where it never was: all that came of it counts.
+
+    Args:
+        changes: newest first.
     """
-    times = [one.at for one in changes if one.sha == sha and one.status in (Status.ACTIVE, Status.TRIAL)]
-    return times[0] if len(times) > 1 else ""
+    back = ""
+    for one in changes:
+        if one.sha == sha and one.status in _OUT:
+            return back
+        if one.sha == sha and one.status in _IN:
+            back = one.at
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,9 @@ class _Looks:
     def __init__(self, active: Version | None, draft: Version | None, changes: Sequence[Change]) -> None:
         self._active, self._draft = active, draft
         self._since = {one.sha: begun(changes, one.sha) for one in (active, draft) if one is not None}
-        self._ours, self._drafts, self._without = Tally(), Tally(), Tally()
+        self._both = max(self._since.values(), default="")
+        self._ours, self._without = Tally(), Tally()
+        self._drafts, self._beside = Tally(), Tally()  # the active version beside the draft: since then
         self._before: _Look | None = None
         self._last: _Look | None = None
 
@@ -107,8 +121,11 @@ class _Looks:
         if tally is None or found is None:
             return False
         tally.add(found)
-        if tally is self._ours and _is_look(tally):
-            self._before, self._last = self._last, self._now()
+        if tally is self._ours:
+            if _after(run, self._both):
+                self._beside.add(found)
+            if _is_look(tally):
+                self._before, self._last = self._last, self._now()
         return True
 
     def verdict(self) -> Verdict | None:
@@ -126,7 +143,9 @@ class _Looks:
                 (one for one in (self._active, self._draft) if one is not None and one.sha == run.sha), None
             )
         )
-        if whose is None or not matched_at_random(run) or not _after(run, self._since[whose.sha]):
+        if whose is None or not matched_at_random(run):
+            return None
+        if not _after(run, self._since[whose.sha] if whose is self._active else self._both):
             return None
         if run.held_out:
             return self._without
@@ -136,7 +155,7 @@ class _Looks:
         draft, count = self._draft, self._drafts.runs
         if draft is None or not _is_look(self._drafts):
             return None
-        better = probability_greater(self._drafts.belief, self._ours.belief)
+        better = probability_greater(self._drafts.belief, self._beside.belief)
         said = f"P(better than {active.sha[:8]}) = {better:.3f} after {count} runs"
         if better > PROMOTED:
             return Verdict(draft, Status.ACTIVE, said)

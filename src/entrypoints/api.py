@@ -60,8 +60,8 @@ def train(recipe: LoadedRecipe, container: Container | None = None) -> RunManife
     if recipe.recipe.algorithm == "apo":
         from .apo_requests import improve_request
 
-        return made.improve_prompt()(improve_request(recipe)).manifest
-    return made.finetune()(finetune_request(recipe))
+        return made.improve_prompt()(improve_request(recipe, observer=made.observer())).manifest
+    return made.finetune()(finetune_request(recipe, observer=made.observer()))
 
 
 def ask_model(

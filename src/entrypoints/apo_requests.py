@@ -13,6 +13,7 @@ from ..application.prepare_tasks import TaskLimits
 from ..domain.errors import UsageError
 from ..domain.generation import Sampling
 from ..domain.halving import LEAST
+from ..domain.ports.run import Observer
 from ..domain.prompt_search import Budget
 from .procedure_choice import body_of, searched_procedure
 from .prompt_choice import first_prompt
@@ -32,8 +33,13 @@ from .settings.reward_settings import BLEND
 from .workers import is_alone
 
 
-def improve_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> ImproveRequest:
+def improve_request(
+    loaded: LoadedRecipe, choice: RunChoice | None = None, observer: Observer | None = None
+) -> ImproveRequest:
     """What ``ImprovePrompt`` is asked by a recipe.
+
+    Args:
+        observer: is told of what has to be learnt before, as for ``procedures_print``; None: nobody.
 
     Raises:
         InvalidRecipe: those of its prompt file. UsageError: C120 and C121 by its budget and its limits of
@@ -68,7 +74,7 @@ def improve_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> Im
         settings=settings
         | {"apo.seed": json.dumps(seed.id)}
         | ({"apo.procedure_of.sha": json.dumps(procedure[1].sha)} if procedure else {})
-        | procedures_print(loaded)
+        | procedures_print(loaded, observer)
         | memory_print(loaded),
         versions=library_versions(),
         machine=f"{platform.system()} {platform.machine()}",

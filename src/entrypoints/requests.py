@@ -27,6 +27,7 @@ from ..domain.footprint import RowSize
 from ..domain.generation import Sampling
 from ..domain.mixture import MixtureSpec, StopRule
 from ..domain.model_spec import LoraSpec, ModelSpec
+from ..domain.ports.run import Observer
 from ..domain.row_slice import RowSlice
 from ..domain.run import RunSummary
 from ..domain.schedule import TrainingPlan
@@ -79,8 +80,13 @@ NOT_THE_STEPS = ("name", "output", "root", "checkpoint", "loggers", "memory", "s
 """Parts of a recipe that no step depends on: a run can be gone on with when they have changed."""
 
 
-def finetune_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> FinetuneRequest:
+def finetune_request(
+    loaded: LoadedRecipe, choice: RunChoice | None = None, observer: Observer | None = None
+) -> FinetuneRequest:
     """What ``Finetune`` is asked by a recipe.
+
+    Args:
+        observer: is told of what has to be learnt before, as for ``procedures_print``; None: nobody.
 
     Raises:
         UsageError: C135 by one that trains nothing. InvalidRecipe: those of its prompt file.
@@ -103,7 +109,7 @@ def finetune_request(loaded: LoadedRecipe, choice: RunChoice | None = None) -> F
         settings=settings_of_steps(loaded)
         | own_code_prints(loaded)
         | _prompt_print(loaded)
-        | procedures_print(loaded)
+        | procedures_print(loaded, observer)
         | memory_print(loaded),
         processes=processes(),
         checkpoints=_checkpoint_plan(recipe),
@@ -121,9 +127,18 @@ def _prompt_print(loaded: LoadedRecipe) -> dict[str, str]:
     return {"data.prompt": json.dumps(f"{loaded.recipe.data.prompt} {program.id}")} if program else {}
 
 
-def procedures_print(loaded: LoadedRecipe) -> dict[str, str]:
-    """What stands for the procedures in the rows' prompts: their versions, and what finds them."""
-    rows = recipe_container(loaded).instruct_rows() if loaded.recipe.memory.procedures != "off" else None
+def procedures_print(loaded: LoadedRecipe, observer: Observer | None = None) -> dict[str, str]:
+    """What stands for the procedures in the rows' prompts: their versions, and what finds them.
+
+    Args:
+        observer: is told where what finds them is damaged, or is learnt now; None: nobody.
+    """
+    if loaded.recipe.memory.procedures == "off":
+        return {}
+    container = recipe_container(loaded)
+    if observer is not None:
+        container.observer.override(observer)
+    rows = container.instruct_rows()
     return {"memory.procedures": json.dumps(rows.identity)} if rows else {}
 
 

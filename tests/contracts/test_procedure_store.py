@@ -117,10 +117,12 @@ def test_one_version_is_tried_beside_the_one_in_use(store: ProcedureStore) -> No
     assert found == {first: Status.ACTIVE, second: Status.DRAFT, third: Status.TRIAL}
 
 
-@pytest.mark.parametrize("name", ["auto", "off"])
+@pytest.mark.parametrize("name", ["auto", "off", "Bad Name"])
 def test_what_means_something_else_is_no_name(store: ProcedureStore, name: str) -> None:
     with pytest.raises(UsageError, match="C111"):
         store.add(name, skill(name), author="user")
+    with pytest.raises(UsageError, match="C111"):
+        store.folder(name)
 
 
 def test_an_edit_that_is_taken_back_is_the_version_that_it_was(

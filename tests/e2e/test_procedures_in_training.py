@@ -125,6 +125,14 @@ def new_version(project: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+DAMAGED = "note: error[D048] what matching had learnt is damaged"
+
+
+def damage(project: Path) -> None:
+    """Of what matching has learnt, or would have."""
+    (project / ".cesello" / "procedures" / "matching.json").write_text('{"form": 1, "labelled": [["mine", nu')
+
+
 def refused_with_its_name(project: Path, name: str, *more: str) -> None:
     refused = cesello_here("train", f"{name}.yaml", "--run", name, "--resume", *more, cwd=project)
     assert refused.returncode == 2
@@ -309,14 +317,17 @@ def test_steps_are_for_what_answers_several_times(project: Path, name: str) -> N
 
 
 def test_what_is_compared_does_not_hang_on_the_order_of_the_runs(project: Path) -> None:
-    train(project, "grpo")
+    damage(project)
+    assert train(project, "grpo").count(DAMAGED) == 1
     train(project, "sft", "--set", "memory.procedures=off")
     sent = []
     for runs in (("grpo", "sft"), ("sft", "grpo")):
+        damage(project)
         done = cesello_here(
             "compare", *runs, "--source", "chat", "--reward", "length", "--rows", "20", "--json", cwd=project
         )
         assert done.returncode == 0, done.stderr
+        assert done.stderr.count(DAMAGED) == 1
         found = json.loads(done.stdout)
         assert found["tasks"] == 20
         sent.append({way["kind"]: way["prompt_characters"] for way in found["ways"]})
@@ -326,3 +337,9 @@ def test_what_is_compared_does_not_hang_on_the_order_of_the_runs(project: Path) 
     assert sent[0]["base"] == sent[0]["sft"]
     # Half of the tasks ask for the procedure, which has matched where it is in use.
     assert sent[0]["grpo"] > sent[0]["sft"] + len(RUN_CHECKS) / 4
+    damage(project)
+    done = cesello_here(
+        "ablate", "grpo", "--source", "chat", "--reward", "length", "--rows", "2", "--json", cwd=project
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(DAMAGED) == 1

@@ -95,6 +95,18 @@ def sop(project: Path, *arguments: str) -> Any:
     return json.loads(said(project, "sop", *arguments, "--json"))
 
 
+def imported_before(project: Path, skill: Path) -> None:
+    """Somebody else has written what the search has found, in a copy of the project."""
+    other = project.parent / "other"
+    copytree(project, other)
+    given = other / "given" / "run-checks"
+    copytree(skill.parent, given)
+    (given / "SKILL.md").write_text(f"{HEAD}{BETTER}\n")
+    sha = sop(other, "import", "given/run-checks")["sha"]
+    found = said(other, "sop", "draft", "run-checks", "--run", "one")
+    assert found == f"run-checks {sha[:8]} is known already: draft, written by import\n"
+
+
 def test_a_better_text_is_found_drafted_tried_and_promoted(
     project: Path, skill: Path, service: ChatService
 ) -> None:
@@ -103,7 +115,7 @@ def test_a_better_text_is_found_drafted_tried_and_promoted(
     assert f"procedure  run-checks {first[:8]}, in use" in planned
     ended = said(project, "train", "apo.yaml", "--run", "one")
     assert "proven: it is better" in ended
-    assert "Or take it: cesello sop draft run-checks --run one" in ended
+    assert "Or take it: cesello sop draft run-checks --run runs/one" in ended
     asked = {body["messages"][0]["content"] for _, body in service.seen if body["model"] == "small"}
     assert asked == {f"Be brief.\n\n{BODY}", f"Be brief.\n\n{BETTER}"}  # what is in braces stands for itself
     kept = json.loads((project / "runs" / "one" / "manifest.json").read_text())
@@ -111,18 +123,22 @@ def test_a_better_text_is_found_drafted_tried_and_promoted(
     assert first in kept["identity"]["recipe apo.procedure_of.sha"]
     assert f"run-checks {first[:8]}" in said(project, "runs", "show", "one")
 
-    made = sop(project, "draft", "run-checks", "--run", "one")
+    imported_before(project, skill)
+    made = sop(project, "draft", "run-checks", "--run", "runs/one")
     assert (made["parent"], made["author"], made["status"]) == (first, "one", "draft")
     assert made["reason"].startswith("proven: gain +2.000 on 20 held-out tasks, p ")
     assert skill.read_text() == f"{HEAD}{BODY}\n"  # nothing is in use yet
     again = said(project, "sop", "draft", "run-checks", "--run", "one")
     assert f"run-checks {made['sha'][:8]} is a draft, written by one: proven" in again
+    assert "next: cesello sop diff" in again
     differs = sop(project, "diff", "run-checks", "--new", made["sha"])["files"]
     assert [(one["path"], one["change"]) for one in differs] == [("SKILL.md", "changed")]
     assert differs[0]["diff"].splitlines()[-1] == "+Write in capital letters."
 
     assert sop(project, "promote", "run-checks", made["sha"], "--trial")["status"] == "trial"
     assert sop(project, "promote", "run-checks", made["sha"])["before"] == first
+    known = said(project, "sop", "draft", "run-checks", "--run", "one")
+    assert known == f"run-checks {made['sha'][:8]} is known already: active, written by one\n"
     assert skill.read_text() == f"{HEAD}{BETTER}\n"
     assert (skill.parent / "sop.yaml").read_text() == RUN_CHECKS_SOP
     # Another search begins with it, and of this one nothing has changed.

@@ -43,6 +43,7 @@ class FakeProcedureStore:
         return sorted(name for name, files in self.folders.items() if "SKILL.md" in files)
 
     def folder(self, name: str) -> Mapping[str, bytes]:
+        _check_name(name)
         if name not in self.folders:
             raise _unknown(name)
         return dict(sorted(self.folders[name].items()))
@@ -87,8 +88,7 @@ class FakeProcedureStore:
         return next(files for version, files in self._of(name) if version.sha == whole)
 
     def add(self, name: str, files: Mapping[str, bytes], *, author: str, parent: str = "") -> Version:
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or name in RESERVED:
-            raise UsageError("C111", "a procedure cannot be called that", where=name, fix="name it otherwise")
+        _check_name(name)
         self.form.read(files, name, name)
         whole = self.version(name, parent).sha if parent else ""
         for version, _ in self._of(name):
@@ -140,6 +140,11 @@ class FakeProcedureStore:
     def _note(self, version: Version) -> None:
         change = Change(version.sha, version.status, version.reason, self.clock.now())
         self.noted.append((version.name, change))
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or name in RESERVED:
+        raise UsageError("C111", "a procedure cannot be called that", where=name, fix="name it otherwise")
 
 
 def _unknown(name: str) -> DataError:

@@ -98,6 +98,7 @@ class ProcedureStore(Protocol):
 
         Raises:
             DataError: D043 when there is none. D046 when it holds links, pipes or devices, or too much.
+            UsageError: C111 when none can be called that.
         """
         ...
 

@@ -51,6 +51,10 @@ def compare(
     first, graded = judge(found, source, reward, rows)
     longest = max_new_tokens or longest_answer(found)
     with watched(first.container, debug):
+        for one in found:  # of the others' data and procedures is told as well
+            if one is not first:
+                one.container.observer.override(first.container.observer)
+                one.container.stop.override(first.container.stop)
         observer, stop = first.container.observer(), first.container.stop()
         rewards = first.container.rewards()
         try:

@@ -103,9 +103,9 @@ def manifest(debug: bool, recipe: Path, overrides: tuple[str, ...], as_json: boo
     from .watch import watched
 
     loaded = load_recipe(recipe, overrides)
-    request = finetune_request(loaded)
     container = recipe_container(loaded)
     with watched(container, debug):
+        request = finetune_request(loaded, observer=container.observer())
         plan = container.plan_data()(request.data, request.lora)
     if as_json:
         echo_json(plan)

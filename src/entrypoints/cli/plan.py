@@ -72,9 +72,9 @@ def plan(
     if probe and size is not None:
         raise click.UsageError("--probe takes steps on the device, which --device-memory says is not here")
     loaded = load_recipe(recipe, overrides)
-    request, memory = _for_device(finetune_request(loaded), size)
     container = recipe_container(loaded)
     with watched(container, bool(context.obj)):
+        request, memory = _for_device(finetune_request(loaded, observer=container.observer()), size)
         planned = container.plan_run()(request, memory)
         probed = container.probe_run()(request) if probe and planned.memory.fits else None
     if as_json:

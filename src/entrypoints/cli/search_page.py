@@ -100,7 +100,7 @@ def say_search(report: SearchReport, path: Path, procedure: str = "") -> None:
     click.echo(f"\n{report.ended}. Prompt: {file}   Report: {path / 'search.json'}")
     click.echo(f'Use it:  cesello generate --run RUN --prompt-file {shlex.quote(str(file))} "..."')
     if procedure and report.winner.id != report.seed.id:
-        click.echo(f"Or take it: cesello sop draft {procedure} --run {shlex.quote(path.name)}")
+        click.echo(f"Or take it: cesello sop draft {procedure} --run {shlex.quote(str(path))}")
 
 
 def say_test(test: Comparison | None) -> None:

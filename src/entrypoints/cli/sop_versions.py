@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ...application.promote_procedure import Promoted
+from ...domain.procedure import Status
 from .memory_options import config_option
 from .output import echo_json, printable
 from .sop_files import json_option, sop_container, version_row
@@ -77,9 +78,13 @@ def draft_command(name: str, run: str, folder: str, config: Path | None, as_json
     if as_json:
         echo_json(version_row(made))
         return
-    sha = made.sha[:_SHOWN]
-    click.echo(printable(f"{name} {sha} is a {made.status}, written by {made.author}: {made.reason}"))
-    click.echo(f"next: cesello sop diff {name} --new {sha}, then cesello sop promote {name} {sha} --trial")
+    sha, known = made.sha[:_SHOWN], made.status is not Status.DRAFT or made.author == "import"
+    what = f"known already: {made.status}" if known else f"a {made.status}"
+    reason = f": {made.reason}" if made.reason else ""
+    click.echo(printable(f"{name} {sha} is {what}, written by {made.author}{reason}"))
+    if not known:
+        promote = f"cesello sop promote {name} {sha} --trial"
+        click.echo(f"next: cesello sop diff {name} --new {sha}, then {promote}")
 
 
 @click.command("rollback")

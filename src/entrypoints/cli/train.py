@@ -168,7 +168,7 @@ def _train(
         _search(loaded, choice, container, as_json, debug)
         return
     with watched(container, debug), ending_together(leave_workers):
-        request = finetune_request(loaded, choice)
+        request = finetune_request(loaded, choice, container.observer())
         manifest = container.finetune()(replace(request, checks_memory=checks_memory))
     if is_follower():
         return
@@ -186,8 +186,8 @@ def _search(
     from .search_page import say_search
     from .watch import watched
 
-    request = improve_request(loaded, choice)
     with watched(container, debug):
+        request = improve_request(loaded, choice, container.observer())
         improved = container.improve_prompt()(request)
     if as_json:
         echo_json(improved.manifest)

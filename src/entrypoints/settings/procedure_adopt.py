@@ -67,13 +67,20 @@ def _read(files: Mapping[str, bytes], where: str, notes: list[str]) -> tuple[dic
     head, body = parts
     try:
         return (keys_of(head, where) if head.strip() else {}), body
-    except InvalidProcedure:
-        quoted = _UNQUOTED.sub(lambda found: f"{found[1]}: {json.dumps(found[2].strip())}", head)
-        if quoted == head:
-            raise
+    except InvalidProcedure as first:
+        quoted = _UNQUOTED.sub(lambda found: f"{found[1]}: {_quoted(found[2].strip())}", head)
+        try:
+            read = keys_of(quoted, where)
+        except InvalidProcedure:
+            raise first from None  # what is told is about the text as it was written
     keys = ", ".join(printable(found[1]) for found in _UNQUOTED.finditer(head))
     notes.append(f"a text with a colon stands in quotes now: {keys}")
-    return keys_of(quoted, where), body
+    return read, body
+
+
+def _quoted(text: str) -> str:
+    """As YAML reads it; it has no escapes for halves of a character, as JSON's are."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _called(head: Mapping[str, Any], folder: str, name: str, notes: list[str]) -> str:
@@ -114,7 +121,7 @@ def _texts(head: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value if key == "metadata" else _as_text(value)
         for key, value in values.items()
-        if value not in ("", None)
+        if value is not None and (not isinstance(value, str) or value.strip())
     }
 
 
@@ -134,12 +141,17 @@ def _first_words(body: str) -> str:
     return " ".join(rest[:last])
 
 
+def _cut(text: str, most: int) -> str:
+    """Behind a word, where it is longer than ``most`` characters."""
+    return text if len(text) <= most else f"{text[: most - 3].rsplit(maxsplit=1)[0].rstrip()}..."
+
+
 def _mend_texts(texts: dict[str, Any], notes: list[str]) -> None:
     """Cuts what is too long, and takes tags out of the description."""
     for key, most in (("description", LONGEST_DESCRIPTION), ("compatibility", LONGEST_COMPATIBILITY)):
         text = texts.get(key, "")
         if len(text) > most:
-            texts[key] = f"{text[: most - 3].rsplit(maxsplit=1)[0].rstrip()}..."
+            texts[key] = _cut(text.strip(), most)
             notes.append(f"its {key} had {len(text)} characters, and is cut after {len(texts[key])}")
     text = texts.get("description", "")
     if _TAG.search(text):

@@ -157,6 +157,8 @@ def test_what_is_taken_from_elsewhere_is_a_draft(store: FakeProcedureStore, tmp_
     assert sorted(store.folder("theirs")) == ["SKILL.md", "scripts/run.sh"]
     assert not take(str(tmp_path / "x"), "demo").placed
     assert store.folder("demo") == skill("A")
+    with pytest.raises(UsageError, match="C111"):
+        take(str(tmp_path / "x"), "Bad Name")
 
 
 def test_a_procedure_is_given_away(store: FakeProcedureStore, tmp_path: Path) -> None:

@@ -103,13 +103,49 @@ def test_what_a_rejected_draft_did_is_not_held_against_its_next_trial() -> None:
     found = verdict(runs, ACTIVE, DRAFT)
     assert found is not None
     assert found.status is Status.QUARANTINED
-    tried = [change(Status.TRIAL, "3", DRAFT.sha), change(Status.TRIAL, "1", DRAFT.sha)]
+    statuses = (Status.TRIAL, Status.QUARANTINED, Status.TRIAL)
+    tried = [change(one, at, DRAFT.sha) for one, at in zip(statuses, "321", strict=True)]
     assert verdict(runs, ACTIVE, DRAFT, tried) is None
     assert verdict([replace(one, started="4") for one in runs], ACTIVE, DRAFT, tried) == found
 
 
-def test_the_first_time_in_use_all_counts() -> None:
-    changes = [change(Status.ACTIVE, "2"), change(Status.DRAFT, "1")]
-    assert begun(changes, ACTIVE.sha) == ""
-    assert begun(AGAIN, ACTIVE.sha) == "3"
-    assert begun(AGAIN, DRAFT.sha) == ""
+def test_a_draft_is_compared_with_what_is_brought_back_by_what_comes_after() -> None:
+    before = [replace(run(version=one), started="1") for one in (ACTIVE, DRAFT) for _ in range(100)]
+    changes = [*AGAIN, change(Status.TRIAL, "1", DRAFT.sha)]
+    one_more = replace(run(version=DRAFT), started="4")
+    assert verdict([*[one_more] * LEAST_RUNS, *before], ACTIVE, DRAFT, AGAIN[2:]) is None
+    assert verdict([*[one_more] * (LEAST_RUNS - 1), *before], ACTIVE, DRAFT, changes) is None
+    assert verdict(before[LEAST_RUNS:], ACTIVE, DRAFT, changes) is None
+    lost = replace(run(won=False), started="4")
+    found = verdict([*[one_more, lost] * LEAST_RUNS, *before], ACTIVE, DRAFT, changes)
+    assert found is not None
+    assert found.status is Status.ACTIVE
+    assert "after 20 runs" in found.reason
+
+
+def test_a_next_trial_leaves_what_is_known_of_the_active_version() -> None:
+    runs = harm(LEAST_RUNS + EVERY, "1")
+    tried = [change(one, at, DRAFT.sha) for one, at in ((Status.TRIAL, "3"), (Status.RETIRED, "2"))]
+    assert verdict(runs, ACTIVE, DRAFT, tried) == verdict(runs, ACTIVE) is not None
+
+
+@pytest.mark.parametrize(
+    ("newest_first", "expected"),
+    [
+        ((Status.ACTIVE, Status.DRAFT), ""),
+        ((Status.ACTIVE, Status.TRIAL), ""),
+        ((Status.ACTIVE, Status.ACTIVE), ""),
+        ((Status.TRIAL, Status.DRAFT, Status.TRIAL), ""),
+        ((Status.ACTIVE, Status.QUARANTINED, Status.ACTIVE), "3"),
+        ((Status.ACTIVE, Status.TRIAL, Status.RETIRED, Status.TRIAL), "3"),
+        ((Status.TRIAL, Status.QUARANTINED, Status.ACTIVE, Status.RETIRED), "4"),
+        ((Status.RETIRED, Status.ACTIVE), ""),
+    ],
+)
+def test_what_counts_begins_where_it_was_brought_back(
+    newest_first: tuple[Status, ...], expected: str
+) -> None:
+    times = range(len(newest_first), 0, -1)
+    changes = [change(one, str(at)) for one, at in zip(newest_first, times, strict=True)]
+    assert begun(changes, ACTIVE.sha) == expected
+    assert begun(changes, DRAFT.sha) == ""

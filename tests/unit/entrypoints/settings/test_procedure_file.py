@@ -373,6 +373,9 @@ def test_what_is_as_it_should_be_is_taken_as_it_is() -> None:
             "a text with a colon stands in quotes",
         ),
         (HEAD.replace("Does it.", "Asks: a 'b' \"c\""), "Asks: a 'b' \"c\"", "now: description"),
+        (HEAD.replace("Does it.", "Use when: the 🎉 asks"), "Use when: the 🎉 asks", "now: description"),
+        (HEAD.replace("Does it.", repr(" " * 1_100)), "Do it.", "it has no description"),
+        (HEAD.replace("Does it.", repr(" " * 1_100 + "It")), "It", "had 1102 characters, and is cut after 2"),
         (
             HEAD.replace("Does it.", "word " * 300),
             "word " * 203 + "word...",
@@ -415,6 +418,15 @@ def test_what_the_specification_refuses_is_mended_and_told(skill: str, descripti
 def test_what_has_no_head_that_could_be_mended_is_not_taken(skill: str) -> None:
     with pytest.raises(InvalidProcedure):
         FORM.adopted(files(skill), "x", "")
+
+
+def test_of_a_head_that_quotes_do_not_mend_the_first_problem_is_told() -> None:
+    head = "---\nname: x\ndescription: Use when: \tasked\nother: {a\n---\n"
+    with pytest.raises(InvalidProcedure) as raised:
+        FORM.adopted(files(head), "theirs", "")
+    with pytest.raises(InvalidProcedure) as plain:
+        FORM.read(files(head), "theirs")
+    assert str(raised.value) == str(plain.value)
 
 
 def test_another_body_changes_nothing_else() -> None:
