@@ -47,6 +47,7 @@ class RetrieveContext:
         self._reranker = reranker
         self._shown = shown
         self._pin: MemoryPin | None = None
+        self._identity = ""  # of the memory that the pin is of
         self._found: OrderedDict[str, Context] = OrderedDict()
 
     @property
@@ -85,14 +86,15 @@ class RetrieveContext:
         self._found.clear()
 
     def _check_unchanged(self) -> None:
-        generation = self._chunks.state().revision
-        if generation != self.pin.generation:
+        pin, state = self.pin, self._chunks.state()
+        same = state.identity == self._identity  # one that took its place may be as old
+        if not same or state.revision != pin.generation:
             raise DataError(
                 "D074",
                 "the memory was changed while it is being trained with",
                 where=self._shown,
-                got=f"generation {generation}",
-                expected=f"generation {self.pin.generation}",
+                got=f"generation {state.revision}{'' if same else ' of another memory'}",
+                expected=f"generation {pin.generation}",
                 fix="begin a new run, or bring the memory back and go on with --resume",
             )
 
@@ -112,5 +114,6 @@ class RetrieveContext:
             FORM, asdict(self._question), self._tokens, judge, state.fingerprint, state.chunker,
             sorted([mark.path, mark.digest] for mark in files.values()),
         ]  # fmt: skip
+        self._identity = state.identity
         digest = sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
         return MemoryPin(state.revision, state.files, digest)

@@ -193,6 +193,7 @@ class MemoryState:
         languages: chunks of each.
         size: of the truth, in bytes.
         rebuilding: vectors that a rebuild left unfinished has made.
+        identity: drawn when the memory was made, which its copies have too; empty for one of old.
     """
 
     fingerprint: str
@@ -205,3 +206,4 @@ class MemoryState:
     languages: Mapping[str, int] = field(default_factory=dict)
     size: int = 0
     rebuilding: int = 0
+    identity: str = ""

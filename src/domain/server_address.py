@@ -32,12 +32,23 @@ def is_open(parts: SplitResult) -> bool:
 def is_here(address: str) -> bool:
     """Whether a server is on this machine: a URL, or libpq's ``name=value ...``.
 
-    libpq reads hosts in the query of a URL too, whatever stands before it, and takes them from files of
-    services: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
+    libpq takes what stands before an ``@`` for a name and reads several hosts, also in the query of a URL
+    and in files of services: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
     """
-    if not address.startswith(("http://", "https://", "postgresql://", "postgres://")):
-        return not any(word in address for word in ("host", "service"))
-    before, _, query = address.partition("?")
+    address = address.strip()
+    parts = address_of(address)
+    if parts is not None:
+        return parts.hostname in HERE
+    if address.startswith(("postgresql://", "postgres://")):
+        return _is_database_here(address)
+    return not any(word in address for word in ("://", "host", "service"))
+
+
+def _is_database_here(url: str) -> bool:
+    first = url.partition("://")[2].partition("/")[0]
+    if "," in first or "#" in first or "@" in first.partition("?")[2]:
+        return False  # which libpq reads otherwise than ``urlsplit``
+    before, _, query = url.partition("?")
     try:
         hosts = [urlsplit(before).hostname or "localhost"]
         options = parse_qsl(query, keep_blank_values=True)

@@ -292,6 +292,23 @@ def test_what_every_index_has_seen_is_told_no_more(full: ChunkStore) -> None:
     assert full.index_mark("quick") is None
 
 
+def test_an_index_that_nobody_asked_for_long_is_made_anew(store: ChunkStore) -> None:
+    """It has vectors of what was forgotten, which must not be lost from sight."""
+    keep(store, *(remembered(f"{n}.py", f"the text of {n}\n") for n in range(400)))
+    seen = store.state().revision
+    with store.writer():
+        store.mark_index("elsewhere", IndexMark(seen, dirty=False, stamp="z"))
+        store.forget(list(store.files()))
+        store.tidy()
+        assert store.index_mark("elsewhere") == IndexMark(seen, dirty=False, stamp="z")
+    keep(store, *(remembered(f"{n}.py", f"the text of {n}\n") for n in range(400)))
+    with store.writer():
+        store.forget(list(store.files()))
+        store.tidy()
+    assert store.index_mark("elsewhere") == IndexMark(seen, dirty=True, stamp="z")
+    assert store.changed_since(seen) is None, "which it will not ask for"
+
+
 def test_a_renewal_takes_over_in_one_step(full: ChunkStore) -> None:
     with full.writer():
         full.set_makers("old", "chunker")
@@ -307,7 +324,7 @@ def test_a_renewal_takes_over_in_one_step(full: ChunkStore) -> None:
     assert (after.fingerprint, after.chunker, after.texts, after.rebuilding) == ("new", "chunker", 4, 0)
     assert after.revision > before.revision
     assert full.changed_since(before.revision) is None
-    assert full.index_mark("index") is None
+    assert full.index_mark("index") == IndexMark(before.revision, dirty=True), "it has the old vectors"
     assert {len(vector) for _, vector in full.vectors()} == {2}
     assert full.nearest((5.0, 1.0), 1, EVERYTHING)[0].score > 0.9
     assert full.problems() == ()

@@ -30,6 +30,7 @@ class FakeChunkStore:
         busy: whether another process has the right to write.
         said: what ``problems`` says.
         renewed: what a renewal has made so far, and the embedder that made it.
+        identity: of the state.
     """
 
     busy: bool = False
@@ -44,6 +45,7 @@ class FakeChunkStore:
     log: list[tuple[int, str]] = field(default_factory=list)
     log_from: int = 0
     renewed: tuple[str, dict[str, Embedding]] = ("", {})
+    identity: str = "fake"
 
     @contextmanager
     def writer(self) -> Iterator[None]:
@@ -76,6 +78,7 @@ class FakeChunkStore:
         return MemoryState(
             self.fingerprint, self.chunker, self.roots, len(self.remembered), len(chunks), len(self._keys()),
             self.revision, languages, sum(len(chunk.text) for chunk in chunks), len(self.renewed[1]),
+            self.identity,
         )  # fmt: skip
 
     def files(self) -> Mapping[str, FileMark]:
@@ -121,7 +124,9 @@ class FakeChunkStore:
             self.renewed[0],
             {key: self.renewed[1][key] for key in self.renewed[1] if key in used},
         )
-        seen = min((mark.revision for mark in self.marks.values()), default=self.revision)
+        if len(self.log) > 4 * len(used) + 1_000:
+            self.outdate(lambda mark: mark.revision < self.revision)
+        seen = min((mark.revision for mark in self.marks.values() if not mark.dirty), default=self.revision)
         self.log = [(revision, key) for revision, key in self.log if revision > seen]
         self.log_from = max(seen, self.log_from)
 
@@ -196,6 +201,10 @@ class FakeChunkStore:
         gone = [self.remembered.pop(path) for path in paths if path in self.remembered]
         return {key for file in gone for key in file.keys}
 
+    def outdate(self, which: Callable[[IndexMark], bool]) -> None:
+        """Has indexes made anew."""
+        self.marks |= {name: replace(one, dirty=True) for name, one in self.marks.items() if which(one)}
+
     def _changed(self, keys: set[str]) -> None:
         self.revision += bool(keys)
         self.log += [(self.revision, key) for key in sorted(keys)]
@@ -219,7 +228,8 @@ class FakeRenewal:
     def take_over(self) -> None:
         store = self.store
         store.fingerprint, store.kept = store.renewed
-        store.renewed, store.marks = ("", {}), {}
+        store.renewed = ("", {})
+        store.outdate(lambda mark: True)
         store.revision += 1
         store.log_from = store.revision
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE
 
@@ -21,7 +21,7 @@ from cesello.adapters.memory.chunk_tables import FILE
 from cesello.adapters.memory.sqlite_chunk_store import SqliteChunkStore
 from cesello.domain.errors import CeselloError, RetryableError, StoreError
 from cesello.domain.remembered import EVERYTHING, Selection
-from tests.remembered import EMBEDDER, keep, remembered
+from tests.remembered import EMBEDDER, keep, remembered, vectors_of
 from tests.repository import ROOT
 
 FILES = [
@@ -311,6 +311,38 @@ def test_nothing_of_what_was_forgotten_is_left_on_the_disk(folder: Path, edited:
     reader.close()
 
 
+def test_words_that_were_edited_out_go_once_there_are_many(folder: Path) -> None:
+    store = SqliteChunkStore(folder)
+    keep(store, *(remembered(f"{n}.py", f"the text of {n}\n") for n in range(40)))
+    left = []
+    for n in range(4):  # two of 140 chunks each time
+        keep(store, remembered(f"{n}.py", f"{SECRET.decode()}\n", time=2))
+        with store.writer():
+            store.put([remembered(f"{n}.py", "apples\n", time=3)], vectors_of(remembered("x", "apples\n")))
+            store.tidy()
+        left.append(bool(holding(folder)))
+    assert left == [True, True, True, False]
+    keep(store, remembered("5.py", f"{SECRET.decode()}\n", time=2))
+    keep(store, remembered("5.py", "apples\n", time=3))
+    assert holding(folder)
+    with store.writer():
+        store.rewrite_words()
+    assert not holding(folder), "nor is any left when all are written anew"
+
+
+def test_a_damaged_list_of_words_is_written_anew(folder: Path) -> None:
+    store = SqliteChunkStore(folder)
+    keep(store, *(remembered(f"{n}.py", f"the text of {n}\n") for n in range(20)))
+    with closing(sqlite3.connect(folder / FILE)) as file:
+        file.execute("DELETE FROM words_data WHERE id > 10")
+        file.commit()
+    with store.writer():
+        assert store.problems()
+        store.rewrite_words()
+        assert not store.problems()
+    assert len(store.matching("text", 30, EVERYTHING)) == 20
+
+
 def test_a_memory_that_was_taken_away_or_replaced_answers_no_more(folder: Path) -> None:
     reader = SqliteChunkStore(folder)
     question = EMBEDDER.embed_query("apples 3")
@@ -323,6 +355,7 @@ def test_a_memory_that_was_taken_away_or_replaced_answers_no_more(folder: Path) 
     other = SqliteChunkStore(folder)
     keep(other, remembered("new.py", "the only text of apples 3\n"))
     assert reader.state().revision == before.revision, "it cannot be told by that"
+    assert "" != before.identity != reader.state().identity != ""
     assert list(reader.files()) == ["new.py"]
     assert len(reader.nearest(question, 5, EVERYTHING)) == len(reader.matching("apples", 5, EVERYTHING)) == 1
     with other.writer():

@@ -139,6 +139,17 @@ def test_a_table_says_what_was_made(
     assert "wrote 6 rows to rows.jsonl" in out
 
 
+def test_paths_are_seen_from_the_working_folder(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project / "tiny")
+    command = ["data", "make", "--from", "memory", "--output", "few.jsonl", "--kinds", "docstring", "--path"]
+    assert run([*command, "examples.py"]) == 3
+    assert "error[D080]" in capsys.readouterr().err
+    assert run([*command, "../examples.py"]) == 0
+    assert {row["from"]["path"] for row in lines(Path("few.jsonl"))} == {"examples.py"}
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [

@@ -41,7 +41,8 @@ CREATE TABLE changes(revision INTEGER NOT NULL, key TEXT NOT NULL);
 CREATE INDEX changes_by_revision ON changes(revision);
 CREATE TABLE indexes(name TEXT PRIMARY KEY, revision INTEGER NOT NULL, dirty INTEGER NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5(name, path, text);
-INSERT INTO meta VALUES ('form', '{FORM}'), ('revision', '0'), ('generation', '1'), ('changes_from', '0');
+INSERT INTO meta VALUES ('form', '{FORM}'), ('revision', '0'), ('generation', '1'), ('changes_from', '0'),
+  ('identity', lower(hex(randomblob(16))));
 """
 """``body`` is what else there is of a chunk, as JSON. A row of ``words`` has the id of its chunk. ``changes``
 has every key that came or went after the revision ``changes_from``."""

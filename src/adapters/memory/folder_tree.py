@@ -202,7 +202,10 @@ def _folders(places: Sequence[str]) -> dict[str, tuple[bool, int, int]]:
 
 
 def _told_of(folders: Mapping[str, tuple[bool, int, int]]) -> Iterator[set[str]]:
-    """Paths in folders that have changed, now and then none; ends with Ctrl-C."""
+    """Paths in folders that have changed, now and then none; ends with Ctrl-C.
+
+    Where there is nothing to watch it waits for folders that are, and one that went is told of.
+    """
     from watchfiles import watch
 
     watches = [
@@ -221,8 +224,9 @@ def _told_of(folders: Mapping[str, tuple[bool, int, int]]) -> Iterator[set[str]]
             return
     except FileNotFoundError:  # a folder went before it was watched
         pass
-    time.sleep(_PAUSE)
-    yield set()
+    while True:
+        time.sleep(_PAUSE)
+        yield set(folders)
 
 
 def _kept_out(entry: os.DirEntry[str], rules: Rules) -> str:

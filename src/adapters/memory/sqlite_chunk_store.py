@@ -23,6 +23,10 @@ _WORDS = "INSERT INTO words(rowid, name, path, text) VALUES (?, ?, ?, ?)"
 _STAMP = "stamp of "
 """Before the name of an index, in ``meta``: the table of indexes is older."""
 
+_GONE = "chunks gone"
+"""How many were taken away since their words were, in ``meta``."""
+_MOST_GONE = 200
+
 _NOTHING = MemoryState("", "", (), 0, 0, 0, 0)
 
 
@@ -87,6 +91,7 @@ class SqliteChunkStore:
             languages=dict(languages),
             size=pages * size,
             rebuilding=renewed,
+            identity=self._db.meta("identity"),
         )
 
     def files(self) -> Mapping[str, FileMark]:
@@ -152,12 +157,18 @@ class SqliteChunkStore:
             run(f"DELETE FROM vectors WHERE id IN ({renewed})", (generation,))
             # No index will ask for what they all have seen; one that nobody has asked for long is made anew.
             if self._db.one("SELECT count(*) FROM changes")[0] > 4 * used + 1_000:
-                run("DELETE FROM indexes WHERE revision < ?", (self._revision(),))
-            (seen,) = self._db.one("SELECT coalesce(min(revision), ?) FROM indexes", self._revision())
+                run("UPDATE indexes SET dirty = 1 WHERE revision < ?", (self._revision(),))
+            (seen,) = self._db.one(
+                "SELECT coalesce(min(revision), ?) FROM indexes WHERE NOT dirty", self._revision()
+            )
             run("DELETE FROM changes WHERE revision <= ?", (seen,))
             self._db.set_meta("changes_from", max(seen, self._db.number("changes_from")))
-            # Only so no word of what is gone is left; where nothing has changed it does nothing.
-            run("INSERT INTO words(words) VALUES ('optimize')")
+            # Only so no word of what is gone is left. It writes all words anew.
+            gone = self._db.number(_GONE)
+            (chunks,) = self._db.one("SELECT count(*) FROM chunks")
+            if not spare or gone > min(_MOST_GONE, chunks // 20):
+                run("INSERT INTO words(words) VALUES ('optimize')")
+                self._db.set_meta(_GONE, 0)
 
     def nearest(self, vector: Embedding, recall: int, only: Selection) -> tuple[Hit, ...]:
         checked_recall(recall)
@@ -231,6 +242,7 @@ class SqliteChunkStore:
 
     def rewrite_words(self) -> None:
         with self._db.changing() as run:
+            run("INSERT INTO words(words) VALUES ('rebuild')")  # a damaged list cannot be emptied
             run("DELETE FROM words")
             for file, path in self._db.all("SELECT id, path FROM files"):  # a file's chunks at a time
                 for known, *row in self._db.all(f"SELECT id, {COLUMNS} FROM chunks WHERE file = ?", file):
@@ -282,16 +294,18 @@ class SqliteChunkStore:
 
     def _removed(self, paths: Sequence[str]) -> set[str]:
         """Takes files away; their keys."""
-        keys: set[str] = set()
+        keys: list[str] = []
         for path in paths:
             for (file,) in self._db.all("SELECT id FROM files WHERE path = ?", written_path(path)):
-                keys |= {key for (key,) in self._db.all("SELECT key FROM chunks WHERE file = ?", file)}
+                keys += [key for (key,) in self._db.all("SELECT key FROM chunks WHERE file = ?", file)]
                 self._db.many(
                     "DELETE FROM words WHERE rowid IN (SELECT id FROM chunks WHERE file = ?)", [(file,)]
                 )
                 self._db.many("DELETE FROM chunks WHERE file = ?", [(file,)])
                 self._db.many("DELETE FROM files WHERE id = ?", [(file,)])
-        return keys
+        if keys:
+            self._db.set_meta(_GONE, self._db.number(_GONE) + len(keys))
+        return set(keys)
 
     def _add(self, run: Callable[..., Any], file: RememberedFile) -> set[str]:
         mark = file.mark

@@ -49,7 +49,7 @@ class SqliteRenewal:
                 "SELECT coalesce(max(length(vector)), 0) FROM vectors WHERE generation = ?", self._generation
             )
             run("DELETE FROM vectors WHERE generation <> ?", (self._generation,))
-            run("DELETE FROM indexes")
+            run("UPDATE indexes SET dirty = 1")
             database.set_meta("generation", self._generation)
             database.set_meta("fingerprint", self._fingerprint)
             database.set_meta("dimension", length // 4)

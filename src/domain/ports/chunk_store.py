@@ -74,7 +74,8 @@ class ChunkStore(Protocol):
     def tidy(self, spare: float = 0.2) -> None:
         """Drops vectors that no chunk has, the oldest first, until they are at most this share of all.
 
-        Of a renewal none stays, and no word of what was forgotten.
+        Of a renewal none stays. Where nothing is to spare no word of what was forgotten does either; else a
+        few may, until more was forgotten. An index that is far behind is marked ``dirty``, to be made anew.
         """
         ...
 

@@ -39,7 +39,9 @@ _OF_RUNS = ("runs", "folder", "min_reward", "procedure", "best_of_group", "per_p
 @click.option("--overwrite", is_flag=True, help="Replace the file where it is there.")
 @click.option("--limit", type=click.IntRange(min=1), help="So many rows at most.")
 @click.option("kinds", "--kinds", metavar="LIST", help=f"memory: of {', '.join(KINDS)}; all without it.")
-@click.option("paths", "--path", multiple=True, metavar="GLOB", help="memory: of these files alone.")
+@click.option(
+    "paths", "--path", multiple=True, metavar="GLOB", help="memory: of these files alone, seen from here."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="memory: another one draws others.")
 @click.option(
     "--holdout", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
@@ -158,6 +160,7 @@ def _of_memory(
     config: Path | None,
     overrides: tuple[str, ...],
     holdout: float,
+    paths: tuple[str, ...],
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -167,8 +170,10 @@ def _of_memory(
 
     held_out = output.with_name(f"{output.stem}-heldout{output.suffix}")
     _check_output([output, *([held_out] if holdout else [])], overwrite)
-    request = _request(holdout=holdout, **given)
     container = memory_container(load_memory(config, overrides))
+    # As `cesello ask` takes them: from the working folder, and not from the memory's.
+    files = tuple(container.source_tree().relative(str(Path(path).absolute())) for path in paths)
+    request = _request(holdout=holdout, paths=files, **given)
     with watched(container, debug, transformers=False):
         made = container.make_rows_from_memory()(request)
     _write(output, made.rows)

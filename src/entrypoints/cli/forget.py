@@ -46,7 +46,16 @@ def forget(
         still = "is" if len(gone.under) == 1 else "are"
         click.echo(f"{roots} {still} still remembered: name them in .cesello-ignore to keep them out")
     for store in gone.elsewhere:
-        click.echo(
-            f"the index of {store}, which is not in use, may have vectors of it: "
-            f"`cesello remember --set memory.store={store}` takes them away"
+        click.echo(_left_at(store, loaded.settings.store))
+
+
+def _left_at(store: str, in_use: str) -> str:
+    if store == in_use:
+        return (
+            f"an index of {store} at another memory.server or collection may have vectors of it: "
+            "`cesello remember` with that one set takes them away"
         )
+    return (
+        f"the index of {store}, which is not in use, may have vectors of it: "
+        f"`cesello remember --set memory.store={store}` takes them away"
+    )

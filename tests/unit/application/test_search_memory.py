@@ -62,6 +62,15 @@ def test_a_memory_that_was_changed_is_no_mistake_of_the_model() -> None:
         tool.run(call(query="a cake with cherries"))
 
 
+def test_a_memory_that_takes_the_place_of_one_as_old_is_another() -> None:
+    store = cake_memory()
+    tool = SearchMemory(retrieves(store))
+    tool.run(call(query="bake a cake"))
+    store.identity = "another"
+    with pytest.raises(DataError, match=r"D074.*of another memory"):
+        tool.run(call(query="a cake with cherries"))
+
+
 def test_a_memory_that_is_changed_while_it_is_asked_is_told_too() -> None:
     store = cake_memory()
 

@@ -49,6 +49,7 @@ def test_a_key_is_not_sent_for_everybody_to_read(url: str, is_it: bool) -> None:
         "http://localhost:8000", "https://127.0.0.1/v1", "postgresql:///db", "postgresql://localhost/db",
         "postgres://me@[::1]:5432/db", "postgresql:///db?host=/var/run/postgresql", "dbname=code user=me",
         "postgresql:///db?host=localhost,127.0.0.1&connect_timeout=3",
+        "HTTP://LOCALHOST:8000", " http://[::1] ",
     ],
 )  # fmt: skip
 def test_a_server_is_on_this_machine(address: str) -> None:
@@ -66,6 +67,12 @@ def test_a_server_is_on_this_machine(address: str) -> None:
         "postgresql:///db?host=localhost&host=example.org", "postgresql:///db?host=localhost,example.org",
         # And with these wherever a file of services says.
         "service=there", "postgresql:///db?service=there&servicefile=there.conf",
+        # Clients do not mind how a scheme is written, or what is before it.
+        "HTTP://example.org/v1", "Https://example.org", " http://example.org", "\nhttp://example.org",
+        "ftp://example.org", "POSTGRESQL://example.org/db",
+        # libpq takes all before the @ for a name, and goes to the second where the first gives no answer.
+        "postgresql://localhost?@example.org/db", "postgresql://localhost#@example.org/db",
+        "postgresql://localhost:1,example.org:5432/db", "postgresql://[::1]:1,example.org/db",
     ],
 )  # fmt: skip
 def test_a_server_may_be_on_another_machine(address: str) -> None:

@@ -154,6 +154,8 @@ ELSEWHERE = [
     ("store: pgvector", "server: host=db.example.com dbname=x"),
     ("recall: 20", "embedder: {engine: openai, url: https://example.com/v1}"),
     ("recall: 20", "answer: {url: https://example.com/v1}"),
+    ("recall: 20", "answer: {url: 'HTTP://example.com/v1'}"),
+    ("store: pgvector", "server: 'postgresql://localhost?@db.example.com/x'"),
 ]
 HERE = [
     ("store: pgvector", "server: postgresql:///x"),
