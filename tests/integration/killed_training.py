@@ -219,9 +219,9 @@ def end_state(run: str) -> dict[str, str]:
 
 
 def _state(file: Path) -> str:
-    """Without how long it took, and the log that tells it; all other logs are compared whole."""
+    """Without how long it took, the logs, which are compared whole but for that, and where the model is."""
     state = json.loads(file.read_text())
-    del state["logs"], state["progress"]["seconds"]
+    del state["logs"], state["progress"]["seconds"], state["identity"]
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
