@@ -1,4 +1,4 @@
-"""Rotary positions (Su et al., arXiv 2104.09864) with one new tensor for each that is turned.
+"""Rotary positions (Su et al., arXiv 2104.09864) with one new tensor for each that is turned, and halves.
 
 Of x = [a, b], its two halves, it makes [a cos - b sin, b cos + a sin]. transformers makes [-b, a] and three
 more tensors of that size on the way. They take time, and when they are freed they leave gaps that glibc
@@ -82,10 +82,13 @@ class _Rotated(torch.autograd.Function):
 def _turned(
     x_BATD: torch.Tensor, cos: torch.Tensor, first: torch.Tensor, second: torch.Tensor, way: int
 ) -> torch.Tensor:
-    """Each half of x times its cosine, and the other half times a sine; ``way``: 1, or -1 for back."""
+    """Each half of x times its cosine, and the other half times a sine; ``way``: 1, or -1 for back.
+
+    Rounded as transformers rounds, product by product: ``addcmul_`` would not.
+    """
     made_BATD: torch.Tensor = x_BATD * cos
     a, b = x_BATD.chunk(2, -1)
     of_a, of_b = made_BATD.chunk(2, -1)
-    of_a.addcmul_(b, first, value=-way)
-    of_b.addcmul_(a, second, value=way)
+    of_a.sub_(b * first, alpha=way)
+    of_b.add_(a * second, alpha=way)
     return made_BATD

@@ -19,7 +19,7 @@ from torch.nn.functional import linear
 
 from .meta_device import kind_of
 
-_NUMBERS = {"cpu": 2**22, "cuda": 2**25}
+_NUMBERS = {"cpu": 2**21, "cuda": 2**25}
 """Logits of one part. On a CPU they should stay near its caches, a GPU wants large products."""
 _LIFT = 2.0**10
 """Gradients in float16 end at 6e-8, below what many words of a vocabulary get: they are lifted meanwhile."""
