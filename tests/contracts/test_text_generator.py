@@ -12,7 +12,7 @@ from cesello.adapters.model.hub_cache import HubCache
 from cesello.adapters.model.openai_generator import OpenAiGenerator
 from cesello.adapters.model.quantizers import NoQuantizer
 from cesello.domain.conversation import Conversation, Message, Role, user
-from cesello.domain.errors import ModelError, RetryableError
+from cesello.domain.errors import CeselloError, ModelError, RetryableError
 from cesello.domain.generation import Sampling
 from cesello.domain.model_spec import LoraSpec, ModelSpec
 from cesello.domain.ports.model import Policy
@@ -79,27 +79,19 @@ def test_what_was_asked_is_left_as_it_was(generator: TextGenerator) -> None:
     assert prompts == PROMPTS
 
 
-@pytest.fixture(params=["fake", "server"])
-def busy(request: pytest.FixtureRequest, service: ChatService) -> TextGenerator:
-    if request.param == "fake":
-        return FakeTextGenerator(failure=RetryableError("T090", "busy"))
-    service.busy_after = 1
-    return OpenAiGenerator(service.url, "small", workers=1)
-
-
-def test_one_that_is_too_busy_says_that_it_may_be_asked_again(busy: TextGenerator) -> None:
-    with pytest.raises(RetryableError, match="T090"):
-        busy.generate(PROMPTS, GREEDY)
-
-
-@pytest.fixture(params=["fake", "server"])
-def strange(request: pytest.FixtureRequest, service: ChatService) -> TextGenerator:
-    if request.param == "fake":
-        return FakeTextGenerator(failure=ModelError("M090", "strange"))
-    service.lost_after = 1
-    return OpenAiGenerator(service.url, "small", workers=1)
-
-
-def test_one_that_answers_something_else_is_told_apart(strange: TextGenerator) -> None:
-    with pytest.raises(ModelError, match="M090"):
-        strange.generate(PROMPTS, GREEDY)
+@pytest.mark.parametrize("where", ["fake", "server"])
+@pytest.mark.parametrize(
+    ("error", "makes_it_so"),
+    [(RetryableError("T090", "busy"), "busy_after"), (ModelError("M090", "strange"), "lost_after")],
+    ids=["busy", "strange"],
+)
+def test_what_is_in_the_way_is_told(
+    error: CeselloError, makes_it_so: str, where: str, service: ChatService
+) -> None:
+    """One that is too busy may be asked again, one that answers something else may not."""
+    generator: TextGenerator = FakeTextGenerator(failure=error)
+    if where == "server":
+        setattr(service, makes_it_so, 1)
+        generator = OpenAiGenerator(service.url, "small", workers=1)
+    with pytest.raises(type(error), match=error.code):
+        generator.generate(PROMPTS, GREEDY)

@@ -79,17 +79,18 @@ def test_equal_prompts_keep_the_seed() -> None:
     assert kept >= 160
 
 
-def test_hidden_helpful_clauses_are_found_within_the_budget() -> None:
+@pytest.mark.parametrize(("searches", "at_least"), [(30, 27), pytest.param(200, 180, marks=pytest.mark.slow)])
+def test_hidden_helpful_clauses_are_found_within_the_budget(searches: int, at_least: int) -> None:
     """27 of 30 say that more than three searches of four find them, with a confidence of 95 % (Clopper and
-    Pearson, 1934: a rate of at least 0.76); 29 were found when this was written.
+    Pearson, 1934: a rate of at least 0.76); of 200, 194 were found when this was written (0.94 to 0.99).
     """
     found = 0
-    for seed in range(30):
+    for seed in range(searches):
         its = bench(seed)
         report = its.search(request(600, parts=simulated_parts(150, 60, 75), random_seed=seed))
         assert len(its.world.calls) <= 600
         found += its.world.success(report.winner.system) - its.world.success("Answer.") >= 0.1
-    assert found >= 27
+    assert found >= at_least
 
 
 def test_a_report_tells_all_and_is_json() -> None:
