@@ -35,7 +35,7 @@ from cesello.adapters.memory.onnx_session import default_threads
 from cesello.adapters.memory.sentence_transformer_embedder import SentenceTransformerEmbedder, load_options
 from cesello.adapters.memory.treesitter_chunker import TreeSitterChunker
 from cesello.adapters.model.hub_cache import HubCache
-from cesello.domain.chunk_text import embedding_text
+from cesello.domain.chunk_text import code_words, embedding_text
 from cesello.domain.document import SourceFile
 from cesello.entrypoints.home import home
 
@@ -77,7 +77,7 @@ def chunks(count: int) -> list[str]:
     draw = random.Random(0)
     chunker = TreeSitterChunker(900)
     texts = [
-        embedding_text(chunk)
+        code_words(embedding_text(chunk))
         for path in draw.sample(sorted(paths), 100)
         for chunk in chunker.chunk(SourceFile(path.relative_to(root).as_posix(), path.read_bytes()))
     ]

@@ -32,7 +32,7 @@ from cesello.adapters.memory.onnx_session import OnnxSession
 from cesello.adapters.memory.text_tokens import folder_tokens
 from cesello.adapters.memory.treesitter_chunker import TreeSitterChunker
 from cesello.adapters.model.hub_cache import HubCache
-from cesello.domain.chunk_text import embedding_text
+from cesello.domain.chunk_text import code_words, embedding_text
 from cesello.domain.document import SourceFile
 from cesello.entrypoints.home import home
 
@@ -87,7 +87,7 @@ def taken(call: Callable[[], Any], rounds: int) -> list[float]:
 def own_texts(files: Sequence[Path]) -> list[str]:
     chunker = TreeSitterChunker(MAXIMUM)
     chunks = (chunk for file in files for chunk in chunker.chunk(SourceFile(file.name, file.read_bytes())))
-    return list(dict.fromkeys(map(embedding_text, chunks)))
+    return list(map(code_words, dict.fromkeys(map(embedding_text, chunks))))
 
 
 def langchain_texts(files: Sequence[Path]) -> list[str]:

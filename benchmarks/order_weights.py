@@ -1,4 +1,4 @@
-"""The weights of ``OrderWeights``, chosen on code that ``benchmarks/retrieval.py`` does not ask about.
+"""The weights of ``OrderWeights``, and how code is read, chosen on code that no other benchmark asks about.
 
 The code is of the packages that are installed beside cesello, without tests, copies of other programs and of
 the standard library: three corpora of up to 60 files, no package in two. Their questions are made as those of
@@ -17,7 +17,7 @@ import sys
 import sysconfig
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -40,6 +40,7 @@ from benchmarks.peers.retrieval_search import EMBEDDER, Embeddings, Judge
 from benchmarks.peers.retrieval_units import ours
 from benchmarks.retrieval import ORDER, Searched, Way, instead, same, searched
 from cesello.domain import name_match
+from cesello.domain.chunk_text import code_words
 from cesello.entrypoints.settings.memory_settings import BGE_SMALL
 
 RESULTS = Path(__file__).resolve().parent / "results" / "order-weights.json"
@@ -150,6 +151,7 @@ def main() -> None:
         other = ranks(kinds, Way(order=replace(ORDER, **weights)))
         results[name] = {kind: _change(other[kind] - chosen[kind]) for kind in kinds}
         print(name, results[name], flush=True)
+    results["reading code"] = readings(embed)
     for name, part, value in (
         ("words of names as they are written", "_alike", same),
         ("a name's share and the question's alike", "_BETA", 1.0),
@@ -159,10 +161,30 @@ def main() -> None:
         results[name] = {kind: _change(other[kind] - chosen[kind]) for kind in kinds}
         print(name, results[name], flush=True)
     results["reranked"] = reranked(kinds["functions"])
-    results["reranked, bge-small"] = reranked(_functions(Embeddings("int8", BGE_SMALL), TAKEN))
+    bge = Embeddings("int8", BGE_SMALL)
+    results["reranked, bge-small"] = reranked(_functions(bge, TAKEN))
+    results["reading code, bge-small"] = readings(bge)
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results |= {FLOOR: kept[FLOOR]} if FLOOR in kept else {}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def readings(embed: Embeddings) -> dict[str, Any]:
+    """What code that is read as words brings, paired over the functions, and the tokens of all texts."""
+    found: dict[str, Any] = {}
+    ways = {"scores": Way(), "vectors alone": Way("dense")}
+    before: dict[str, Values] = {}
+    reads: dict[str, Callable[[str], str]] = {"as it is written": str, "as words": code_words}
+    for label, read in reads.items():
+        some = _functions(embed, TAKEN, read)
+        texts = [unit.embedded for one in some for unit in one.units]
+        found[label] = {"tokens": sum(embed.lengths(texts)), "texts": len(texts)}
+        for name, way in ways.items():
+            its = ranks({"": some}, way)[""]
+            change = _change(its - before.setdefault(name, its))
+            found[label][name] = [round(float(its.mean()), 3), *change]
+        print(label, found[label], flush=True)
+    return found
 
 
 def floors() -> dict[str, Any]:
@@ -184,8 +206,11 @@ def floors() -> dict[str, Any]:
     return results
 
 
-def _functions(embed: Embeddings, lots: int) -> list[Searched]:
-    return [searched(corpus, ours(corpus.sources), embed) for corpus in islice(corpora(), lots)]
+def _functions(embed: Embeddings, lots: int, read: Callable[[str], str] | None = None) -> list[Searched]:
+    return [
+        searched(corpus, ours(corpus.sources, read=read or embed.read), embed)
+        for corpus in islice(corpora(), lots)
+    ]
 
 
 def _shares(some: Sequence[Searched]) -> dict[str, float]:

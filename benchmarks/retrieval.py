@@ -314,6 +314,8 @@ def techniques(corpus: Corpus, embed: Embeddings) -> dict[str, Any]:
         "no names and paths among the words": replace(product, fields=(0.0, 0.0, 1.0)),
     }.items():
         note(name, one.measured(one.rankings(way)))
+    written = searched(corpus, ours(corpus.sources, read=str), embed)
+    note("code as it is written, not as words", written.measured(written.rankings(product)))
     note("passages shown whole", one.measured(one.rankings(product), whole=1_000))
     with instead(names_module, "_alike", same):
         note("words of names as they are written", one.measured(one.rankings(product)))
@@ -394,7 +396,8 @@ def embedders(corpus: Corpus, judge: Judge) -> dict[str, Any]:
     for name, kind in ({"docstrings": corpus} | other_kinds(corpus)).items():
         first: dict[str, Mapping[str, Values]] = {}
         for model in (EMBEDDER, BGE_SMALL):
-            one = searched(kind, ours(kind.sources), Embeddings(model=model))
+            embed = Embeddings(model=model)
+            one = searched(kind, ours(kind.sources, read=embed.read), embed)
             for way, values in _of_embedder(one, judge if name == "docstrings" else None):
                 before = first.setdefault(way, values)
                 label = f"{name}, {model.rpartition('/')[2]}, {way}"
@@ -415,7 +418,9 @@ def _of_embedder(one: Searched, judge: Judge | None) -> Iterator[tuple[str, dict
 
 def _cost(corpus: Corpus, model: str) -> dict[str, Any]:
     """Seconds of a processor for every twentieth text, by length, of a loaded model; nothing is kept."""
-    texts = sorted({unit.embedded for unit in ours(corpus.sources)}, key=len)
+    texts = sorted(
+        {unit.embedded for unit in ours(corpus.sources, read=Embeddings(model=model).read)}, key=len
+    )
     seconds: dict[str, Any] = {"model": model, "texts": len(texts)}
     for precision in ("float32", "int8"):
         embedder = OnnxEmbedder(model, HUB, BUILD / "onnx", precision=precision, threads=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,9 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.retrieval_units import Unit, words
+from cesello.adapters.memory.model_folder import model_folder
 from cesello.adapters.memory.onnx_embedder import OnnxEmbedder
 from cesello.adapters.memory.onnx_reranker import OnnxReranker
+from cesello.adapters.memory.text_tokens import folder_tokens
 from cesello.adapters.model.hub_cache import HubCache
+from cesello.domain.chunk_text import code_words
+from cesello.domain.fusion import looks_like_code
 from cesello.entrypoints.settings.memory_settings import known
 
 BUILD = Path(__file__).resolve().parents[2] / "build" / "retrieval"
@@ -66,11 +70,14 @@ class Embeddings:
     def __init__(self, precision: str = "float32", model: str = EMBEDDER) -> None:
         self._kept = Kept(f"vectors-{precision}" + ("" if model == EMBEDDER else f"-{Path(model).name}"))
         self._embedder = OnnxEmbedder(model, HUB, BUILD / "onnx", precision=precision, threads=1)
+        self._tokens = folder_tokens(model_folder(model, HUB), self._embedder.maximum_tokens)
         self._query = known(model).query_prefix or ""
+        self.read: Callable[[str], str] = code_words if known(model).reads == "words" else str
         self.floor = known(model).floor
 
     def asked(self, questions: Sequence[str]) -> Vectors:
-        return self([self._query + question for question in questions])
+        read = [self.read(question) if looks_like_code(question) else question for question in questions]
+        return self([self._query + question for question in read])
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
         known = self._kept.get(texts)
@@ -81,6 +88,11 @@ class Embeddings:
             self._kept.put(new)
             known |= new
         return np.stack([np.frombuffer(known[text], np.float32) for text in texts])
+
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens that are read of each."""
+        return [len(encoding) for encoding in self._tokens.read(texts)]
 
 
 class Judge:

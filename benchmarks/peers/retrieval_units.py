@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cesello.adapters.memory.treesitter_chunker import TreeSitterChunker
-from cesello.domain.chunk_text import definition_of, embedding_text, reranking_text
+from cesello.domain.chunk_text import code_words, definition_of, embedding_text, reranking_text
 from cesello.domain.document import Chunk, SourceFile
 from cesello.domain.search_words import search_words
 
@@ -51,8 +51,18 @@ def plain(path: str, first: int, last: int, text: str, number: int) -> Unit:
     return Unit(path, first, last, text, text, ("", path, text), text, number)
 
 
-def ours(sources: Mapping[str, str], maximum: int = MAXIMUM, header: str = "name") -> list[Unit]:
-    """Our chunks, as the product has them; ``header`` is what stands above the code that is embedded."""
+def ours(
+    sources: Mapping[str, str],
+    maximum: int = MAXIMUM,
+    header: str = "name",
+    read: Callable[[str], str] = code_words,
+) -> list[Unit]:
+    """Our chunks, as the product has them.
+
+    Args:
+        header: what stands above the code that is embedded.
+        read: what the embedder reads of that.
+    """
     chunker = TreeSitterChunker(maximum)
     units: list[Unit] = []
     for path, text in sources.items():
@@ -64,7 +74,7 @@ def ours(sources: Mapping[str, str], maximum: int = MAXIMUM, header: str = "name
             units.append(
                 Unit(
                     path, chunk.start_line, chunk.end_line, chunk.text,
-                    HEADERS[header](chunk), fields, reranking_text(chunk), head, chunk,
+                    read(HEADERS[header](chunk)), fields, reranking_text(chunk), head, chunk,
                 )
             )  # fmt: skip
     return units

@@ -139,6 +139,7 @@ class Container(containers.DeclarativeContainer):
     chunker = providers.Singleton(memory_wiring.treesitter_chunker, config.memory.chunk_characters)
     surroundings = providers.Singleton(memory_wiring.treesitter_surroundings)
     embedder = providers.Singleton(memory_wiring.embedder, config.memory.embedder, model_files, home)
+    code_embedder = providers.Singleton(memory_wiring.code_embedder, embedder, config.memory.embedder)
     reranker = providers.Singleton(memory_wiring.reranker, config.memory.reranker, model_files, home)
     chunk_store = providers.Singleton(memory_wiring.sqlite_chunk_store, memory_folder)
     vector_store = providers.Selector(
@@ -152,9 +153,9 @@ class Container(containers.DeclarativeContainer):
         memory_wiring.keep_index, chunk_store, vector_store.provider, config.memory, memory_folder, observer
     )
 
-    ask = providers.Factory(Ask, embedder, reranker, chunk_store, keep_index, surroundings)
+    ask = providers.Factory(Ask, code_embedder, reranker, chunk_store, keep_index, surroundings)
     retrieve_context = providers.Singleton(
-        memory_wiring.retrieve_context, ask, chunk_store, embedder, reranker, config.memory, memory_folder
+        memory_wiring.retrieve_context, ask, chunk_store, code_embedder, reranker, config.memory, memory_folder
     )
     ground_rows = providers.Callable(
         memory_wiring.ground_rows,
@@ -294,13 +295,13 @@ class Container(containers.DeclarativeContainer):
     )
 
     remember = providers.Factory(
-        Remember, source_tree, chunker, embedder, chunk_store, keep_index, observer, stop
+        Remember, source_tree, chunker, code_embedder, chunk_store, keep_index, observer, stop
     )
     keep_remembering = providers.Factory(KeepRemembering, remember, source_tree, chunk_store, observer, stop)
     forget = providers.Factory(Forget, chunk_store, keep_index)
     answerer = providers.Singleton(memory_wiring.answerer, config.memory.answer, model_provider)
     answer_question = providers.Factory(AnswerQuestion, ask, answerer.provider)
-    rebuild_memory = providers.Factory(RebuildMemory, embedder, chunk_store, keep_index, observer, stop)
+    rebuild_memory = providers.Factory(RebuildMemory, code_embedder, chunk_store, keep_index, observer, stop)
     memory_status = providers.Factory(MemoryStatus, chunk_store, keep_index)
     verify_memory = providers.Factory(VerifyMemory, chunk_store, keep_index, observer, stop)
     distil_runs = providers.Factory(

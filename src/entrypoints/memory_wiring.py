@@ -81,6 +81,15 @@ def embedder(settings: Mapping[str, Any], files: ModelFiles, home: Path) -> Embe
     return SentenceTransformerEmbedder(settings["model"], files, **prefixes)
 
 
+def code_embedder(embedder: Embedder, settings: Mapping[str, Any]) -> Embedder:
+    """The embedder, as the memory has it read code."""
+    if (settings["reads"] or known(settings["model"]).reads) == "code":
+        return embedder
+    from ..adapters.memory.words_embedder import WordsEmbedder
+
+    return WordsEmbedder(embedder)
+
+
 def reranker(settings: Mapping[str, Any], files: ModelFiles, home: Path) -> Reranker | None:
     """What reads question and text together, if anything does."""
     if settings["engine"] == "none":

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from cesello.adapters.memory.onnx_embedder import OnnxEmbedder
 from cesello.adapters.memory.openai_embedder import OpenAiEmbedder
 from cesello.adapters.memory.sentence_transformer_embedder import SentenceTransformerEmbedder
+from cesello.adapters.memory.words_embedder import WordsEmbedder
 from cesello.adapters.model.hub_cache import HubCache
 from cesello.domain.errors import ModelError
 from cesello.domain.ports.memory import Embedder
@@ -55,12 +56,17 @@ def bge(files: HubCache, kept: Path) -> OnnxEmbedder:
 
 
 @pytest.fixture(scope="module")
+def words(onnx: OnnxEmbedder) -> WordsEmbedder:
+    return WordsEmbedder(onnx)
+
+
+@pytest.fixture(scope="module")
 def served() -> Iterator[OpenAiEmbedder]:
     with embedding_service() as service:
         yield OpenAiEmbedder(service.url, "words")
 
 
-@pytest.fixture(params=["fake", "minilm", "onnx", "onnx_int8", "bge", "served"])
+@pytest.fixture(params=["fake", "minilm", "onnx", "onnx_int8", "bge", "words", "served"])
 def embedder(request: pytest.FixtureRequest) -> Embedder:
     made: Embedder = FakeEmbedder() if request.param == "fake" else request.getfixturevalue(request.param)
     return made

@@ -12,6 +12,7 @@ import pytest
 from cesello.adapters.memory.model_folder import folder_print
 from cesello.adapters.memory.onnx_embedder import OnnxEmbedder
 from cesello.adapters.memory.sqlite_chunk_store import SqliteChunkStore
+from cesello.adapters.memory.words_embedder import WordsEmbedder
 from cesello.adapters.model.hub_cache import HubCache
 from cesello.application.ask import Ask, AskRequest
 from cesello.application.keep_index import KeepIndex
@@ -51,14 +52,16 @@ CHANGES: dict[str, Callable[[Path], Any]] = {
     "query": lambda folder: {"query_prefix": "query: "},
     "document": lambda folder: {"document_prefix": "passage: "},
     "precision": lambda folder: {"precision": "int8"},
+    "reads": lambda folder: {"reads": "words"},
 }
 """What is done to a model's folder, or said otherwise when it is loaded."""
 
 
-def embedder(folder: Path, **options: Any) -> OnnxEmbedder:
-    return OnnxEmbedder(
+def embedder(folder: Path, *, reads: str = "code", **options: Any) -> Embedder:
+    made = OnnxEmbedder(
         options.pop("name", str(folder)), HubCache(None), folder.parent / "kept", threads=1, **options
     )
+    return made if reads == "code" else WordsEmbedder(made)
 
 
 def remember(chunks: ChunkStore, made: Embedder) -> Remember:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-import pytest
+import string
 
-from cesello.domain.chunk_text import definition_of, embedding_text, name_in_words, reranking_text
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cesello.domain.chunk_text import code_words, definition_of, embedding_text, name_in_words, reranking_text
 from cesello.domain.document import Chunk
 from tests.remembered import chunk
 
@@ -69,6 +73,30 @@ def test_a_strange_path_is_read_on_one_line() -> None:
 )
 def test_a_name_is_read_aloud(name: str, words: str) -> None:
     assert name_in_words(name) == words
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def loadFile(self, *, max_size: int = 2): ...", "def load File self max size int 2"),
+        ('if x != "\\n" and not y[0]:', "if x n and not y 0"),
+        ("HTTPServer v2Beta ΑΒγ naïveName", "HTTPServer v2 Beta ΑΒγ naïve Name"),
+        ("«क्रिया» — é, 名前。🙂", "«क्रिया» — é 名前。🙂"),
+        ("{([])};", ""),
+        ("", ""),
+    ],
+)
+def test_code_is_words_to_a_model_of_prose(code: str, words: str) -> None:
+    assert " ".join(code_words(code).split()) == words
+
+
+@given(st.text())
+def test_words_lose_no_letter_and_keep_their_lines(text: str) -> None:
+    signs = set(string.punctuation)
+    assert [sign for sign in code_words(text) if not sign.isspace()] == [
+        sign for sign in text if not sign.isspace() and sign not in signs
+    ]
+    assert code_words(text).splitlines() == [code_words(line) for line in text.splitlines()]
 
 
 def parts(*named: tuple[str, str]) -> list[Chunk]:

@@ -11,8 +11,8 @@ from cesello.adapters.model.hub_cache import HubCache
 from cesello.application.ask import Ask, AskRequest
 from cesello.application.keep_index import KeepIndex
 from cesello.domain.errors import ModelError
-from cesello.entrypoints.memory_wiring import asking, embedder, reranker, retrieve_context
-from cesello.entrypoints.settings.memory_settings import BGE_SMALL, MemorySettings
+from cesello.entrypoints.memory_wiring import asking, code_embedder, embedder, reranker, retrieve_context
+from cesello.entrypoints.settings.memory_settings import BGE_SMALL, EmbedderSettings, MemorySettings
 from tests.fakes.memory import FakeEmbedder, FakeVectorStore
 from tests.fakes.run import RecordingObserver
 from tests.grounded import cake_memory
@@ -108,3 +108,30 @@ def test_a_question_has_the_prefix_of_the_model_card(
 def write_bert(folder: Path) -> None:
     write_model(folder, b"weights")
     (folder / "config.json").write_text('{"model_type": "bert", "hidden_act": "gelu", "hidden_size": 8}')
+
+
+@pytest.mark.parametrize(
+    ("settings", "read"),
+    [
+        ({}, "def load File self"),
+        ({"model": BGE_SMALL}, "def loadFile(self):"),
+        ({"reads": "code"}, "def loadFile(self):"),
+        ({"model": "org/for-code"}, "def loadFile(self):"),
+        ({"model": "org/for-code", "reads": "words"}, "def load File self"),
+    ],
+)
+def test_code_is_read_as_words_by_models_of_prose(settings: dict[str, str], read: str) -> None:
+    inner = FakeEmbedder()
+    made = code_embedder(inner, EmbedderSettings(**settings).model_dump())  # type: ignore[arg-type]
+    made.embed(["def loadFile(self):"])
+    assert [" ".join(text.split()) for text in inner.embedded] == [read]
+    assert (made.fingerprint == inner.fingerprint) is (read == "def loadFile(self):")
+
+
+@pytest.mark.parametrize(
+    ("asked", "read"), [("loadFile", "load File"), ("who loads a_file?", "who loads a_file?")]
+)
+def test_a_question_that_is_code_is_read_as_words_too(asked: str, read: str) -> None:
+    inner = FakeEmbedder()
+    made = code_embedder(inner, EmbedderSettings().model_dump())
+    assert made.embed_query(asked) == inner.embed_query(read)
