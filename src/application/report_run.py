@@ -8,7 +8,7 @@ from ..domain.errors import CeselloError, StorageError
 from ..domain.ports.prompt import SearchAnswers
 from ..domain.ports.run import RunReader, RunStore
 from ..domain.ports.trace import SpanTimes
-from ..domain.recorded_run import RecordedRun
+from ..domain.recorded_run import RecordedRun, figure
 from ..domain.run import RunSummary
 from ..domain.run_report import Report, run_report
 from ..domain.secret_text import Redact
@@ -46,8 +46,8 @@ class ReportRun:
         """
         found = self._runs.find(run)
         recorded = replace(self._reader.read(found), spans=self._times.times(found))
-        if recorded.algorithm == "apo" and not recorded.search:
-            recorded = self._as_far_as_it_is(found, recorded)
+        if recorded.algorithm == "apo":
+            recorded = self._with_ledger(found, recorded)
         try:
             return run_report(recorded, self._redact)
         except (ValueError, TypeError, KeyError, IndexError, OverflowError) as cause:
@@ -59,12 +59,25 @@ class ReportRun:
                 fix="`cesello verify RUN` tells what has changed; put the files back as they were",
             ) from cause
 
-    def _as_far_as_it_is(self, found: RunSummary, recorded: RecordedRun) -> RecordedRun:
-        """With what the ledger of a search knows so far; one that cannot be read is told."""
+    def _with_ledger(self, found: RunSummary, recorded: RecordedRun) -> RecordedRun:
+        """With what the ledger of a search knows: all of one that has not ended, and the least reward.
+
+        One that cannot be read is told.
+        """
+        search = recorded.search
         try:
-            candidates, tasks = self._answers.candidates(found), self._answers.tasks(found)
-            trials = self._answers.trials(found)
-            search = unfinished_search(recorded.manifest, candidates, trials, tasks)
+            if not search:
+                candidates, tasks = self._answers.candidates(found), self._answers.tasks(found)
+                trials = self._answers.trials(found)
+                search = unfinished_search(recorded.manifest, candidates, trials, tasks)
+            if search:
+                search = {**search, "lowest": self._lowest(found)}
         except CeselloError as problem:
             return replace(recorded, damaged=(*recorded.damaged, problem.what))
         return replace(recorded, search=search)
+
+    def _lowest(self, found: RunSummary) -> float | None:
+        """Of all rewards that candidates are judged by."""
+        trials = self._answers.trials(found)
+        rewards = (figure(one, "reward") for one in trials if not one.get("former"))
+        return min((each for each in rewards if each is not None), default=None)

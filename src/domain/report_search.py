@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from .prompt_json import program_from
 from .prompt_program import COMPONENTS
 from .recorded_run import Line, RecordedRun, figure, part, parts, text, texts, whole
-from .report_gains import score_interval
+from .report_gains import range_of, score_interval
 from .secret_text import Redact, redacted
 from .statistics import Interval
 
@@ -95,6 +95,8 @@ def search_view(run: RecordedRun, redact: Redact = redacted) -> SearchView | Non
     """None where the run searched nothing, or has no report yet.
 
     Args:
+        run: ``lowest`` of its search is the least reward of any answer, where it is known: means alone may
+            hide that there are rewards below 0.
         redact: takes secrets out of texts before they are cut.
     """
     found = run.search
@@ -102,15 +104,15 @@ def search_view(run: RecordedRun, redact: Redact = redacted) -> SearchView | Non
         return None
     every = parts(found, "candidates")
     ids = [_id(part(one, "program")) for one in every]
-    best = _id(part(found, "best")) or None
-    made = [_candidate(one, ids[at], at, best, redact) for at, one in enumerate(every[:CANDIDATES])]
+    best, within = _id(part(found, "best")) or None, _range(found)
+    made = [_candidate(one, ids[at], at, best, within, redact) for at, one in enumerate(every[:CANDIDATES])]
     test = part(found, "test")
     bounds = part(test, "interval")
     return SearchView(
         verdict=text(found, "verdict"),
         candidates=tuple(_as_tree(made)),
         left_out=max(0, len(every) - CANDIDATES),
-        tested=tuple(_tested(found)),
+        tested=tuple(_tested(found, within)),
         gain=figure(test, "gain"),
         interval=(figure(bounds, "low"), figure(bounds, "high")) if test else None,
         p=figure(test, "p"),
@@ -133,9 +135,18 @@ def _id(program: Line) -> str:
         return ""
 
 
-def _candidate(one: Line, its: str, number: int, best: str | None, redact: Redact) -> Candidate:
+def _range(found: Line) -> tuple[float, float]:
+    """What all scores of the search lie within: one for all of it, so that intervals can be compared."""
+    test = part(found, "test")
+    tested = (part(test, "old"), part(test, "new"), part(found, "seed_figure"))
+    means = (figure(one, "mean") for one in (*parts(found, "candidates"), *tested))
+    return range_of((figure(found, "lowest"), *means))
+
+
+def _candidate(
+    one: Line, its: str, number: int, best: str | None, within: tuple[float, float], redact: Redact
+) -> Candidate:
     trials, mean = whole(one, "trials"), figure(one, "mean")
-    low = -1.0 if mean is not None and mean < 0 else 0.0
     role = "seed" if text(one, "proposer") == "seed" else "best" if its == best else ""
     program = part(one, "program")
     shown = {name: text(program, name) for name in COMPONENTS if text(program, name)}
@@ -145,7 +156,7 @@ def _candidate(one: Line, its: str, number: int, best: str | None, redact: Redac
     return Candidate(
         its, number, text(one, "proposer"), redact(text(one, "edit"))[:_CHARACTERS],
         tuple(texts(one, "parents")), 0, trials, mean,
-        None if mean is None or not trials else score_interval(mean, trials, low, 1.0),
+        None if mean is None or not trials else score_interval(mean, trials, *within),
         one.get("accepted") is True, redact(text(one, "rejected"))[:_CHARACTERS], role,
         {name: redact(value)[:_CHARACTERS] for name, value in shown.items()},
     )  # fmt: skip
@@ -170,24 +181,23 @@ def _as_tree(candidates: Sequence[Candidate]) -> Iterator[Candidate]:
     yield from (one for at, one in enumerate(candidates) if at not in seen)
 
 
-def _tested(found: Line) -> Iterator[Tested]:
+def _tested(found: Line, within: tuple[float, float]) -> Iterator[Tested]:
     test = part(found, "test")
     both = (("first prompt", part(test, "old")), ("best prompt", part(test, "new")))
     for name, one in both if test else (("first prompt", part(found, "seed_figure")),):
         mean, bounds, tasks = figure(one, "mean"), part(one, "interval"), whole(one, "tasks")
         if mean is not None:
-            yield Tested(
-                name, mean, *_bounds(mean, figure(bounds, "low"), figure(bounds, "high"), tasks), tasks
-            )
+            kept = (figure(bounds, "low"), figure(bounds, "high"))
+            yield Tested(name, mean, *_bounds(mean, *kept, tasks, within), tasks)
 
 
 def _bounds(
-    mean: float, low: float | None, high: float | None, tasks: int
+    mean: float, low: float | None, high: float | None, tasks: int, within: tuple[float, float]
 ) -> tuple[float | None, float | None]:
     """As they were kept; of scores that were all the same, which no few tasks prove, ``score_interval``."""
     if low is None or high is None or high > low or tasks < 1:
         return low, high
-    its = score_interval(mean, tasks, -1.0 if mean < 0 else 0.0, 1.0)
+    its = score_interval(mean, tasks, *within)
     return its.low, its.high
 
 

@@ -36,10 +36,12 @@ class FakeSearchAnswers:
 
     Args:
         problem: what it raises instead.
+        rewards: of answers to the same task.
     """
 
-    def __init__(self, problem: StorageError | None = None) -> None:
+    def __init__(self, problem: StorageError | None = None, rewards: Sequence[float] = (0.5,)) -> None:
         self._problem = problem
+        self._rewards = rewards
 
     def candidates(self, run: RunSummary) -> Sequence[Mapping[str, Any]]:
         if self._problem:
@@ -50,7 +52,11 @@ class FakeSearchAnswers:
         return {"a": user("?")}
 
     def trials(self, run: RunSummary) -> Iterator[Mapping[str, Any]]:
-        yield {"candidate": PromptProgram("Answer.").id, "task": "a", "reward": 0.5}
+        if self._problem:
+            raise self._problem
+        for reward in self._rewards:
+            yield {"candidate": PromptProgram("Answer.").id, "task": "a", "reward": reward}
+        yield {"candidate": PromptProgram("Answer.").id, "task": "a", "reward": None}
 
 
 class FakeSpanTimes:
@@ -104,9 +110,19 @@ def test_a_search_that_has_not_ended_shows_what_its_ledger_knows() -> None:
 
 
 def test_a_search_that_has_ended_is_told_by_its_report() -> None:
-    made = report(searched(), FakeSearchAnswers(StorageError("I090", "damaged")))("quick").search
-    assert made is not None
-    assert not made.unfinished
+    made = report(searched(), FakeSearchAnswers(StorageError("I090", "damaged")))("quick")
+    assert made.search is not None
+    assert not made.search.unfinished
+    assert "damaged" in made.notes
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_reward_below_zero_in_the_ledger_widens_what_is_known_of_all_means(ended: bool) -> None:
+    one = searched() if ended else replace(searched(), search={})
+    found = [report(one, FakeSearchAnswers(rewards=its))("quick").search for its in ((0.3, 0.1), (0.6, -0.2))]
+    known, below = ([c.interval for c in its.candidates if c.interval] for its in found if its)
+    assert known
+    assert all(wide.low < its.low for wide, its in zip(below, known, strict=True))
 
 
 def test_a_ledger_that_cannot_be_read_is_told() -> None:

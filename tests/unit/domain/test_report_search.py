@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from cesello.domain.report_gains import score_interval
 from cesello.domain.report_search import SearchView, search_view
 from tests.recorded_runs import searched, tuned
 
@@ -27,6 +28,23 @@ def test_a_mean_comes_with_an_interval_that_holds_it() -> None:
     better = view().candidates[1]
     assert better.interval is not None
     assert better.interval.low < 0.7 < better.interval.high
+
+
+def test_scores_of_a_search_have_one_range_whatever_their_sign() -> None:
+    better, worse = ({"proposer": "rules", "trials": 23, "mean": mean} for mean in (0.2, -0.2))
+    wide = score_interval(0.2, 23, -1.0, 1.0)
+    assert view(candidates=[better, worse]).candidates[0].interval == wide
+    assert view(candidates=[better], lowest=-0.5).candidates[0].interval == wide
+    figure = {"mean": 0.2, "tasks": 12, "interval": {"low": 0.2, "high": 0.2}}
+    [tested] = view(test=None, seed_figure=figure, candidates=[better, worse]).tested
+    its = score_interval(0.2, 12, -1.0, 1.0)
+    assert (tested.low, tested.high) == (its.low, its.high)
+
+
+def test_a_test_below_zero_tells_the_range_of_the_candidates_too() -> None:
+    test = {"old": {"mean": -0.1, "tasks": 24}, "new": {"mean": 0.2, "tasks": 24}}
+    [one] = view(candidates=[{"trials": 23, "mean": 0.2}], test=test).candidates
+    assert one.interval == score_interval(0.2, 23, -1.0, 1.0)
 
 
 def test_the_test_the_diff_and_the_cost_are_told() -> None:
