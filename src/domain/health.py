@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import health_loss, health_reward, health_run
+from . import health_loss, health_reward, health_run, health_speed
 from .health_advice import ADVICE
 from .health_figures import FINE, Level, Said, Verdict
 from .recorded_run import RecordedRun
@@ -66,7 +66,7 @@ CHECKS: dict[str, Callable[[RecordedRun], Verdict]] = {
     "the mixture is as planned": health_run.mixture_as_planned,
     "rows are used well": health_run.rows_are_used,
     "the memory sufficed": health_run.memory_sufficed,
-    "the speed holds": health_loss.speed_holds,
+    "the speed holds": health_speed.speed_holds,
 }
 """By the name of what is hoped for."""
 

@@ -75,7 +75,7 @@ ADVICE: dict[str, tuple[str, str]] = {
         "Lower training.batch_size and raise training.accumulate as much: the loss stays the same.",
     ),
     "the speed holds": (
-        "Another program on the machine, heat, memory that runs short, or answers that became shorter.",
+        "Another program on the machine, heat, memory that runs short, or a grader or tool that is slower.",
         "Look at the time by phase below, and at what else runs on the machine.",
     ),
     "the run is whole": (

@@ -18,7 +18,6 @@ from .health_figures import (
     ends,
     error,
     steps,
-    values,
 )
 from .health_jumps import jumps, warmup
 from .recorded_run import Line, RecordedRun, course, figure, part, whole
@@ -147,18 +146,3 @@ def gradients(run: RecordedRun) -> Verdict:
 def _losses(run: RecordedRun) -> list[tuple[int, float]]:
     """Of the steps; none where the loss says nothing of progress."""
     return [] if run.algorithm in ("grpo", "apo") else course(run.log("metrics"), "loss")
-
-
-def speed_holds(run: RecordedRun) -> Verdict:
-    """Whether steps became slower."""
-    speeds = values(run, "timings", "tokens_per_second")
-    if len(speeds) < 2 * STEPS:
-        return NOTHING_TO_LOOK_AT
-    then, now = (median(part) for part in ends(speeds))
-    if now >= _SLOWER * then:
-        return FINE
-    return Said(f"Steps became slower: {then:.0f} tokens a second at first, {now:.0f} at the end.")
-
-
-_SLOWER = 0.7
-"""Of the speed of the first steps: batches of other lengths make less of a difference."""

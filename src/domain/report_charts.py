@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from statistics import fmean, pstdev
 
@@ -205,12 +205,20 @@ def _figures(run: RecordedRun) -> Iterator[Chart]:
     yield _of(run, "metrics", "gradient_norm", "Gradient norm", "before clipping")
     rate = _line("learning rate", course(run.log("metrics"), "learning_rate"))
     yield Chart("learning_rate", "Learning rate", "", (rate,))
-    yield _of(run, "timings", "tokens_per_second", "Speed", "tokens a second", form="whole")
+    yield _speed(run)
     others = dict.fromkeys(
         name for line in run.log("metrics") for name in line if not _is_known(line, str(name))
     )
     for name in list(others)[:_EXTRA]:
         yield _of(run, "metrics", name, name.replace("_", " "), "")
+
+
+def _speed(run: RecordedRun) -> Chart:
+    chart = _of(run, "timings", "tokens_per_second", "Speed", "tokens a second", form="whole")
+    if run.algorithm != "grpo":
+        return chart
+    note = "Tokens learnt from, over all seconds of the step: fewer where groups are all alike."
+    return replace(chart, unit="tokens learnt a second", note=note)
 
 
 def _is_known(line: Line, name: str) -> bool:

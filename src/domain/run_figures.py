@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import isfinite
 from statistics import fmean, median
@@ -66,9 +66,10 @@ REWARDED = (
     FigureKind("entropy", "entropy of a token", ".3f"),
     FigureKind("kl", "kl to the reference", ".4f"),
     FigureKind("gradient_norm", "gradient norm", ".3g"),
-    _SPEED,
+    replace(_SPEED, title="tokens learnt/s"),
 )
-"""The loss is not among them: it is near 0 by construction, and says nothing."""
+"""The loss is not among them: it is near 0 by construction, and says nothing. Groups that are all alike are
+drawn and not learnt from, so that the speed falls where there are more of them."""
 
 _KEYS = tuple({kind.key: None for kind in (*FINE_TUNED, *REWARDED) if kind.log == "metrics"})
 
@@ -141,6 +142,7 @@ class RunFigures:
         self.step = self.steps = 0
         self.tokens = 0
         self.seconds = 0.0
+        self._timings = 0
         self.phases: dict[str, float] = {}
         self.evaluations: deque[HeldOut] = deque(maxlen=_MOST_EVALUATIONS)
         self.alarms: deque[Raised] = deque(maxlen=_MOST_ALARMS)
@@ -206,17 +208,20 @@ class RunFigures:
         self.tokens += _whole(line.get("tokens"))
         self.latest = {}
         for key in _KEYS:
-            if key in line:
-                self._take("metrics", key, line[key])
+            self._take("metrics", key, line.get(key), self.steps)
         for key in line:
             if key.startswith("reward/") and self._has_room(key):
-                self._take("metrics", key, line[key])
+                self._take("metrics", key, line[key], self.steps)
+        for (log, _), curve in self._curves.items():
+            if log == "metrics":
+                _fill(curve, self.steps)
 
     def _timing(self, line: Mapping[str, Any]) -> None:
+        self._timings += 1
         seconds = number(line.get("seconds")) or 0.0
         self.seconds += seconds
         self._pace.append(seconds)
-        self._take("timings", "tokens_per_second", line.get("tokens_per_second"))
+        self._take("timings", "tokens_per_second", line.get("tokens_per_second"), self._timings)
         for key, value in line.items():
             name = key.removeprefix("seconds_")
             if name == key or not (name in self.phases or len(self.phases) < _MOST_NAMES):
@@ -235,7 +240,8 @@ class RunFigures:
             if value is not None:
                 self._take("evaluations", key, value)
 
-    def _take(self, log: str, key: str, value: object) -> None:
+    def _take(self, log: str, key: str, value: object, line: int = 0) -> None:
+        """Adds to a curve; one that begins at a later line of a log of steps has gaps before."""
         known = value if type(value) is float and isfinite(value) else number(value)
         curve = self._curves.get((log, key))
         if curve is None:
@@ -243,6 +249,7 @@ class RunFigures:
                 return  # a figure that the training does not have
             curve = self._curves[log, key] = Curve()
             self._ends[log, key] = Ends()
+            _fill(curve, line - 1)
         curve.add(known)
         if known is not None:
             self._ends[log, key].add(known)
@@ -250,6 +257,12 @@ class RunFigures:
 
     def _has_room(self, key: str) -> bool:
         return ("metrics", key) in self._curves or len(self._curves) < 2 * _MOST_NAMES
+
+
+def _fill(curve: Curve, count: int) -> None:
+    """With gaps, until there are so many values: a column is the same step in every curve."""
+    while curve.count < count:
+        curve.add(None)
 
 
 def number(value: object) -> float | None:

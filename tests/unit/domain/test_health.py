@@ -54,6 +54,29 @@ def metric(name: str, values: list[float]) -> RecordedRun:
     return run("grpo", metrics=figures(name, values))
 
 
+def drawn(seconds: float = 1.0, tokens: float = 50.0, resampled: int = 0) -> RecordedRun:
+    """A reinforcement of 25 steps with two prompts each; how its last five drew, the others in 1 s 50 tokens.
+
+    Ever less is learnt from, and after each rollout there is a step that draws none.
+    """
+    steps = range(1, 26)
+    last = [step > 20 for step in steps]
+    metrics = [
+        {"step": step, "completion_tokens": tokens if late else 50.0, "resampled": resampled if late else 0}
+        for step, late in zip(steps, last, strict=True)
+    ]
+    timings: list[dict[str, Any]] = [
+        {
+            "step": step, "seconds": its, "tokens_per_second": 1000.0 / step, "seconds_generate": 0.9 * its,
+            "seconds_score": 0.1 * its,
+        }
+        for step, its in ((step, seconds if late else 1.0) for step, late in zip(steps, last, strict=True))
+    ]  # fmt: skip
+    others = [{"step": step, "seconds": 0.1, "seconds_update": 0.1} for step in range(26, 40)]
+    asked = [completion(1, prompt, 0, "") for prompt in (0, 1)]
+    return run("grpo", metrics=metrics, timings=[*timings, *others], completions=asked)
+
+
 SOUND_AND_NOT = [
     ("the run is whole", tuned(), replace(tuned(), status="failed")),
     ("the run is whole", of(resumes=[{"step": 3, "differences": []}]),
@@ -92,6 +115,10 @@ SOUND_AND_NOT = [
     ("the memory sufficed", tuned(), of(splits=1)),
     ("the speed holds", run(timings=figures("tokens_per_second", [100.0] * 20 + [80.0] * 5)),
      run(timings=figures("tokens_per_second", [100.0] * 20 + [60.0] * 5))),
+    ("the speed holds", drawn(), drawn(seconds=2.0)),
+    ("the speed holds", drawn(seconds=2.0, tokens=100.0), drawn(seconds=2.0, tokens=60.0)),
+    ("the speed holds", drawn(seconds=0.8, tokens=20.0), drawn(seconds=1.6, tokens=20.0)),
+    ("the speed holds", drawn(seconds=2.0, resampled=2), drawn(seconds=2.0, resampled=0)),
 ]  # fmt: skip
 
 
@@ -103,6 +130,17 @@ def test_a_check_finds_what_is_wrong_and_nothing_else(
     [found] = [one for one in health(wrong).findings if one.check == check]
     assert found.says.endswith(".")
     assert check not in health(wrong).fine
+
+
+def test_of_prompts_asked_in_place_of_others_nothing_is_said_where_it_is_not_known_how_many_there_were() -> (
+    None
+):
+    one = drawn(seconds=2.0, resampled=2)
+    unknown = replace(one, logs={**one.logs, "completions": []})
+    assert "the speed holds" not in {
+        *health(unknown).fine,
+        *(found.check for found in health(unknown).findings),
+    }
 
 
 def test_every_check_is_tried_and_gives_advice() -> None:

@@ -56,6 +56,13 @@ def test_a_fine_tuning_begins_with_its_loss_and_the_held_out_one() -> None:
     assert {"score", "gradient_norm", "learning_rate", "tokens_per_second"} <= by_name(made).keys()
 
 
+def test_the_speed_of_a_reinforcement_is_that_of_the_tokens_learnt_from() -> None:
+    tuning, rewarded = (by_name(charts(one))["tokens_per_second"] for one in (tuned(), reinforced()))
+    assert (tuning.unit, tuning.note) == ("tokens a second", "")
+    assert rewarded.unit == "tokens learnt a second"
+    assert "groups are all alike" in rewarded.note
+
+
 def test_a_held_out_score_has_its_interval() -> None:
     [series] = by_name(charts(tuned()))["score"].series
     step, low, high = series.band[0]

@@ -37,6 +37,8 @@ def test_a_reinforcement_is_about_its_reward_and_hides_its_loss() -> None:
     )
     assert titles(figures)[:3] == ["reward", "held-out score", "held-out loss"]
     assert "loss" not in titles(figures)
+    figures.add("timings", timings_line(1))
+    assert titles(figures)[-1] == "tokens learnt/s"
     assert figures.is_rewarded
 
 
@@ -54,6 +56,27 @@ def test_first_and_last_are_means_of_steps_that_are_not_the_same() -> None:
     assert (ends.averaged, ends.first, ends.last) == (5, 3.0, 10.0)
     few = of(*(("metrics", metrics_line(n, loss=float(n))) for n in range(1, 4))).ends(loss)
     assert (few.averaged, few.first, few.last) == (1, 1.0, 3.0)
+
+
+def test_a_step_without_a_figure_is_a_gap_in_its_place() -> None:
+    dead = {key: value for key, value in rewarded_line(1).items() if key not in ("entropy", "kl")}
+    parts = {"reward/exact_call": 0.5, "reward/length": 1.0}
+    figures = of(
+        ("metrics", dead),
+        ("metrics", rewarded_line(2, **parts)),
+        ("metrics", dead),
+        ("metrics", rewarded_line(4, kl=None)),
+        *(
+            ("timings", timings_line(n, tokens_per_second=rate))
+            for n, rate in enumerate((None, 5.0, None, 6.0), 1)
+        ),
+    )
+    columns = {kind.key: curve.columns(9) for kind in figures.kinds if (curve := figures.curve(kind))}
+    assert columns["reward"] == [0.05, 0.1, 0.05, 0.2]
+    assert columns["entropy"] == [None, 0.5, None, 0.25]
+    assert columns["kl"] == [None, 0.02, None, None]
+    assert columns["reward/length"] == [None, 1.0, None, None]
+    assert columns["tokens_per_second"] == [None, 5.0, None, 6.0]
 
 
 def test_seconds_are_told_by_what_they_went_to() -> None:
