@@ -74,10 +74,11 @@ CHECKS: dict[str, Callable[[RecordedRun], Verdict]] = {
 def health(run: RecordedRun) -> Health:
     """Every check of the run."""
     said = {name: check(run) for name, check in CHECKS.items()}
-    found = [
-        Finding(name, one.level, one.text, *ADVICE[name])
-        for name, one in said.items()
-        if isinstance(one, Said)
-    ]
+    found = [_finding(name, one) for name, one in said.items() if isinstance(one, Said)]
     found.sort(key=lambda one: one.level is not Level.WRONG)
     return Health(tuple(found), tuple(name for name, one in said.items() if one is FINE))
+
+
+def _finding(check: str, said: Said) -> Finding:
+    cause, fix = ADVICE[check]
+    return Finding(check, said.level, said.text, cause, said.fix or fix)

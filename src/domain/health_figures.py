@@ -22,10 +22,15 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a check found, in a sentence with its figures."""
+    """What a check found, in a sentence with its figures.
+
+    Attributes:
+        fix: what to do, where that is not what ``ADVICE`` has.
+    """
 
     text: str
     level: Level = Level.LOOK
+    fix: str = ""
 
 
 Verdict = Said | bool

@@ -22,13 +22,19 @@ _PASSES = 4.0
 arXiv 2305.16264), later ones teach by heart."""
 
 
+_AGAIN = "`cesello train RECIPE --resume --run RUN` goes on with the answers that it has already paid for."
+"""A search has no checkpoints."""
+
+
 def is_whole(run: RecordedRun) -> Verdict:
     """How it ended, and whether nothing changed on the way."""
     if run.status == "running":
         return NOTHING_TO_LOOK_AT
     if run.status != "completed":
         why = text(run.manifest, "error")
-        return Said(f"The run did not end by itself: {run.status}{f' ({why})' if why else ''}.", Level.WRONG)
+        level = Level.LOOK if run.status == "interrupted" else Level.WRONG  # a signal is somebody's wish
+        fix = _AGAIN if run.algorithm == "apo" else ""
+        return Said(f"The run did not end by itself: {run.status}{f' ({why})' if why else ''}.", level, fix)
     changed = [name for one in parts(run.manifest, "resumes") for name in texts(one, "differences")]
     if not changed:
         return FINE

@@ -7,6 +7,7 @@ import pytest
 
 from cesello.domain.health import CHECKS, Finding, health
 from cesello.domain.health_advice import ADVICE
+from cesello.domain.health_figures import Level
 from cesello.domain.recorded_run import RecordedRun
 from tests.recorded_runs import (
     changed,
@@ -167,6 +168,20 @@ def test_what_is_wrong_comes_first_and_says_what_to_do() -> None:
 def test_a_failed_run_says_why() -> None:
     one = replace(changed(tuned(), error="the disk is full"), status="failed")
     assert health(one).findings[0].says == "The run did not end by itself: failed (the disk is full)."
+
+
+@pytest.mark.parametrize(("status", "level"), [("interrupted", Level.LOOK), ("failed", Level.WRONG)])
+def test_what_a_person_has_stopped_is_not_wrong(status: str, level: Level) -> None:
+    assert health(replace(tuned(), status=status)).findings[0].level is level
+
+
+def test_a_search_goes_on_with_its_answers_and_a_training_from_its_checkpoint() -> None:
+    search, training = (
+        health(replace(one, status="interrupted")).findings[0] for one in (searched(), tuned())
+    )
+    assert "the answers that it has" in search.fix
+    assert "checkpoint" not in search.fix
+    assert "the newest checkpoint" in training.fix
 
 
 def test_a_spike_is_told_with_its_step() -> None:
