@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
+from statistics import fmean
 
 import pytest
 
@@ -60,18 +62,25 @@ ONCE_THERE = (
 
 @dataclass(frozen=True)
 class Watched:
-    """What two people saw, and the status that each one's command ended with."""
+    """What two people saw, and the status that each one's command ended with; and what a pipe was told."""
 
     folder: Path
     stayed: str
     status: int
     left: str
     left_with: int
+    piped: str
+
+    @property
+    def rewards(self) -> list[float]:
+        """Of the log, step by step."""
+        lines = (self.folder / "runs" / "live" / "metrics.jsonl").read_text().splitlines()
+        return [json.loads(line)["reward"] for line in lines]
 
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Watched:
-    """A training that one watches to its end, and another one leaves by Ctrl-C."""
+    """A training that one watches to its end, another one leaves by Ctrl-C, and a third reads from a pipe."""
     folder = tmp_path_factory.mktemp("followed")
     copytree(tiny, folder / "tiny")
     (folder / "recipe.yaml").write_text(RECIPE)
@@ -84,21 +93,28 @@ def watched(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Watched:
     stays, leaves = (
         Terminal(["sh", "-c", ONCE_THERE], cwd=folder, environment=surroundings()) for _ in range(2)
     )
+    pipe = subprocess.Popen(
+        ["sh", "-c", ONCE_THERE], cwd=folder, env=surroundings(), stdout=subprocess.PIPE, text=True
+    )
 
-    def watch() -> tuple[int, int]:
+    def watch() -> tuple[int, int, str]:
         for one in (stays, leaves):
             one.wait_for(lambda text: "training: step 2 of 6" in text)
         leaves.press(b"\x03")
         left_with = leaves.end()
         (folder / "seen").touch()
-        return stays.end(), left_with
+        return stays.end(), left_with, pipe.communicate(timeout=60)[0]
 
-    with ThreadPoolExecutor(1) as pool:
-        watching = pool.submit(watch)
-        trained = cesello_here("train", "recipe.yaml", "--run", "live", cwd=folder)
-        status, left_with = watching.result()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            watching = pool.submit(watch)
+            trained = cesello_here("train", "recipe.yaml", "--run", "live", cwd=folder)
+            status, left_with, piped = watching.result()
+    finally:
+        for one in (stays.process, leaves.process, pipe):
+            one.kill()  # where nothing trained they wait for ever
     assert trained.returncode == 0, trained.stderr
-    return Watched(folder, stays.text, status, leaves.text, left_with)
+    return Watched(folder, stays.text, status, leaves.text, left_with, piped)
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
@@ -116,6 +132,26 @@ def test_the_curves_grow_while_it_trains(watched: Watched) -> None:
     for title in ("reward: length", "reward: format", "dead groups", "cut off", "entropy of a token"):
         assert len(rows_of(watched.stayed)[-1][title]) == 6, title
     assert acting(watched.stayed, redraws=True) == ""
+
+
+def test_the_figures_of_the_reward_are_those_of_the_log(watched: Watched) -> None:
+    *_, last = map(acting_free, watched.stayed.split("\x1b[J")[:-1])
+    [told] = re.findall(r"^reward {2,}\S+ +(.+)$", last, re.MULTILINE)
+    its = watched.rewards
+    expected = (fmean(its[:3]), fmean(its[3:]), min(its), max(its))
+    assert told.split() == [f"{value:.3f}" for value in expected]
+    assert len(set(told.split())) > 2
+
+
+def test_a_pipe_is_told_the_reward_of_every_step_and_the_end(watched: Watched) -> None:
+    first, *lines = watched.piped.splitlines()
+    assert first.startswith("live: running, ")
+    told = [re.match(r"step (\d+)  reward (\S+)  ", line) for line in lines]
+    assert [one.groups() for one in told if one] == [
+        (str(step), f"{reward:.3f}") for step, reward in enumerate(watched.rewards, 1)
+    ]
+    assert sum(line.startswith("step 4: held-out rows on the way: chat score ") for line in lines) == 1
+    assert lines[-2:] == ["completed", "Look at it:  cesello runs show live"]
 
 
 def test_the_end_is_told_whole_in_a_low_terminal(watched: Watched) -> None:
