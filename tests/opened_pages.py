@@ -36,10 +36,13 @@ class Opened:
     file: Path
     said: list[str] = field(default_factory=list)
 
-    def show(self, run: RecordedRun | Report) -> None:
-        """Shows the page of a run."""
-        report = run_report(run) if isinstance(run, RecordedRun) else run
-        self.file.write_text(page(report, str, visible), encoding="utf-8")
+    def show(self, run: RecordedRun | Report | Path) -> None:
+        """Shows the page of a run, or a page that was written."""
+        if isinstance(run, Path):
+            self.file = run
+        else:
+            report = run_report(run) if isinstance(run, RecordedRun) else run
+            self.file.write_text(page(report, str, visible), encoding="utf-8")
         self.page.goto(self.file.as_uri())
         self.page.wait_for_selector("html[data-ready]")
         self.said.remove(self.file.as_uri())
@@ -48,6 +51,23 @@ class Opened:
         """Closes it, and keeps what it said."""
         self.said.append(dialog.message)
         dialog.dismiss()
+
+    def barriers(self, within: str | None = None) -> list[object]:
+        """What axe finds wrong with it once it is unfolded: rules, and the first elements that break them.
+
+        A rule that could not be tried, as that of contrast where axe cannot read a colour, is among them.
+
+        Args:
+            within: a selector of its parts; the whole page takes seconds.
+        """
+        from axe_core_python.sync_playwright import Axe
+
+        self.page.evaluate(OPENED)
+        found = Axe().run(self.page, within)
+        assert len(found["passes"]) > (10 if within else 20)
+        untried = [(one["id"], one["message"]) for one in found["incomplete"] if "error" in one]
+        broken = [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found["violations"]]
+        return [*untried, *broken]
 
     def count(self, selector: str) -> int:
         return self.page.locator(selector).count()

@@ -78,7 +78,8 @@ class Group:
     Attributes:
         prompt: its place in the step.
         replaced: nothing could be learnt from it, and another prompt was asked in its place.
-        procedure: that matched the prompt: name, and how it was given (``mode``).
+        procedure: that matched the prompt: name, the beginning of its digest (``version``), and how it was
+            given (``mode``).
         memory: passages in the prompt; ``without``: why those that were found are not in it.
     """
 
@@ -92,6 +93,7 @@ class Group:
     mode: str = ""
     memory: tuple[Retrieved, ...] = ()
     without: str = ""
+    version: str = ""
 
 
 def groups(
@@ -190,7 +192,7 @@ def _group(its: ReadGroup, limit: int, tokens: Mapping[tuple[int, int, int], Lin
         step, prompt, redact(text(first, "question"))[:_MOST_TEXT], tuple(sorted(answers, key=_rank)),
         sum(rewards) / len(rewards) if rewards else None, replaced,
         text(procedure, "name"), text(procedure, "mode"), memory if shared else (),
-        text(first, "memory_left_out"),
+        text(first, "memory_left_out"), text(procedure, "sha")[:8],
     )  # fmt: skip
 
 

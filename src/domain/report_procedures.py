@@ -24,6 +24,9 @@ READ, NO_ROOM, NOTHING_FOUND, NONE_MATCHED = "in the prompt", "no room", "nothin
 
 _WITHOUT = (HELD_OUT, NO_ROOM, NOTHING_FOUND, NONE_MATCHED)
 
+_LATER = (HELD_OUT, "held out", NO_ROOM, NOTHING_FOUND, NONE_MATCHED)
+"""Modes, and what became of rows, in the order in which they come after those that were given something."""
+
 _SEARCH = "search"
 """The tool by which a model asks the memory itself."""
 
@@ -135,7 +138,9 @@ def given(run: RecordedRun, read: Sequence[ReadGroup] | None = None) -> Given | 
     shown = [_arm(arm, list(_means(prompts).values()), low, high) for arm, prompts in arms.items()]
     order = sorted(sources.items(), key=lambda one: (-one[1], one[0]))
     return Given(
-        tuple(sorted(shown, key=lambda arm: (arm.kind, not arm.given, arm.given, arm.mode))),
+        tuple(
+            sorted(shown, key=lambda arm: (arm.kind, not arm.given, arm.given, _place(arm.mode), arm.mode))
+        ),
         tuple(_lifts(arms, low, high)),
         tuple(order[:20]),
         use(read_groups(run) if read is None else read),
@@ -205,8 +210,23 @@ def _rows(run: RecordedRun) -> Iterator[GroundedRows]:
     for source in sources:
         for kind, key in ((MEMORY, "grounded"), (PROCEDURE, "instructed")):
             if counts := figures(source, key):
-                shown = tuple((name, int(count)) for name, count in counts.items())
+                shown = tuple((_told(what), int(counts[what])) for what in sorted(counts, key=_order))
                 yield GroundedRows(text(source, "name"), shown, kind)
+
+
+def _place(mode: str) -> int:
+    return _LATER.index(mode) + 1 if mode in _LATER else 0
+
+
+def _order(what: str) -> tuple[int, str, int, str]:
+    """Of a procedure its versions together, each before those that it was held out from."""
+    name, _, mode = what.rpartition(", ")
+    return _place(what), name, _place(mode), what
+
+
+def _told(what: str) -> str:
+    name, comma, mode = what.rpartition(", ")
+    return f"{name}, held out" if comma and mode == HELD_OUT else what
 
 
 def _searching(run: RecordedRun) -> int | None:

@@ -70,7 +70,7 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
     contexts: list[BrowserContext] = []
 
-    def show(run: RecordedRun | Report, scheme: Scheme = "light", width: int = 1280) -> Opened:
+    def show(run: RecordedRun | Report | Path, scheme: Scheme = "light", width: int = 1280) -> Opened:
         context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
         contexts.append(context)
         one = Opened(context.new_page(), tmp_path / f"{len(contexts)}.html")

@@ -222,7 +222,7 @@
     const ends = all.flatMap((one) => [one.interval?.low ?? one.mean, one.interval?.high ?? one.mean]);
     let low = Math.min(...ends), high = Math.max(...ends);
     if (high - low < 1e-9) [low, high] = [low - 0.5, high + 0.5];
-    const x = (at) => left + (all.length > 1 ? at / (all.length - 1) : 0.5) * (width - left - right);
+    const x = (at) => left + 10 + (all.length > 1 ? at / (all.length - 1) : 0.5) * (width - left - right - 20);
     const y = (value) => top + (1 - (value - low) / (high - low)) * (height - top - bottom);
     const picture = make("svg:svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Scores of ${all.length} prompts in the order in which they were thought of; the list below has them all.` });
     for (const mark of ticks(low, high, 4)) picture.append(
@@ -258,10 +258,15 @@
     return block;
   }
 
-  function givenTo(row) {
+  function toldOf(one) {
     const told = [];
-    if (row.procedure) told.push(`procedure ${row.procedure} (${row.mode === "off" ? "held out: went without it" : row.mode})`);
-    if (row.without) told.push(`went without the memory: ${row.without}`);
+    if (one.procedure) told.push(`procedure ${one.procedure}${one.version ? `, version ${one.version}` : ""} (${one.mode === "off" ? "held out: went without it" : one.mode})`);
+    if (one.without) told.push(`went without the memory: ${one.without}`);
+    return told;
+  }
+
+  function givenTo(row) {
+    const told = toldOf(row);
     return make("div", {}, told.length ? text("p", "hint", told.join(" · ")) : undefined, memoryOf(row.memory, "from the memory: "));
   }
 
@@ -382,8 +387,12 @@
     "the worst answers": (group) => -(group.mean ?? Infinity),
     "most answers cut off": cut,
     "farthest from the reference": furthest,
+    "passages of the memory": (group) => (group.memory?.length ? 1 : 0) + group.answers.filter((one) => one.memory || one.found).length + group.answers.filter((one) => one.overlap).length,
+    "a procedure": (group) => (group.procedure && group.mode !== "off" ? spread(group) + 1 : 0),
     "tokens by probability": (group) => (group.answers[0].pieces ? spread(group) + 1 : 0),
   };
+
+  const WHERE_THERE = new Set(["passages of the memory", "a procedure"]);
 
   function explore() {
     const place = seen("explorer");
@@ -404,7 +413,7 @@
     const where = make("output", { for: "step" });
     const before = make("button", { type: "button" }, "← previous prompt");
     const after = make("button", { type: "button" }, "next prompt →");
-    const jump = make("select", {}, make("option", { value: "" }, "jump to …"), ...Object.keys(JUMPS).map((name) => make("option", { value: name }, name)));
+    const jump = make("select", {}, make("option", { value: "" }, "jump to …"), ...Object.keys(JUMPS).filter((name) => !WHERE_THERE.has(name) || groups.some((group) => JUMPS[name](group) > 0)).map((name) => make("option", { value: name }, name)));
     const find = make("input", { type: "search", placeholder: "find in the answers", "aria-label": "Find in questions and answers" });
     const found = make("span", { class: "reading", role: "status" });
     const list = make("div", { class: "prompts", role: "group", tabindex: "-1" });
@@ -457,8 +466,7 @@
     function groupOf(group) {
       const told = [`step ${group.step ?? 0}, prompt ${(group.prompt ?? 0) + 1}`, `mean reward ${written(group.mean)}`, `${cut(group)} of ${group.answers.length} cut off`];
       if (group.replaced) told.push("nothing could be learnt from it: another prompt was asked in its place");
-      if (group.procedure) told.push(`procedure ${group.procedure} (${group.mode === "off" ? "held out: went without it" : group.mode})`);
-      if (group.without) told.push(`went without the memory: ${group.without}`);
+      told.push(...toldOf(group));
       const tokens = group.answers.some((answer) => answer.pieces);
       return [
         make("div", { class: "question" }, make("pre", {}, group.question ?? ""), text("p", "hint", told.join(" · ")), passagesOf(group.memory, "from the memory: ", "The passages as they stood before the question (read, not learnt)")),

@@ -46,7 +46,7 @@ def test_the_memory_is_compared_with_those_held_out_from_it() -> None:
     made = given(run("grpo", completions=lines))
     assert made is not None
     assert [(arm.given, arm.mode) for arm in made.arms] == [
-        ("memory", "in the prompt"), ("memory", "no room"), ("memory", "off"),
+        ("memory", "in the prompt"), ("memory", "off"), ("memory", "no room"),
     ]  # fmt: skip
     assert [(lift.given, round(lift.gain, 6)) for lift in made.lifts] == [("memory", 0.8)]
     assert made.sources == (("a.py:1-2", 2),)
@@ -160,3 +160,22 @@ def test_rows_of_a_fine_tuning_are_counted_by_source() -> None:
     assert [(one.source, one.kind, one.counts) for one in made.rows] == [
         ("chat", "memory", (("given", 3),)), ("chat", "procedure", (("debug 01, full", 2),)),
     ]  # fmt: skip
+
+
+def test_rows_that_were_given_something_come_before_those_that_went_without() -> None:
+    memory = {"nothing found": 4, "no room": 1, "held out": 2, "given, over 9": 1, "given": 3}
+    procedures = {
+        "none matched": 5,
+        "tidy 02, off": 1,
+        "debug 01, off": 2,
+        "tidy 02, full": 1,
+        "debug 01, full": 7,
+    }
+    sources = [source("chat", grounded=memory, instructed=procedures)]
+    made = given(changed(run("sft"), data={"sources": sources}))
+    assert made is not None
+    assert [list(dict(one.counts)) for one in made.rows] == [
+        ["given", "given, over 9", "held out", "no room", "nothing found"],
+        ["debug 01, full", "debug 01, held out", "tidy 02, full", "tidy 02, held out", "none matched"],
+    ]
+    assert [dict(one.counts)["debug 01, held out"] for one in made.rows[1:]] == [2]
