@@ -156,7 +156,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def told(project: Path) -> str:
     """What trainings, and what makes something of them, have said."""
-    said: list[CompletedProcess[str]] = [cesello_here("train", "sft.yaml", "--run", "sft", cwd=project)]
+    said: list[CompletedProcess[str]] = []
     for name, function in (("grpo", "gives"), ("failed", "fails")):
         # Where the reward fails, the judge quotes its key, as servers do that say more than they should.
         grade = "8" if name == "grpo" else f"your key is {IN_VARIABLES['CESELLO_JUDGE_KEY']}"
@@ -166,7 +166,9 @@ def told(project: Path) -> str:
             said.append(cesello_here("train", f"{name}.yaml", "--run", name, cwd=project))
         assert judge.seen[0][0] == f"Bearer {IN_VARIABLES['CESELLO_JUDGE_KEY']}"
         assert IN_VARIABLES["CESELLO_RUBRIC_SECRET"] in str(judge.seen[0][1])
-    assert [one.returncode for one in said] == [2, 0, 6], said
+    # A traceback quotes what own code has raised, and the lines that raised it.
+    said.append(cesello_here("--debug", "train", "sft.yaml", "--run", "sft", cwd=project))
+    assert [one.returncode for one in said] == [0, 6, 2], said
     made = [
         *(["report", run, "--html", f"export/{run}.html"] for run in ("sft", "grpo", "failed")),
         *(
@@ -205,6 +207,13 @@ def test_nothing_that_is_kept_or_said_has_a_secret(project: Path, told: str) -> 
         "runs.sqlite", "manifest.json", "recipe.yaml", "metrics.jsonl", "completions.jsonl", "state.json",
         "lora.safetensors", "spans.parquet", "otlp0", "sft.html",
     }  # fmt: skip
+
+
+def test_a_traceback_was_told_without_its_secrets(told: str) -> None:
+    """That none is in it the test above says; here, that there was one and what stood in it."""
+    assert told.count("Traceback (most recent call last)") > 1
+    [raised] = [line for line in told.splitlines() if line.startswith("RuntimeError: ")]
+    assert raised == " ".join(["RuntimeError:", *["[secret]"] * (1 + len(IN_VARIABLES))])
 
 
 def test_what_was_around_the_secrets_is_still_told(project: Path, told: str) -> None:
