@@ -73,11 +73,14 @@ class TimeSpent:
     Attributes:
         spans: that they are made of; 0: of the logs.
         dropped: spans that are known to be lost.
+        took: seconds from the first to the last of it by the spans, without pauses; None: by the logs. Where
+            things are done at the same time, it is less than the sum of the phases.
     """
 
     phases: tuple[Phase, ...]
     spans: int = 0
     dropped: int = 0
+    took: float | None = None
 
 
 def time_spent(run: RecordedRun) -> TimeSpent | None:
@@ -85,8 +88,11 @@ def time_spent(run: RecordedRun) -> TimeSpent | None:
     logged = list(_logged(run))
     traced = sum(one.seconds for one in run.spans)
     if run.spans and traced >= _COVERED * sum(one.seconds for one in logged):
-        spans = sum(one.count for one in run.spans)
-        return TimeSpent(_shared(_of_spans(run.spans)), spans, sum(one.dropped for one in run.spans))
+        spans, dropped = (
+            sum(its) for its in zip(*((one.count, one.dropped) for one in run.spans), strict=True)
+        )
+        took = sum(one.outermost for one in run.spans)
+        return TimeSpent(_shared(_of_spans(run.spans)), spans, dropped, took)
     return TimeSpent(_shared((*logged, *_besides(run, logged)))) if logged else None
 
 
@@ -142,9 +148,9 @@ def _logged(run: RecordedRun) -> Iterator[Phase]:
 
 
 def _besides(run: RecordedRun, logged: Sequence[Phase]) -> Iterator[Phase]:
-    """Loading, evaluations, checkpoints; pauses are none of it."""
+    """What is not of a step or an answer; a run begins when its model is loaded; pauses are left out."""
     wall = wall_seconds(run.manifest)
     if wall is None or parts(run.manifest, "resumes"):
         return
     if (rest := wall - sum(one.seconds for one in logged)) > 0:
-        yield Phase("loading, evaluating, saving", rest)
+        yield Phase("thinking of prompts, saving" if run.algorithm == "apo" else "evaluating, saving", rest)

@@ -85,6 +85,7 @@ class SpanTime:
         seconds: that they lasted together, without the spans within them.
         read, written: tokens.
         dropped: spans of the run that are known to be lost.
+        outermost: seconds of those that are within no other span, with all that is within them.
     """
 
     name: str
@@ -93,6 +94,7 @@ class SpanTime:
     read: int = 0
     written: int = 0
     dropped: int = 0
+    outermost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,22 +39,26 @@ WITH
     WHERE run = ? AND started BETWEEN ? AND ?
   ),
   told AS (
-    SELECT span_id AS id, name, took, attributes FROM its
-    UNION ALL SELECT parent_id, NULL, -took, NULL FROM its WHERE parent_id IS NOT NULL
+    SELECT span_id AS id, name, took, attributes,
+      CASE WHEN parent_id IN (SELECT span_id FROM its) THEN 0 ELSE took END AS outermost FROM its
+    UNION ALL SELECT parent_id, NULL, -took, NULL, 0 FROM its WHERE parent_id IS NOT NULL
   ),
   each AS (
-    SELECT max(name) AS name, max(0, sum(took)) AS own, max(attributes) AS attributes FROM told
+    SELECT max(name) AS name, max(0, sum(took)) AS own, max(attributes) AS attributes,
+      sum(outermost) AS outermost FROM told
     GROUP BY id HAVING max(name) IS NOT NULL
   )
 SELECT
   name, count(*), sum(own) AS own,
   sum(json_extract(attributes, '$."{INPUT_TOKENS}"')),
   sum(json_extract(attributes, '$."{OUTPUT_TOKENS}"')),
-  sum(json_extract(attributes, '$."{DROPPED_SPANS}"'))
+  sum(json_extract(attributes, '$."{DROPPED_SPANS}"')),
+  sum(outermost)
 FROM each GROUP BY name ORDER BY own DESC LIMIT {_NAMES}
 """
 """Spans within a span may be at the same time: it has no less than no time of its own. What they took is
-added to it as less than nothing, not joined: SQLite may join without an index, in the square of the spans."""
+added to it as less than nothing, not joined: SQLite may join without an index, in the square of the spans.
+The outermost span of a process that was killed is not written: those within it are the outermost ones."""
 
 
 class RecordedSpanTimes:
@@ -72,8 +76,16 @@ class RecordedSpanTimes:
                 between = connection.execute(_SPAN, (name, *_between(run))).fetchone()
                 rows = connection.execute(_ALL, (name, *between)).fetchall()
             return [
-                SpanTime(str(name), count, own / 1e9, *(int(value or 0) for value in sums))
-                for name, count, own, *sums in rows
+                SpanTime(
+                    str(name),
+                    count,
+                    own / 1e9,
+                    int(read or 0),
+                    int(written or 0),
+                    int(dropped or 0),
+                    outer / 1e9,
+                )
+                for name, count, own, read, written, dropped, outer in rows
             ]
         except (CeselloError, sqlite3.Error, ValueError, TypeError, OverflowError):
             return ()

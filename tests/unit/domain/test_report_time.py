@@ -9,7 +9,7 @@ from cesello.domain.trace import SpanTime
 from tests.recorded_runs import changed, reinforced, run, searched, tuned
 
 SPANS = (
-    SpanTime("train", 1, 1.0),
+    SpanTime("train", 1, 1.0, outermost=20.0),
     SpanTime("take steps", 1, 3.0, dropped=2),
     SpanTime("chat tiny", 12, 12.0, 500, 90),
     SpanTime("chat other", 1, 2.0, 10, 5),
@@ -30,7 +30,7 @@ def test_spans_tell_phases_with_counts_tokens_and_shares() -> None:
         Phase("mine", 0.0, 0.0, 7),
         Phase("the rest", 4.0, 0.2),
     )
-    assert (made.spans, made.dropped) == (28, 2)
+    assert (made.spans, made.dropped, made.took) == (28, 2, 20.0)
 
 
 def test_spans_of_a_part_of_the_run_tell_less_than_its_log() -> None:
@@ -43,7 +43,7 @@ def test_the_log_tells_where_nothing_was_traced() -> None:
     made = time_spent(tuned())
     assert made is not None
     assert [(one.name, one.seconds, one.count) for one in made.phases] == [
-        ("steps", 80.0, 0), ("loading, evaluating, saving", 220.0, 0),
+        ("steps", 80.0, 0), ("evaluating, saving", 220.0, 0),
     ]  # fmt: skip
     assert sum(one.share for one in made.phases) == pytest.approx(1.0)
 
@@ -52,6 +52,7 @@ def test_a_search_tells_what_it_was_spent_on() -> None:
     made = time_spent(searched())
     assert made is not None
     assert made.phases[0] == Phase("search", 4.0, 4.0 / 300.0)
+    assert made.phases[-1].name == "thinking of prompts, saving"
 
 
 def test_a_run_of_no_steps_tells_none() -> None:

@@ -52,9 +52,19 @@ def test_spans_are_counted_without_those_within(folder: Path) -> None:
     assert RecordedSpanTimes().times(run(folder / "one")) == [
         SpanTime("chat tiny", 2, 5.0, 70, 10),
         SpanTime("execute_tool add", 2, 4.0),
-        SpanTime("train", 1, 3.0),
+        SpanTime("train", 1, 3.0, outermost=10.0),
         SpanTime("draw", 1, 0.0),
     ]
+
+
+def test_a_process_that_was_killed_has_no_outermost_span(tmp_path: Path) -> None:
+    store = SqliteSpans(tmp_path / FILE, str)
+    store.write(
+        [span("2", "1", "draw", 1, 4), span("3", "2", "chat tiny", 1, 3), span("4", None, "train", 9, 12)]
+    )
+    store.close()
+    its = {one.name: one.outermost for one in RecordedSpanTimes().times(run(tmp_path / "one"))}
+    assert its == {"draw": 3.0, "chat tiny": 0.0, "train": 3.0}
 
 
 def test_a_run_that_was_not_traced_has_none(folder: Path, tmp_path: Path) -> None:
