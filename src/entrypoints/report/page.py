@@ -122,7 +122,7 @@ def _timed(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _way(gain: Mapping[str, Any]) -> str:
-    """Green or red where it is clear, by interval and p; a loss is better where it fell."""
+    """Green or red where it is clear, by interval and p: of more that is better. A loss has no interval."""
     if "interval" not in gain or gain.get("p", 0.0) > PROVEN:
         return ""
     return "up" if gain["interval"]["low"] > 0 else "down" if gain["interval"]["high"] < 0 else ""
