@@ -39,12 +39,13 @@ def commands(page: str) -> list[str]:
 
 
 def run(command: str, folder: Path) -> dict[str, Any]:
-    """Runs one as a person does, and says what it took; an ablation's figures are kept."""
+    """Runs one as a person does, and says what it took; figures of made rows and of ablations are kept."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    is_ablation = shlex.split(command)[:2] == ["cesello", "ablate"]
+    words = shlex.split(command)
+    kept = KEPT.get(" ".join(words[1:3])) or KEPT.get(" ".join(words[1:2]))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        ["bash", "-euc", f"{command} --json" if is_ablation else command],
+        ["bash", "-euc", f"{command} --json" if kept else command],
         cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
@@ -53,7 +54,13 @@ def run(command: str, folder: Path) -> dict[str, Any]:
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     step = {"command": command, "processor_seconds": round(used, 1)}
     print(f"{used:8.1f} s  {command}", flush=True)
-    return step | ({"ablation": told(json.loads(done.stdout))} if is_ablation else {})
+    return step | ({kept[0]: kept[1](json.loads(done.stdout))} if kept else {})
+
+
+def guessed(made: dict[str, Any]) -> dict[str, Any]:
+    """How many rows, and what the most frequent answer of each sort of question is worth."""
+    held = sum(made["held_out"].values())
+    return {"rows": sum(made["rows"].values()), "held_out": held, "guessed": made["guessed"]}
 
 
 def told(found: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +79,10 @@ def told(found: dict[str, Any]) -> dict[str, Any]:
             for arm in found["arms"]
         },
     }
+
+
+KEPT = {"data make": ("made", guessed), "ablate": ("ablation", told)}
+"""Of which commands what they print is kept, and what of it."""
 
 
 def said() -> dict[str, float]:

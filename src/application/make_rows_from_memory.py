@@ -26,6 +26,7 @@ from ..domain.row_split import (
     Told,
     at_most,
     guessed,
+    guessed_by_others,
     split_by_question,
     split_by_symbol,
     without_frequent,
@@ -62,7 +63,11 @@ class MakeRowsRequest:
 
 @dataclass(slots=True)
 class RowsMade:
-    """The rows, in the order of files and lines, and what was left out, by kind and reason."""
+    """The rows, in the order of files and lines, and what was left out, by kind and reason.
+
+    Attributes:
+        guessed: of the questions held out, or of all where none was to be.
+    """
 
     generation: str
     files: int = 0
@@ -120,7 +125,7 @@ class MakeRowsFromMemory:
         taken = at_most(told, placed, request.limit, request.seed)
         for index, (one, place) in enumerate(zip(told, placed, strict=True)):
             self._keep(one, place, index in taken, made)
-        made.guessed = guessed(made.rows, made.held)
+        made.guessed = guessed(made.rows, made.held) if request.holdout else guessed_by_others(made.rows)
         return made
 
     def _keep(self, one: Told, place: Placed, is_taken: bool, made: RowsMade) -> None:

@@ -142,13 +142,36 @@ def guessed(trained: Iterable[MadeRow], held: Iterable[MadeRow]) -> Guessed:
     for row in trained:
         if row.kind == "question":
             answers.setdefault(row.extra.get("asks"), Counter())[row.answer()] += 1
-    guesses = {asks: min(said, key=lambda one: (-said[one], one)) for asks, said in answers.items()}
+    guesses = {asks: _most_frequent(said) for asks, said in answers.items()}
     asked = [row for row in held if row.kind == "question"]
-    right = (
-        is_one_of(guesses.get(row.extra.get("asks"), ""), accepted_of(row.conversation.reference))
-        for row in asked
-    )
+    right = (_is_right(guesses.get(row.extra.get("asks"), ""), row) for row in asked)
     return Guessed(sum(right), len(asked))
+
+
+def guessed_by_others(rows: Iterable[MadeRow]) -> Guessed:
+    """The same where nothing is held out: each question is guessed from the others of its sort.
+
+    Its own answer does not count: of a question that is the only one of its sort the guess would always be
+    right.
+    """
+    asked = {row.fact: row for row in rows if row.kind == "question"}
+    answers: dict[object, Counter[str]] = {}
+    for row in asked.values():
+        answers.setdefault(row.extra.get("asks"), Counter())[row.answer()] += 1
+    right = 0
+    for row in asked.values():
+        others = answers[row.extra.get("asks")] - Counter([row.answer()])
+        right += bool(others) and _is_right(_most_frequent(others), row)
+    return Guessed(right, len(asked))
+
+
+def _most_frequent(said: Mapping[str, int]) -> str:
+    """Of several that are as frequent the first by the alphabet."""
+    return min(said, key=lambda one: (-said[one], one))
+
+
+def _is_right(answer: str, row: MadeRow) -> bool:
+    return is_one_of(answer, accepted_of(row.conversation.reference))
 
 
 def at_most(told: Sequence[Told], placed: Sequence[Placed], limit: int | None, seed: int) -> set[int]:

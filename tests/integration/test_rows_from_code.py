@@ -139,6 +139,24 @@ def test_a_table_says_what_was_made(
     assert "wrote 6 rows to rows.jsonl" in out
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "questions, the most frequent answer of the others of its sort is right for "),
+        (("--holdout", "0.2"), "questions held out, the most frequent answer of each sort is right for "),
+    ],
+)
+def test_what_a_guess_is_worth_is_told(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    said: str,
+) -> None:
+    assert made(project, monkeypatch, "--kinds", "question", "--overwrite", *options) == 0
+    assert said in capsys.readouterr().out
+
+
 def test_paths_are_seen_from_the_working_folder(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -287,12 +287,13 @@ def _say(made: RowsMade, output: Path, held_out: Path | None, as_json: bool) -> 
     )
     if held_out:
         click.echo(f"held out: {len(made.held)} rows in {printable(str(held_out))}")
-        if asked := made.guessed.questions:
-            right = made.guessed.right
-            click.echo(
-                f"of {asked} questions held out, the most frequent answer of each sort is right for {right} "
-                f"({right / asked:.1%})"
-            )
+    if asked := made.guessed.questions:
+        right = made.guessed.right
+        which, of = (" held out", "each sort") if held_out else ("", "the others of its sort")
+        click.echo(
+            f"of {asked} questions{which}, the most frequent answer of {of} is right for {right} "
+            f"({right / asked:.1%})"
+        )
 
 
 def _say_checked(made: RowsMade) -> None:

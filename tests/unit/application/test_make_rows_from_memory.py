@@ -544,6 +544,13 @@ def test_an_answer_that_many_have_is_not_all_there_is() -> None:
     assert 0 < made.guessed.right < len(made.held)
 
 
+def test_where_nothing_is_held_out_a_question_is_guessed_from_the_others_of_its_sort() -> None:
+    made = make(kinds=("question",))
+    assert made.guessed.questions == len({row.fact for row in made.rows}) < len(made.rows)
+    assert 0 < made.guessed.right < made.guessed.questions
+    assert make(kinds=("question",), holdout=0.01, by_question=True).guessed.questions == 1
+
+
 def test_a_path_out_of_the_project_is_no_answer() -> None:
     store = FakeChunkStore()
     with store.writer():
