@@ -61,7 +61,8 @@ class MaskedRow:
         left_out: tokens at its end that were not kept.
         memory: passages in it, from the first to the last (not included) of the tokens in ``read``;
             ``without``: why those that were found are not in it.
-        procedure: that matched it, and how it was given (``mode``).
+        procedure: that matched it: name, the beginning of its digest (``version``), and how it was given
+            (``mode``).
     """
 
     source: str
@@ -76,6 +77,7 @@ class MaskedRow:
     without: str = ""
     procedure: str = ""
     mode: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +138,14 @@ def run_report(run: RecordedRun, redact: Redact = redacted) -> Report:
     redact = lru_cache(_TEXTS)(redact)  # what is read is shown as well
     read = read_groups(run, redact)
     shown, notes = groups(run, read, redact)
+    time = time_spent(run)
     return Report(
         id=text(manifest, "id"),
         name=text(manifest, "name"),
         algorithm=run.algorithm,
         status=run.status,
         verdict=verdict(run),
-        facts=tuple(_facts(run)),
+        facts=tuple(_facts(run, time)),
         gains=gains(run),
         health=health(run),
         alarms=tuple(
@@ -156,7 +159,7 @@ def run_report(run: RecordedRun, redact: Redact = redacted) -> Report:
         search=search_view(run, redact),
         given=given(run, read),
         ablation=ablation_view(run),
-        time=time_spent(run),
+        time=time,
         provenance=tuple(_provenance(run)),
         versions=tuple(_names(part(manifest, "versions"))),
         identity=tuple(_names(part(manifest, "identity"))),
@@ -175,7 +178,7 @@ def _unsaid(run: RecordedRun) -> Iterator[str]:
     yield f"The search has not come to its end, and has neither a test nor a verdict; {known}{again}."
 
 
-def _facts(run: RecordedRun) -> Iterator[Fact]:
+def _facts(run: RecordedRun, time: TimeSpent | None) -> Iterator[Fact]:
     manifest, model = run.manifest, part(run.manifest, "model")
     yield "model", text(model, "name") or "-"
     if model:
@@ -194,17 +197,26 @@ def _facts(run: RecordedRun) -> Iterator[Fact]:
     if drawn := len(run.log("completions")):
         yield "answers drawn", f"{drawn:,}"
     yield "started", text(manifest, "started").replace("T", " ").removesuffix("+00:00")
-    if (seconds := _took(run)) is not None:
-        yield "took", duration(seconds)
+    yield from _took(run, time)
     if memory := max((whole(line, "memory") for line in run.log("timings")), default=0):
         yield "memory at most", f"{memory / 2**30:.2f} GiB"
     yield "machine", text(manifest, "machine") or "-"
 
 
-def _took(run: RecordedRun) -> float | None:
-    """Of a search the seconds that it counted, of which a process that was gone on with had its part."""
-    counted = figure(run.manifest, "seconds") if run.algorithm == "apo" else None
-    return counted or wall_seconds(run.manifest)
+def _took(run: RecordedRun, time: TimeSpent | None) -> Iterator[Fact]:
+    """By spans all of it, as the table of where it went; else what is known, by the name of what it is.
+
+    A run's beginning and end are those of its folder, which is made when data and model are ready. Of a
+    search it is the seconds that it counted, of which a process that was gone on with had its part.
+    """
+    wall = wall_seconds(run.manifest)
+    if time and time.took and run.status != "running":
+        yield "took", duration(time.took)
+    elif run.algorithm == "apo" and (counted := figure(run.manifest, "seconds")):
+        yield "answers took", duration(counted)
+    elif wall is not None:
+        pauses = ", pauses included" if parts(run.manifest, "resumes") else ""
+        yield f"training and evaluations took{pauses}", duration(wall)
 
 
 def duration(seconds: float) -> str:
@@ -233,13 +245,13 @@ def _mixture(sources: list[Line]) -> Iterator[MixtureRow]:
 def _row(one: Line) -> MaskedRow:
     trained = one.get("trained")
     mask = [bool(each) for each in trained] if isinstance(trained, list) else []
-    pieces = texts(one, "pieces")
+    pieces, procedure = texts(one, "pieces"), part(one, "procedure")
     return MaskedRow(
         text(one, "source"), text(one, "place"), whole(one, "tokens"), whole(one, "trained_tokens"),
         one.get("truncated") is True, tuple(zip(pieces, mask, strict=False)),
         max(0, whole(one, "tokens") - min(len(pieces), len(mask))), retrieved(one),
         span_of(text(one, "memory_text"), pieces), text(one, "memory_left_out"),
-        text(part(one, "procedure"), "name"), text(part(one, "procedure"), "mode"),
+        text(procedure, "name"), text(procedure, "mode"), text(procedure, "sha")[:8],
     )  # fmt: skip
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+from collections import Counter
 from pathlib import Path
 from shutil import copytree
-from typing import TYPE_CHECKING
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -50,7 +55,7 @@ loggers: []
 memory:{MEMORY}"""
 GRPO = f"""{SFT.replace("name: sft", "name: grpo").replace("algorithm: sft", "algorithm: grpo")}
 rewards:
-  - {{kind: length, shortest: 1, longest: 30, unit: characters}}
+  - {{kind: length, shortest: 1, longest: 5, unit: characters}}
 grpo: {{completions: 2, max_completion_tokens: 8, masks_overlong: false}}
 """
 ASKED = (
@@ -62,8 +67,8 @@ ASKED = (
 
 
 @pytest.fixture(scope="module")
-def reported(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Reported:
-    """Takes the id of a run: sft, or grpo."""
+def trained(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two runs, sft and grpo, and a page of each as the command writes it."""
     project = tmp_path_factory.mktemp("project")
     copytree(tiny, project / "tiny")
     procedure = project / ".cesello" / "procedures" / "run-checks"
@@ -96,20 +101,54 @@ def reported(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Reported:
             sets = [part for one in more for part in ("--set", one)]
             done = cesello_here("train", f"{name}.yaml", "--run", name, *sets, cwd=project)
             assert done.returncode == 0, done.stderr
+            done = cesello_here("report", name, "--html", f"{name}.html", cwd=project)
+            assert done.returncode == 0, done.stderr
+    return project
+
+
+@pytest.fixture(scope="module")
+def reported(trained: Path) -> Reported:
+    """Takes the id of a run: sft, or grpo."""
+    return reports(trained)
+
+
+def reports(project: Path) -> Reported:
     store, reader = folder_run_store(str(project / "runs")), folder_recorded_runs()
     return ReportRun(store, reader, recorded_answers(), recorded_span_times(), redacted)
 
 
+FITS = """() =>
+  [...document.querySelectorAll("#given .scroll")].every((one) => one.scrollWidth <= one.clientWidth)
+  && document.documentElement.scrollWidth <= innerWidth"""
+
+
+@pytest.mark.parametrize(("run", "where"), [("sft", "#masked"), ("grpo", "#explorer .question")])
+def test_everybody_can_read_on_a_phone_what_prompts_were_given(
+    trained: Path, opened: Open, run: str, where: str
+) -> None:
+    one = opened(trained / f"{run}.html", "light", 360)
+    if run == "grpo":
+        one.page.select_option("#explorer select", "passages of the memory")
+    assert one.barriers(f"#given, {where}") == []
+    one.page.emulate_media(color_scheme="dark")
+    assert one.barriers(f"#given, {where}") == []
+    assert one.page.evaluate(FITS)
+    assert one.said == []
+
+
 def test_rows_of_a_fine_tuning_show_their_passages_as_read_and_not_learnt(
-    reported: Reported, opened: Open
+    trained: Path, reported: Reported, opened: Open
 ) -> None:
     made = reported("sft")
     assert made.given is not None
     counts = {one.kind: dict(one.counts) for one in made.given.rows}
     assert sum(counts["memory"].values()) == sum(counts["procedure"].values()) == 60
-    assert counts["memory"].keys() == {"given", "held out", "nothing found"}
-    one = opened(made)
+    assert list(counts["memory"]) == ["given", "held out", "nothing found"]
+    its = f"run-checks {version(trained)[:8]}"
+    assert list(counts["procedure"]) == [f"{its}, full", f"{its}, held out", "none matched"]
+    one = opened(trained / "sft.html")
     one.page.evaluate(OPENED)
+    assert f"{its}, held out\t{counts['procedure'][f'{its}, held out']}" in one.text("#given")
     assert f"passages in the prompt\t{counts['memory']['given']}" in one.text("#given")
     row = next(one for one in made.rows if one.read)
     begin, end = row.read or (0, 0)
@@ -125,7 +164,7 @@ def test_rows_of_a_fine_tuning_show_their_passages_as_read_and_not_learnt(
 
 
 def test_prompts_of_a_reinforcement_tell_what_they_were_given_and_what_came_of_it(
-    reported: Reported, opened: Open
+    trained: Path, reported: Reported, opened: Open
 ) -> None:
     made = reported("grpo")
     given = made.given
@@ -138,18 +177,52 @@ def test_prompts_of_a_reinforcement_tell_what_they_were_given_and_what_came_of_i
     assert given.use is not None
     assert given.use.answers == given.use.compared == 2 * arms["memory", "in the prompt"].prompts
     assert {one.place for one in given.use.passages} == {"src/basket.py:1-2", "src/tree.py:1-2"}
-    one = opened(made, "dark", 360)
+    one = opened(trained / "grpo.html", "dark", 360)
     one.page.evaluate(OPENED)
     told = one.text("#given")
     assert "held out: without them" in told
     assert "that were held out (95 %" in told
     assert "With the passages of another prompt in their place" in told
     assert '"""How many pears are in the basket."""' in told
-    grounded = next(at for at, group in enumerate(made.groups) if group.memory)
-    for _ in range(grounded):
-        one.page.click("text=next prompt")
+    one.page.select_option("#explorer select", "passages of the memory")
     one.page.click("#explorer .question summary")
     assert '"""How many' in one.text("#explorer .question .quoted")
+    assert one.said == []
+
+
+def logged(project: Path) -> list[dict[str, Any]]:
+    done = cesello_here("sop", "log", "--json", "--last", "1000", cwd=project)
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def version(project: Path) -> str:
+    """Of the only procedure."""
+    [found] = {str(one["sha"]) for one in logged(project)}
+    return found
+
+
+def test_what_came_of_a_procedure_is_what_its_log_has(trained: Path, opened: Open) -> None:
+    one = opened(trained / "grpo.html")
+    rows = one.page.locator("#given table").last.locator("tbody tr").all_inner_texts()
+    of_log = logged(trained)
+    expected = []
+    for mode, said in (("full", "full"), ("off", "held out: without it")):
+        its = [each for each in of_log if each["mode"] == mode]
+        outcomes = Counter(each["outcome"] for each in its).most_common()
+        expected.append((
+            f"run-checks, {said}", f"version {version(trained)[:8]}", str(len(its)),
+            f"{fmean(each['reward'] for each in its):.3f}",
+            [f"{name} × {count}" for name, count in outcomes],
+        ))  # fmt: skip
+    told = [[part for part in re.split(r"\s*[\t\n]\s*", row) if part] for row in rows]
+    assert [(*one[:4], re.findall(r"\w+ × \d+", one[-1])) for one in told[:2]] == expected
+    assert len({outcome for *_, outcomes in expected for outcome in outcomes}) > 1
+    assert told[2][0] == "none matched"
+    one.page.select_option("#explorer select", "a procedure")
+    assert f"procedure run-checks, version {version(trained)[:8]} (full)" in one.text("#explorer .question")
+    assert "please run the checks" in one.text("#explorer .question pre")
     assert one.said == []
 
 
@@ -183,7 +256,11 @@ apo:
 """
 
 
-def test_a_search_that_was_stopped_shows_what_it_has_tried(tiny: Path, opened: Open, tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", [75, 130])
+def test_a_search_that_was_stopped_shows_what_it_has_tried(
+    tiny: Path, opened: Open, tmp_path: Path, status: int
+) -> None:
+    """By its engine, which is busy, or by Ctrl-C."""
     copytree(tiny, tmp_path / "tiny")
     rows = [
         [{"role": "user", "content": f"wxyz {n}"}, {"role": "assistant", "content": "it"}] for n in range(80)
@@ -191,14 +268,16 @@ def test_a_search_that_was_stopped_shows_what_it_has_tried(tiny: Path, opened: O
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"messages": row}) + "\n" for row in rows))
 
     def answers(messages: Messages) -> str:
+        if status == 130 and len(service.seen) == 60:
+            os.kill(os.getpid(), signal.SIGINT)
         return "YES" if len(messages[0]["content"]) > len("Be brief.") else "no"
 
     with chat_service(answers) as service:
         (tmp_path / "apo.yaml").write_text(APO.replace("CHAT", service.url))
-        service.busy_after = 60
-        assert cesello_here("train", "apo.yaml", "--run", "apo", cwd=tmp_path).returncode == 75
-    store, reader = folder_run_store(str(tmp_path / "runs")), folder_recorded_runs()
-    made = ReportRun(store, reader, recorded_answers(), recorded_span_times(), redacted)("apo")
+        service.busy_after = 60 if status == 75 else None
+        assert cesello_here("train", "apo.yaml", "--run", "apo", cwd=tmp_path).returncode == status
+    made = reports(tmp_path)("apo")
+    assert made.status == {75: "failed", 130: "interrupted"}[status]
     assert made.search is not None
     assert made.search.unfinished
     first, *others = made.search.candidates

@@ -101,7 +101,7 @@ def _gain(one: Gain) -> tuple[str, ...]:
     after = "-" if one.after is None else f"{one.after:.3f}"
     difference = "-" if one.difference is None else f"{one.difference:+.3f}"
     paired = " paired" if one.paired else ""
-    paired = paired if one.p is None else f"{paired}, p {one.p:.2g}"
+    paired = paired if one.p is None else f"{paired}, one-sided p {one.p:.2g}"
     within = f"{one.interval.low:+.3f} to {one.interval.high:+.3f}{paired}" if one.interval else ""
     return f"{one.before:.3f}", after, difference, within
 
@@ -115,7 +115,7 @@ def _say_given(given: Given, shown: Callable[[str], str]) -> None:
         for one in given.arms
     ]
     rows += [
-        (shown(f"rows of {one.source}"), shown(what), f"{count:,}", "", "")
+        (shown(f"rows of {one.source}, {one.kind}"), shown(what), f"{count:,}", "", "")
         for one in given.rows
         for what, count in one.counts
     ]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cesello.domain.recorded_run import LOGS, RecordedRun
 from cesello.domain.run_report import duration, run_report
+from cesello.domain.trace import SpanTime
 from tests.recorded_runs import changed, manifest, reinforced, searched, source, tuned
 
 JSON = st.recursive(
@@ -21,11 +22,26 @@ JSON = st.recursive(
 def test_a_fine_tuning_has_all_of_its_parts() -> None:
     made = run_report(tuned())
     assert dict(made.facts)["steps"] == "40 of 40"
-    assert dict(made.facts)["took"] == "5 min 0 s"
+    assert dict(made.facts)["training and evaluations took"] == "5 min 0 s"
     assert dict(made.facts)["tokens"] == "8,000, 4,000 of them trained"
     assert [(one.name, one.tokens_share) for one in made.mixture] == [("chat", 1.0)]
     assert made.rows[0].pieces[2] == ("it", True)
     assert (made.groups, made.search, made.given) == ((), None, None)
+
+
+def test_what_a_run_took_is_what_its_table_of_time_adds_up_to() -> None:
+    spans = (SpanTime("prepare data", 1, 32.0), SpanTime("train", 1, 192.0, outermost=224.0))
+    one = replace(tuned(), spans=spans)
+    made = run_report(one)
+    assert made.time is not None
+    assert sum(phase.seconds for phase in made.time.phases) == 224.0
+    assert dict(made.facts)["took"] == "3 min 44 s"
+    assert "took" not in dict(run_report(replace(one, status="running")).facts)
+
+
+def test_pauses_are_told_where_nothing_was_traced() -> None:
+    resumed = changed(tuned(), resumes=[{"step": 3, "at": "then", "differences": []}])
+    assert "training and evaluations took, pauses included" in dict(run_report(resumed).facts)
 
 
 def test_a_reinforcement_has_its_answers_phases_and_alarms() -> None:
@@ -101,7 +117,7 @@ def test_a_search_trains_nothing_and_took_what_it_counted() -> None:
     made = run_report(one)
     facts = dict(made.facts)
     assert "trained weights" not in facts
-    assert (facts["weights"], facts["took"]) == ("1,000", "1 min 20 s")
+    assert (facts["weights"], facts["answers took"]) == ("1,000", "1 min 20 s")
     assert dict(made.provenance)["data"] == "digest ab12"
     assert made.notes == ()
 

@@ -140,10 +140,10 @@ def test_what_few_rows_seem_to_show_is_not_called_clear(runs: Path) -> None:
     }
     write(replace(changed(tuned(), id="few", **ends), samples=kept), runs / "few")
     told = report(runs, "few").stdout
-    assert "paired, p 0.12" in told
+    assert "paired, one-sided p 0.12" in told
     assert "which may be chance" in told
     assert "clearly" not in told
     report(runs, "few", "--html", str(runs / "few.html"))
     page = (runs / "few.html").read_text()
-    assert "paired, p 0.12" in page
+    assert "paired, one-sided p 0.12" in page
     assert '<td class="n up">' not in page

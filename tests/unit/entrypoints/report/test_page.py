@@ -3,13 +3,15 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
-from cesello.domain.run_report import run_report
+from cesello.domain.run_report import duration, run_report
+from cesello.domain.trace import SpanTime
 from cesello.entrypoints.cli.row_text import visible
 from cesello.entrypoints.report.page import as_script_data, page
 from tests.page_injections import PAGE_INJECTIONS
@@ -100,8 +102,6 @@ def test_tokens_that_spell_a_secret_are_left_out() -> None:
 
 
 def changed_log(run: Any, tokens: Any) -> Any:
-    from dataclasses import replace
-
     return replace(run, logs={**run.logs, "tokens": tokens})
 
 
@@ -111,6 +111,19 @@ def test_what_is_not_there_has_no_part() -> None:
     assert 'id="mixture"' not in text
     assert 'id="gains"' not in text
     assert 'id="groups"' not in text
+
+
+@pytest.mark.parametrize(("read", "written"), [(0, 0), (500, 0), (0, 90)])
+def test_tokens_have_columns_in_the_table_of_time_where_spans_have_counted_some(
+    read: int, written: int
+) -> None:
+    spans = [SpanTime("chat tiny", 12, 3.0, read, written), SpanTime("train", 1, 100.0, outermost=103.0)]
+    text = made(replace(tuned(), spans=spans))
+    table = text.split('<table class="time">')[1].split("</table>")[0]
+    assert ("tokens read" in table) is (read + written > 0)
+    head, *rows = (part.split("</tr>")[0] for part in table.split("<tr>")[1:])
+    assert {len(re.findall("<t[hd] ", row)) for row in (head, *rows)} == {6 if read + written else 4}
+    assert f"<dd>{duration(103.0)}</dd>" in text
 
 
 def test_the_page_has_no_trace_of_its_template() -> None:
