@@ -6,13 +6,15 @@ memories. Told for several cosines of both of the kit's embedders: how many of t
 without a reranker that overrules it, and how many of the others. The first also of functions of installed
 packages, each in a memory of its own file: the cosines are chosen on these.
 
-    python -m benchmarks.relevance
+    python -m benchmarks.relevance          both embedders
+    python -m benchmarks.relevance MODEL    one of them; what is known of the other stays
 """
 
 from __future__ import annotations
 
 import json
 import random
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,7 +90,7 @@ def elsewhere(model: str, judge: Judge) -> dict[str, Any]:
     counts: list[int] = []
     parts: list[dict[str, Any]] = []
     for corpus in corpora():
-        one = searched(corpus, ours(corpus.sources), embed)
+        one = searched(corpus, ours(corpus.sources, read=embed.read), embed)
         counts.append(len(one.questions))
         parts.append(Refusals(one, embed, judge, LEAST[model]).answered(1))
     return {"questions": sum(counts)} | {
@@ -104,7 +106,7 @@ def of_model(model: str) -> dict[str, Any]:
     """Of one embedder."""
     embed = Embeddings(model=model)
     corpus = standard_library(60)
-    one = searched(corpus, ours(corpus.sources), embed)
+    one = searched(corpus, ours(corpus.sources, read=embed.read), embed)
     calls: list[Question] = list(function_calls().questions)
     random.Random(0).shuffle(calls)
     judge = Judge()
@@ -123,7 +125,10 @@ def of_model(model: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    RESULT.write_text(json.dumps({model: of_model(model) for model in LEAST}, indent=2) + "\n")
+    found: dict[str, Any] = json.loads(RESULT.read_text())
+    for model in sys.argv[1:] or LEAST:
+        found[model] = of_model(model)
+    RESULT.write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":

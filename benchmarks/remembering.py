@@ -38,17 +38,17 @@ CONTENDERS = ("cesello", "cesello int8", "llama-index", "langchain")
 PARTS = ("indexing", "asking", "growing")
 
 
-def files_of(count: int) -> Iterator[Path]:
-    """Python files of installed packages, of 1 to 40 kB, the same ones every time."""
+def files_of(count: int, largest: int = 40_000) -> Iterator[Path]:
+    """Python files of installed packages, of 1 kB or more, the same ones every time."""
     place = Path(sysconfig.get_path("purelib"))
-    found = [path for path in sorted(place.rglob("*.py")) if 1_000 <= path.stat().st_size <= 40_000]
+    found = [path for path in sorted(place.rglob("*.py")) if 1_000 <= path.stat().st_size <= largest]
     random.Random(0).shuffle(found)
     yield from sorted(found[:count])
 
 
-def copied(count: int, folder: Path) -> int:
+def copied(count: int, folder: Path, largest: int = 40_000) -> int:
     """The files in a folder of their own; their bytes."""
-    for number, path in enumerate(files_of(count)):
+    for number, path in enumerate(files_of(count, largest)):
         name = folder / f"part_{number % 50:02}" / f"{path.stem}_{number}.py"
         name.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, name)
@@ -66,9 +66,9 @@ def measured(job: dict[str, Any], threads: int) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def indexing(files: int, rounds: int, threads: int, sides: tuple[str, ...]) -> dict[str, Any]:
+def indexing(files: int, largest: int, rounds: int, threads: int, sides: tuple[str, ...]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        size = copied(files, Path(folder, "files"))
+        size = copied(files, Path(folder, "files"), largest)
         runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
         for number in range(rounds):
             for side in sides:
@@ -82,7 +82,7 @@ def indexing(files: int, rounds: int, threads: int, sides: tuple[str, ...]) -> d
     for side, figures in its.items():
         figures["times as fast as the best peer"] = round(best["cpu"] / figures["cpu"], 2)
         click.echo(f"{side:14} {figures}")
-    return {"files": files, "bytes": size, "rounds": rounds, "sides": its}
+    return {"files": files, "largest": largest, "bytes": size, "rounds": rounds, "sides": its}
 
 
 def _middle(found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -94,6 +94,7 @@ def _middle(found: list[dict[str, Any]]) -> dict[str, Any]:
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), default=PARTS)
 @click.option("--side", "sides", multiple=True, type=click.Choice(CONTENDERS), default=CONTENDERS)
 @click.option("--files", default=2_000, show_default=True)
+@click.option("--largest", default=40_000, show_default=True, help="Bytes of a file at most.")
 @click.option("--rounds", default=1, show_default=True)
 @click.option("--chunks", default=50_000, show_default=True, help="Of the part asking.")
 @click.option("--threads", default=len(os.sched_getaffinity(0)), show_default=True)
@@ -102,6 +103,7 @@ def main(
     parts: tuple[str, ...],
     sides: tuple[str, ...],
     files: int,
+    largest: int,
     rounds: int,
     chunks: int,
     threads: int,
@@ -110,7 +112,7 @@ def main(
     result = json.loads(output.read_text()) if output.exists() else {}
     result |= {"machine": machine(), "threads": threads}
     if "indexing" in parts:
-        result["indexing"] = indexing(files, rounds, threads, sides)
+        result["indexing"] = indexing(files, largest, rounds, threads, sides)
     for part, count in (("asking", chunks), ("growing", 200_000)):
         if part in parts:
             with tempfile.TemporaryDirectory() as folder:

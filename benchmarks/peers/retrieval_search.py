@@ -89,7 +89,6 @@ class Embeddings:
             known |= new
         return np.stack([np.frombuffer(known[text], np.float32) for text in texts])
 
-
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens that are read of each."""
         return [len(encoding) for encoding in self._tokens.read(texts)]

@@ -155,7 +155,13 @@ class Container(containers.DeclarativeContainer):
 
     ask = providers.Factory(Ask, code_embedder, reranker, chunk_store, keep_index, surroundings)
     retrieve_context = providers.Singleton(
-        memory_wiring.retrieve_context, ask, chunk_store, code_embedder, reranker, config.memory, memory_folder
+        memory_wiring.retrieve_context,
+        ask,
+        chunk_store,
+        code_embedder,
+        reranker,
+        config.memory,
+        memory_folder,
     )
     ground_rows = providers.Callable(
         memory_wiring.ground_rows,
