@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..domain.code_answer import parsed
@@ -31,6 +31,7 @@ from ..domain.row_split import (
     split_by_symbol,
     without_frequent,
 )
+from ..domain.span_questions import span_questions_of
 from ..domain.split_leaks import joined_groups
 from .run_examples import Checked, RunExamples
 
@@ -113,7 +114,8 @@ class MakeRowsFromMemory:
         alike = [one.exam.groups | one.exam.alike for one in told if one.exam.alike]
         told = self._without_copies(told, request.seed, made, alike)
         frequent = without_frequent(told, request.seed)
-        made.leave_out("question", "many have the same answer", len(frequent))
+        for index in frequent:
+            made.leave_out(told[index].kind, "many have the same answer")
         told = [one for index, one in enumerate(told) if index not in frequent]
         told = self._run(told, made.checked, run=request.run)
         if made.checked.failed:
@@ -199,7 +201,7 @@ class MakeRowsFromMemory:
         for later, earlier, likeness in self._near.find(texts, _SIMILAR):
             copies[rows[later]] = "a copy" if likeness == 1 else "nearly a copy"
             pair = told[rows[later][0]], told[rows[earlier][0]]
-            if "question" not in (pair[0].kind, pair[1].kind):
+            if not any(each.exam.is_question for each in pair):
                 alike.append(pair[0].exam.groups | pair[1].exam.groups)
         self._observer.advance(len(rows))
         for index, reason in [*unclear.items(), *((row[0], why) for row, why in copies.items())]:
@@ -230,16 +232,9 @@ def _rows_of(
     file: IndexedFile, facts: PythonFacts | None, names: Names, request: MakeRowsRequest, generation: str
 ) -> Iterator[tuple[str, Told | str]]:
     if "question" in request.kinds:
-        for question in questions_of(file, facts, names):
-            if isinstance(question, str):
-                yield "question", question
-                continue
-            asked, kept = (_by_lot(question, file, request, kept=kept) for kept in (False, True))
-            if not asked or not kept:
-                continue  # there are no words for it in that language
-            rows = [question_row(question, asked, at, file, generation) for at in range(len(asked))]
-            exam = question_row(question, kept, 0, file, generation)
-            yield "question", Told(tuple(rows[: request.wordings]), exam)
+        yield from _asked("question", questions_of(file, facts, names), file, request, generation)
+    if "span" in request.kinds and facts is not None:
+        yield from _asked("span", span_questions_of(facts, names), file, request, generation)
     functions = [one for one in facts.functions if is_wanted(one)] if facts else []
     for one in functions:
         if "docstring" in request.kinds:
@@ -249,6 +244,25 @@ def _rows_of(
     if "fill" in request.kinds:
         for row in fill_rows(file, facts, request.seed, generation):
             yield "fill", _alone(row)
+
+
+def _asked(
+    kind: str,
+    questions: Iterable[CodeQuestion | str],
+    file: IndexedFile,
+    request: MakeRowsRequest,
+    generation: str,
+) -> Iterator[tuple[str, Told | str]]:
+    for question in questions:
+        if isinstance(question, str):
+            yield kind, question
+            continue
+        asked, kept = (_by_lot(question, file, request, kept=kept) for kept in (False, True))
+        if not asked or not kept:
+            continue  # there are no words for it in that language
+        rows = [question_row(question, asked, at, file, generation) for at in range(len(asked))]
+        exam = question_row(question, kept, 0, file, generation)
+        yield kind, Told(tuple(rows[: request.wordings]), exam)
 
 
 def _by_lot(question: CodeQuestion, file: IndexedFile, request: MakeRowsRequest, *, kept: bool) -> list[str]:
@@ -264,7 +278,7 @@ def _unclear(told: Sequence[Told]) -> dict[int, str]:
     """Questions that are asked twice: with another answer none can be right, with the same one is enough."""
     answers: dict[str, list[tuple[int, str]]] = {}
     for index, one in enumerate(told):
-        if one.kind == "question":
+        if one.exam.is_question:
             turns = one.exam.conversation.messages
             answers.setdefault(turns[0].content, []).append((index, turns[1].content))
     dropped: dict[int, str] = {}

@@ -14,6 +14,7 @@ from .python_facts import ClassFacts, FunctionFacts, PythonFacts
 from .python_reading import is_literal, unquoted
 from .question_wordings import FORMS, WORDINGS
 from .remembered_file import IndexedFile, names_of_path
+from .span_wordings import SPAN_FORMS, SPAN_WORDINGS
 
 _LONGEST = 60
 """Characters of an answer, and of a condition that is asked about."""
@@ -37,7 +38,8 @@ class CodeQuestion:
         symbol: what stands at the margin of the file and is asked about, or that which holds it.
         facts: what fills the wordings.
         answers: all right ones, that to be learnt first.
-        first, last: lines that the answer can be read from.
+        first, last: lines that the answer can be read from; of a span they are the answer.
+        is_span: whether the answer is lines of code.
     """
 
     kind: str
@@ -46,14 +48,16 @@ class CodeQuestion:
     answers: tuple[str, ...]
     first: int
     last: int
+    is_span: bool = False
 
     def wordings(self, languages: Sequence[str], *, kept: bool) -> list[str]:
         """Every way to ask it, with what the answer is to look like; those kept for exams or the others."""
         asked: list[str] = []
+        known, forms = (SPAN_WORDINGS, SPAN_FORMS) if self.is_span else (WORDINGS, FORMS)
         for language in languages:
-            words = WORDINGS[language].get(self.kind)
+            words = known.get(language, {}).get(self.kind)
             if words is not None:
-                form = FORMS[language][words.form]
+                form = forms[language][words.form]
                 asked += [
                     f"{one.format(**self.facts)} {form}" for one in (words.kept if kept else words.asked)
                 ]
@@ -196,15 +200,20 @@ def _purpose(
     if not said:
         return
     told = {word.casefold() for word in words_in(said)}
-    if len(said.split()) < _FEWEST_WORDS or len(said) > _LONGEST_SAID or '"' in said:
-        yield "the documentation is too short or too long to ask by"
-    elif names.said[said] > 1:
-        yield "the documentation is not the only one"
+    if reason := why_not_asked_by(said, names):
+        yield reason
     elif all(word in told for word in words_in(name.rsplit(".", 1)[-1])):
         yield "the documentation says the name"
     else:
         answers = tuple(dict.fromkeys((name, *others)))
         yield CodeQuestion("purpose", symbol, asked, answers, *lines)
+
+
+def why_not_asked_by(said: str, names: Names) -> str:
+    """Why a sentence of the documentation is none that something can be asked for by; empty where it is."""
+    if len(said.split()) < _FEWEST_WORDS or len(said) > _LONGEST_SAID or '"' in said:
+        return "the documentation is too short or too long to ask by"
+    return "the documentation is not the only one" if names.said[said] > 1 else ""
 
 
 def _value(

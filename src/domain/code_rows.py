@@ -25,7 +25,7 @@ from .python_facts import FunctionFacts, PythonFacts
 from .python_reading import dedented
 from .remembered_file import IndexedFile
 
-KINDS = ("question", "docstring", "code", "fill")
+KINDS = ("question", "span", "docstring", "code", "fill")
 """What can be made, in the order in which it is told."""
 
 HOLE = "<missing lines>"
@@ -75,10 +75,14 @@ def question_row(
     """A question in one of its wordings; the others go along as variants."""
     variants = [*wordings[:chosen], *wordings[chosen + 1 :]]
     fact = f"{file.path}:{question.symbol}:{question.kind}:{sorted(question.facts.items())}"
-    reference = {"answers": list(question.answers), "task": "answer"}
+    reference: dict[str, Any] = {"answers": list(question.answers), "task": "answer"}
+    kind, answer = "question", question.answers[0]
+    if question.is_span:
+        kind, answer = "span", f"```python\n{answer}\n```"
+        reference["compare"] = "python"
     lines = (question.first, question.last)
     return _row(
-        "question", wordings[chosen], question.answers[0], reference, file, lines, generation,
+        kind, wordings[chosen], answer, reference, file, lines, generation,
         groups=(question.symbol,), fact=fact, variants=variants, extra={"asks": question.kind},
     )  # fmt: skip
 

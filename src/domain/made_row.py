@@ -21,7 +21,7 @@ class MadeRow:
     """One row.
 
     Attributes:
-        kind: ``question``, ``docstring``, ``code``, ``fill`` or ``run``.
+        kind: ``question``, ``span``, ``docstring``, ``code``, ``fill`` or ``run``.
         conversation: prompt, answer, and what a reward may know.
         origin: where it is from, for people and for checks.
         groups: what it tells something about; rows of one group stay on one side of a split.
@@ -38,6 +38,11 @@ class MadeRow:
     variants: Sequence[str] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     alike: frozenset[str] = frozenset()
+
+    @property
+    def is_question(self) -> bool:
+        """Whether it asks for a fact, in one of several wordings."""
+        return self.kind in ("question", "span")
 
     def line(self) -> str:
         """The row as a line of JSON, which a source of kind ``file`` reads with no further settings."""

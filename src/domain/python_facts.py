@@ -28,6 +28,24 @@ class Raised:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Lines of a function that something can be asked about.
+
+    Attributes:
+        kind: ``headed``, ``raised``, ``commented`` or ``returned``.
+        said: the exception, or the comment.
+        text: the lines, moved to the margin.
+        first, last: lines, 1-based.
+    """
+
+    kind: str
+    said: str
+    text: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionFacts:
     """A function or a method.
 
@@ -42,6 +60,7 @@ class FunctionFacts:
         first, last: lines, 1-based, decorators included.
         needs: names that it reads and does not bind itself: of the module, or built in.
         is_awaited: whether a call gives what it is annotated with only when it is awaited.
+        spans: lines that answer a question.
     """
 
     name: str
@@ -57,6 +76,7 @@ class FunctionFacts:
     decorators: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     is_awaited: bool = False
+    spans: tuple[Span, ...] = ()
 
     @property
     def called(self) -> str:

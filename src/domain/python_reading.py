@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Iterable, Iterator, Sequence
 
 from .python_facts import ClassFacts, Constant, FunctionFacts, Import, Parameter, PythonFacts, Raised
+from .python_spans import spans_of
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 _BLOCKS = ast.If | ast.Try | ast.With
@@ -73,6 +74,7 @@ def _function(node: Definition, owner: str, lines: Sequence[str]) -> FunctionFac
         decorators,
         _needs(node),
         isinstance(node, ast.AsyncFunctionDef) and not _yields(node.body),
+        tuple(spans_of(node, lines, first_line(node))),
     )
 
 

@@ -103,7 +103,7 @@ def _by_symbol(one: Told, held: frozenset[str]) -> Placed:
 
 def split_by_question(told: Sequence[Told], share: float, seed: int) -> list[Placed]:
     """All is trained on, and a share of the questions is asked again in other words, and held out."""
-    questions = {one.fact for one in told if one.kind == "question"}
+    questions = {one.fact for one in told if one.exam.is_question}
     held = _drawn_share(questions, share, seed)
     return [Placed(one.trained, (one.exam,) if one.fact in held else ()) for one in told]
 
@@ -116,11 +116,11 @@ def _drawn_share(names: Iterable[str], share: float, seed: int) -> frozenset[str
 
 def without_frequent(told: Sequence[Told], seed: int) -> set[int]:
     """The positions of questions, by lot, whose answer too many of their sort have."""
-    sizes = Counter(one.asks for one in told if one.kind == "question")
+    sizes = Counter(one.asks for one in told if one.exam.is_question)
     known, left = Counter[tuple[str, str]](), set[int]()
     for index in sorted(range(len(told)), key=lambda index: drawn(seed, "frequent", told[index].fact)):
         one = told[index]
-        if one.kind == "question":
+        if one.exam.is_question:
             answer = (one.asks, one.exam.answer())
             known[answer] += 1
             if known[answer] > max(_FEWEST_OF_ANSWER, _SHARE_OF_ANSWER * sizes[one.asks]):

@@ -6,6 +6,7 @@ import json
 import stat
 from collections import Counter
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -94,11 +95,12 @@ def test_rows_of_a_package(
     said = json.loads(capsys.readouterr().out)
     rows, held = lines(project / "rows.jsonl"), lines(project / "rows-heldout.jsonl")
     assert Counter(row["kind"] for row in rows) == said["rows"]
-    assert said["held_out"] == {"question": len(held)}
+    assert said["held_out"] == Counter(row["kind"] for row in held)
+    assert set(said["held_out"]) == {"question", "span"}
     assert said["checked"]["passed"] == 1
     assert said["checked"]["failed"] == 1
     assert said["left_out"]["code"]["its examples fail when they are run"] == 1
-    assert {row["kind"] for row in rows} == {"question", "docstring", "code", "fill"}
+    assert {row["kind"] for row in rows} == {"question", "span", "docstring", "code", "fill"}
     assert len(rows) > 200
     for name in ("rows.jsonl", "rows-heldout.jsonl"):
         assert stat.S_IMODE((project / name).stat().st_mode) == 0o600
@@ -110,7 +112,9 @@ def test_rows_of_a_package(
         first, last = row["from"]["lines"]
         quoted = "".join(" ".join(text[first - 1 : last]).split()).replace('"', "'")
         answer = row["messages"][1]["content"]
-        if row["kind"] == "question" and row["asks"] == "file":
+        if row["kind"] == "span":
+            assert row["reference"]["answers"] == [dedent("\n".join(text[first - 1 : last]))]
+        elif row["kind"] == "question" and row["asks"] == "file":
             assert answer in ("examples.py", f"skills_ref/{source.name}")
             assert source.parent in (project, package) or source.resolve().parent == package
         elif row["kind"] == "question" and row["asks"] not in ("arguments", "purpose", "owner"):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...application.make_rows_from_memory import RowsMade
     from ...domain.made_row import MadeRow
 
-KINDS = ("question", "docstring", "code", "fill")
+KINDS = ("question", "span", "docstring", "code", "fill")
 
 _NAMED = 5
 """Runs that a sentence names."""
@@ -75,8 +75,9 @@ _OF_RUNS = ("runs", "folder", "min_reward", "procedure", "best_of_group", "per_p
 def make(context: click.Context, /, source: str, output: Path, overwrite: bool, **given: Any) -> None:
     """Make rows to train on, for a source of kind `file`.
 
-    --from memory makes them of the code that `cesello remember` has read: questions with one short answer,
-    functions and their docstrings, holes to fill in. The same memory and the same seed give the same rows.
+    --from memory makes them of the code that `cesello remember` has read: questions that one short answer or
+    some lines of the code are right for, functions and their docstrings, holes to fill in. The same memory
+    and the same seed give the same rows.
 
     --from runs makes them of answers that were rewarded, in RUN or in all runs, and leaves out of their
     prompts the procedure and the passages of the memory that they had: the model learns to do without.

@@ -214,6 +214,42 @@ def test_a_row_says_where_it_is_from_and_what_else_is_right() -> None:
     assert line["messages"][0]["content"] not in line["variants"]
 
 
+def test_lines_of_the_code_are_quoted_that_answer_a_question() -> None:
+    made = make(kinds=("span",), wordings=1)
+    found = {row.extra["asks"] + str(row.origin["lines"]): row for row in made.rows}
+    row = found["raised[19, 20]"]
+    question, answer = turns(row)
+    assert "`CakeStore.put_away`" in question
+    assert "`CakeError`" in question
+    assert answer == '```python\nif cake.size > LARGEST_CAKE:\n    raise CakeError("too large")\n```'
+    assert STORE.split("\n")[18].strip() == "if cake.size > LARGEST_CAKE:"
+    [right, wrong] = AnswerReward().score(
+        [Attempt(row.conversation.prompt(), said) for said in (answer, answer.replace("CAKE", "Cake"))]
+    )
+    assert (right.score, wrong.score) == (1.0, 0.0)
+    assert f"headed[{LINE}, {LINE}]" in found
+    assert not [row for row in made.rows if "common" in turns(row)[0]]  # two are called so
+    assert made.left_out["span"]["the name is not the only one"] == 2
+
+
+def test_a_raise_that_gives_no_reason_and_a_short_comment_are_not_asked_for() -> None:
+    text = "def work(a):\n    # Go on\n    a.go_on_with(a)\n\n    raise CakeError\n"
+    made = make(remembered("w.py", text), kinds=("span",))
+    assert made.rows == []
+    assert made.left_out["span"] == {
+        "the answer says nothing": 1, "the comment is too short or too long to ask by": 1,
+    }  # fmt: skip
+
+
+def test_held_out_spans_are_trained_on_in_other_words() -> None:
+    made = make(kinds=("span",), holdout=0.5, by_question=True)
+    said = {turns(row)[0] for row in made.rows}
+    assert made.held
+    for row in made.held:
+        assert turns(row)[0] not in said
+        assert turns(row)[1] in {turns(one)[1] for one in made.rows if one.fact == row.fact}
+
+
 def test_docstrings_and_code_ask_for_each_other() -> None:
     made, code = make(kinds=("docstring",)), make(kinds=("code",))
     rows = {(row.kind, next(iter(row.groups)).split(":")[1]): turns(row) for row in made.rows + code.rows}
@@ -321,7 +357,7 @@ def test_the_same_memory_and_seed_give_the_same_bytes(
 
 def test_a_limit_takes_of_every_kind() -> None:
     made = make(limit=12)
-    assert {row.kind for row in made.rows} == {"question", "docstring", "code", "fill"}
+    assert {row.kind for row in made.rows} == {"question", "span", "docstring", "code", "fill"}
     assert sum(made.left_out[kind]["beyond the limit"] for kind in made.left_out) > 0
 
 

@@ -1,0 +1,136 @@
+"""Lines of a function that something can be asked about, so that nothing else is the answer."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from .python_facts import Span
+
+_LONGEST, _MOST_LINES = 400, 8
+"""Characters and lines of a span."""
+
+_NO_PROSE = re.compile(
+    r"(?:noqa|type:|pragma|pylint|fmt:|ruff:|mypy:|todo|fixme|xxx|hack)\b|[-=#*~_]{3}", re.I
+)
+"""Comments that are said to a program, or nobody has done yet."""
+
+_Inner = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_BODIES = ("body", "orelse", "finalbody")
+
+
+def spans_of(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: Sequence[str], first: int) -> list[Span]:
+    """Its head, where each exception is raised, what each comment stands above, and what it returns.
+
+    Several places that one question would ask for are left out, and so is what is long.
+
+    Args:
+        lines: of the file.
+        first: the function's first line, decorators included.
+    """
+    bodies = list(_bodies(node.body))
+    found = [
+        *_head(node, lines, first),
+        *_raised(bodies, lines),
+        *_commented(bodies, lines),
+        *_returned(node, bodies, lines),
+    ]
+    asked = Counter((one.kind, one.said) for one in found)
+    return [one for one in found if asked[one.kind, one.said] == 1 and _is_short(one.text)]
+
+
+def _is_short(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST and text.count("\n") < _MOST_LINES and "```" not in text
+
+
+def _span(kind: str, said: str, lines: Sequence[str], first: int, last: int) -> Span:
+    kept = [line.rstrip("\r") for line in lines[first - 1 : last]]
+    margin = len(kept[0]) - len(kept[0].lstrip()) if kept else 0
+    text = "\n".join(line[margin:] if not line[:margin].strip() else line for line in kept)
+    return Span(kind, said, text.rstrip(), first, last)
+
+
+def _bodies(body: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
+    """The statements side by side in a function, block by block; not those of functions and classes in it."""
+    if body:
+        yield body
+    for node in body:
+        if not isinstance(node, _Inner):
+            for name in _BODIES:
+                yield from _bodies(getattr(node, name, []))
+            for inner in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+                yield from _bodies(inner.body)
+
+
+def _head(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: Sequence[str], first: int) -> Iterator[Span]:
+    """Decorators and signature, where a docstring says what the function is for."""
+    last = node.body[0].lineno - 1
+    while last > node.lineno and not lines[last - 1].strip():
+        last -= 1
+    if ast.get_docstring(node, clean=False) is not None and last >= node.lineno:
+        yield _span("headed", "", lines, first, last)
+
+
+def _raised(bodies: Sequence[list[ast.stmt]], lines: Sequence[str]) -> Iterator[Span]:
+    """Each ``raise`` of an exception by its name, with the ``if`` whose only statement it is."""
+    every = [node for body in bodies for node in body]
+    around = {
+        id(node.body[0]): node
+        for node in every
+        if isinstance(node, ast.If) and len(node.body) == 1 and not node.orelse
+    }
+    for node in every:
+        if isinstance(node, ast.Raise) and (name := _exception(node)):
+            whole = around.get(id(node), node)
+            if lines[whole.lineno - 1].lstrip().startswith("elif"):
+                whole = node
+            yield _span("raised", name, lines, whole.lineno, whole.end_lineno or whole.lineno)
+
+
+def _exception(node: ast.Raise) -> str:
+    """The class that is raised; a name in small letters is a variable."""
+    called = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+    name = ast.unparse(called) if isinstance(called, ast.Name | ast.Attribute) else ""
+    return name if name.rsplit(".", 1)[-1][:1].isupper() else ""
+
+
+def _commented(bodies: Iterable[list[ast.stmt]], lines: Sequence[str]) -> Iterator[Span]:
+    """What a comment stands above: the statements to an empty line, another comment, or the block's end."""
+    for body in bodies:
+        for at, node in enumerate(body):
+            said = _comment_above(node, lines)
+            if said:
+                last = node.end_lineno or node.lineno
+                for after in body[at + 1 :]:
+                    if after.lineno != last + 1:
+                        break
+                    last = after.end_lineno or after.lineno
+                yield _span("commented", said, lines, node.lineno, last)
+
+
+def _comment_above(node: ast.stmt, lines: Sequence[str]) -> str:
+    """The comment of one line or several that ends above a statement, on one line."""
+    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    if isinstance(node, _Inner) or is_text or lines[node.lineno - 1].lstrip().startswith("elif"):
+        return ""  # decorators stand between, it is a docstring, or the comment ends the block before
+    margin = lines[node.lineno - 1][: node.col_offset]
+    found: list[str] = []
+    for line in reversed(lines[: node.lineno - 1]):
+        if not line.startswith(f"{margin}#") or margin.strip():
+            break
+        found.insert(0, line.strip().lstrip("#").strip())
+    said = " ".join(" ".join(found).split())
+    return "" if _NO_PROSE.search(said) or '"' in said or "`" in said else said
+
+
+def _returned(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, bodies: Iterable[list[ast.stmt]], lines: Sequence[str]
+) -> Iterator[Span]:
+    """The one ``return`` of a function, where it says how the result is made."""
+    found = [one for body in bodies for one in body if isinstance(one, ast.Return)]
+    if len(found) == 1 and not isinstance(found[0].value, ast.Name | ast.Constant | ast.Attribute | None):
+        if lines[found[0].lineno - 1][: found[0].col_offset].strip():
+            return  # it shares its line with what stands before
+        yield _span("returned", node.name, lines, found[0].lineno, found[0].end_lineno or found[0].lineno)
