@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..domain.answer_pairs import AFTER
 from ..domain.ports.live_runs import LiveRuns
 from ..domain.ports.run import RunStore
 from ..domain.run_comparison import (
@@ -88,14 +89,17 @@ class CompareRuns:
         """
         views = [ReadRun(self._runs, self._live, name)() for name in names]
         manifests = [view.summary.manifest for view in views]
-        answers = [self._live.answers(view.summary.path, "after") for view in views]
+        paths = [view.summary.path for view in views]
+        scores, answers = (
+            [read(path, AFTER) for path in paths] for read in (self._live.scores, self._live.answers)
+        )
         compared = RunsCompared(
             runs=tuple(map(_run, views)),
             recipe=tuple(recipe_differences(manifests)),
             versions=tuple(version_differences(manifests)),
             data=tuple(data_differences(manifests)),
             figures=tuple(_figures(views)),
-            held_out=tuple(held_out_figures(manifests, answers, _least_rewards(views))),
+            held_out=tuple(held_out_figures(manifests, answers, _least_rewards(views), scores)),
         )
         return compared, views
 

@@ -11,12 +11,13 @@ from ..domain.conversation import Conversation
 from ..domain.evaluation import EvaluationSpec, GradedSpec
 from ..domain.example import Example
 from ..domain.generation import LossTotal, Sampling
+from ..domain.held_prompts import prompt_digest
 from ..domain.ports.grading import Rewards
 from ..domain.ports.model import Policy
 from ..domain.ports.run import Observer, Stop
 from ..domain.ports.training import PolicyOptimizer
 from ..domain.reward import Attempt, InfraErrors, RewardResult
-from ..domain.run import Evaluation, GradedSet, Sample, SourceLoss, graded_set
+from ..domain.run import Evaluation, GradedSet, RowScore, Sample, SourceLoss, graded_set
 from .prepare_source import PreparedSource
 
 _Item = TypeVar("_Item")
@@ -53,26 +54,30 @@ class Evaluate:
         Raises:
             SandboxError: X010 when too many answers could not be judged.
         """
-        held = {source.spec.name: source.held_out(spec.rows) for source in sources if source.held}
+        held = {one.spec.name: one.held_out(spec.rows_of(one.spec.name)) for one in sources if one.held}
         graded = {one.source: one for one in spec.graded if one.source in held}
         answered = {
             name: _asked(rows)[: max(spec.samples, graded[name].rows if name in graded else 0)]
             for name, rows in held.items()
         }
-        total = sum(map(len, held.values())) + sum(map(len, answered.values()))
+        measured = {name: rows[: spec.rows] for name, rows in held.items()}
+        total = sum(map(len, measured.values())) + sum(map(len, answered.values()))
         self._observer.phase(f"evaluating {when}", total)
-        learnt = {name: [row for row in rows if row.tokens.trained_tokens] for name, rows in held.items()}
+        learnt = {name: [row for row in rows if row.tokens.trained_tokens] for name, rows in measured.items()}
         losses = {name: self._loss(policy, rows, spec) for name, rows in learnt.items() if rows}
         sets: dict[str, GradedSet] = {}
         samples: list[Sample] = []
+        scores: list[RowScore] = []
         for name, examples in answered.items():
             answers = self._answers(policy, examples, spec)
             results = self._results(graded.get(name), answers)
             if name in graded:
                 errors.count(results)
-                sets[name] = graded_set(graded[name].reward, results[: graded[name].rows])
+                judged = results[: graded[name].rows]
+                sets[name] = graded_set(graded[name].reward, judged)
+                scores += _scores(name, examples, judged)
             samples += list(_samples(name, examples, answers, results))[: spec.samples]
-        return Evaluation(losses, sets, tuple(samples))
+        return Evaluation(losses, sets, tuple(samples), tuple(scores))
 
     def _loss(self, policy: Policy, rows: Sequence[Example], spec: EvaluationSpec) -> SourceLoss:
         total = LossTotal()
@@ -139,6 +144,12 @@ def _samples(
             result.parts,
             result.score,
         )
+
+
+def _scores(source: str, examples: Sequence[Example], results: Sequence[RewardResult]) -> Iterator[RowScore]:
+    for example, result in zip(examples, results, strict=False):
+        digest = prompt_digest(example.conversation.prompt())
+        yield RowScore(source, digest, result.score, result.parts)
 
 
 def _question(conversation: Conversation) -> str:

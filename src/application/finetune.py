@@ -30,6 +30,7 @@ from .check_memory import CheckMemory, MemoryCheck, MemoryRequest
 from .evaluate import Evaluate
 from .keep_held_out import held_prompts, keep_held_out
 from .keep_rows import keep_rows
+from .keep_scores import keep_scores
 from .learn_from_training import LearnFromTraining
 from .load_policy import load_policy
 from .mix_sources import MixedData, realised
@@ -253,7 +254,8 @@ class Finetune:
             with span("evaluate", {"cesello.when": when}):
                 evaluation = self._evaluate(policy, data.sources, request.evaluation, when, errors)
             run.write_samples(when, evaluation.samples)
-            return replace(evaluation, samples=())
+            keep_scores(run, when, evaluation.scores)
+            return replace(evaluation, samples=(), scores=())
 
         watch = WatchTraining(
             run, self._logs, self._observer, mixed.batches, mixed.plan, request.evaluation,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import isfinite
 from pathlib import Path
 from shutil import copyfile
@@ -138,8 +138,9 @@ class WatchTraining:
 
     def write_evaluation(self, step: int, when: str, evaluation: Evaluation) -> None:
         """Adds a line to the log of evaluations."""
-        values = {name: value for name, value in asdict(evaluation).items() if name != "samples"}
-        self._run.append("evaluations", {"step": step, "when": when} | values)
+        values = asdict(replace(evaluation, samples=(), scores=()))
+        kept = {name: values[name] for name in ("losses", "graded")}
+        self._run.append("evaluations", {"step": step, "when": when} | kept)
 
     def save(self) -> None:
         """A checkpoint of the last step, where there is none yet."""

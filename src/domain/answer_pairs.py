@@ -1,21 +1,27 @@
-"""Two scores of the same held-out prompt, by the answers that were kept: what a gain is told by best."""
+"""Two scores of the same held-out row, before and after or of two runs: what a gain is told by best."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
 
 from .recorded_run import Line, figure, figures, part, text
+
+SCORES = "scores"
+"""The log that has the score of every graded row, with a digest of its prompt."""
+
+BEFORE, AFTER = "before", "after"
 
 
 def score_pairs(
     graded: tuple[Line, Line], source: str, answers: tuple[Sequence[Line], Sequence[Line]]
 ) -> list[tuple[float, float]]:
-    """By the scores that were kept with the answers, or by their parts where the score is the mean of these.
+    """By the scores that were kept, or by their parts where the score is the mean of these.
 
     Args:
         graded: what the two evaluations came to.
-        answers: as ``samples-after.jsonl`` holds them, of the two.
+        answers: as ``scores.jsonl`` or ``samples-after.jsonl`` has them, of the two.
     """
     found = _pairs(lambda one: figure(one, "score"), source, answers)
     return found or part_pairs(_told_by(graded), source, answers)
@@ -31,12 +37,19 @@ def part_pairs(
 def _pairs(
     score: Callable[[Line], float | None], source: str, answers: tuple[Sequence[Line], Sequence[Line]]
 ) -> list[tuple[float, float]]:
-    """Each prompt once."""
-    first, second = (
-        {text(one, "prompt"): one for one in its if text(one, "source") == source} for its in answers
-    )
+    """Rows that ask the same are told apart by their order, which is that of the held-out rows."""
+    first, second = (dict(_by_row(its, source)) for its in answers)
     values = [(score(first[one]), score(second[one])) for one in first if one in second]
     return [(old, new) for old, new in values if old is not None and new is not None]
+
+
+def _by_row(answers: Sequence[Line], source: str) -> Iterator[tuple[tuple[str, int], Line]]:
+    seen: Counter[str] = Counter()
+    for one in answers:
+        if text(one, "source") == source:
+            prompt = text(one, "prompt")
+            yield (prompt, seen[prompt]), one
+            seen[prompt] += 1
 
 
 def _told_by(graded: Sequence[Line]) -> Sequence[str]:

@@ -21,7 +21,8 @@ class EvaluationSpec:
     """How a policy is evaluated.
 
     Attributes:
-        rows: held-out rows a source, at most; None takes all.
+        rows: held-out rows a source that the loss is taken on, at most; None takes all. Graded answers and
+            samples have numbers of their own.
         samples: answers kept to be read, a source.
         max_new_tokens: of every answer.
         every_steps: how often it is evaluated while it is trained; None: before and after only.
@@ -37,6 +38,12 @@ class EvaluationSpec:
     every_steps: int | None = None
     patience: int | None = None
     least_improvement: float = 0.0
+
+    def rows_of(self, source: str) -> int | None:
+        """Held-out rows of a source that anything is measured on; None: all."""
+        if self.rows is None:
+            return None
+        return max(self.rows, self.samples, *(one.rows for one in self.graded if one.source == source))
 
     def is_due(self, step: int) -> bool:
         """Whether to evaluate after that step."""

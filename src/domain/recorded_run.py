@@ -12,7 +12,7 @@ from .trace import SpanTime
 Line = Mapping[str, Any]
 """A line of a log."""
 
-LOGS = ("metrics", "timings", "evaluations", "alarms", "completions", "tokens")
+LOGS = ("metrics", "timings", "evaluations", "alarms", "completions", "tokens", "scores")
 """Those that a report is made of."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from .answer_pairs import score_pairs
+from .answer_pairs import AFTER, BEFORE, SCORES, score_pairs
 from .prompt_verdict import PROVEN, compared
 from .recorded_run import Line, RecordedRun, figure, figures, part, text, whole
 from .statistics import Interval, newcombe_unpaired, wilson
@@ -122,9 +122,14 @@ def _scores(run: RecordedRun, before: Line, after: Line) -> Iterator[Gain]:
 
 
 def _paired(run: RecordedRun, source: str, graded: tuple[Line, Line]) -> tuple[Interval, float] | None:
-    """Of the gain, with its p, as ``cesello compare`` has it; None where not all graded answers were kept."""
-    answers = run.samples.get("before", ()), run.samples.get("after", ())
-    found = score_pairs(graded, source, answers)
+    """Of the gain, with its p, as ``cesello compare`` has it; None where not all rows have both scores.
+
+    Older runs have kept the scores of those answers alone that are there to be read.
+    """
+    before, after = ([one for one in run.log(SCORES) if one.get("when") == when] for when in (BEFORE, AFTER))
+    found = score_pairs(graded, source, (before, after))
+    if not found:
+        found = score_pairs(graded, source, (run.samples.get(BEFORE, ()), run.samples.get(AFTER, ())))
     if not found or {len(found)} != {whole(one, "rows") for one in graded}:
         return None
     its = compared("", "", found)

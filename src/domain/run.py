@@ -88,12 +88,28 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class RowScore:
+    """What the answer to one graded row scored, to be paired with another answer to the same row.
+
+    Attributes:
+        prompt: digest of what was asked, and no text; see ``prompt_digest``.
+        score: None where the reward does not apply, or could not judge.
+    """
+
+    source: str
+    prompt: str
+    score: float | None
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Held-out figures by source, and answers to read."""
+    """Held-out figures by source, answers to read, and the scores of all graded rows in their order."""
 
     losses: Mapping[str, SourceLoss]
     graded: Mapping[str, GradedSet]
     samples: tuple[Sample, ...] = ()
+    scores: tuple[RowScore, ...] = ()
 
     @property
     def loss(self) -> float | None:
@@ -109,7 +125,7 @@ class Evaluation:
 
 
 def evaluation_from(values: Mapping[str, Any]) -> Evaluation:
-    """From what ``asdict`` made of one, without its samples."""
+    """From what ``asdict`` made of one, without its samples and the scores of its rows."""
     return Evaluation(
         {name: SourceLoss(**one) for name, one in values["losses"].items()},
         {name: GradedSet(**one) for name, one in values["graded"].items()},

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .answer_pairs import part_pairs, score_pairs
+from .answer_pairs import AFTER, part_pairs, score_pairs
 from .prompt_verdict import compared
 from .report_gains import gain_interval, range_of
 from .run_figures import number
@@ -28,7 +28,7 @@ _OTHERS = (
 _EMPTY = ("null", "{}", "[]", '""')
 UNMEASURED = "not measured in both"
 
-_CHOOSES_ROWS = ("seed", "data.max_tokens", "data.overlong", "evaluation.rows")
+_CHOOSES_ROWS = ("seed", "data.max_tokens", "data.overlong")
 _OF_A_SOURCE_BUT = ("weight", "name")
 _IS_ASKED = ("data.system_prompt", "evaluation.max_new_tokens")
 
@@ -124,18 +124,22 @@ def _facts(manifest: Manifest) -> Iterator[tuple[str, str | None]]:
 
 
 def held_out_figures(
-    manifests: Sequence[Manifest], answers: Sequence[Answers], rewards: Iterable[float | None] = ()
+    manifests: Sequence[Manifest],
+    answers: Sequence[Answers],
+    rewards: Iterable[float | None] = (),
+    scores: Sequence[Answers] = (),
 ) -> list[HeldOutFigure]:
     """All held-out figures that any of the runs has.
 
     Args:
-        answers: kept after the training, one sequence a run: where they are those to all graded rows, a
-            gain is told by pairs of them.
+        answers: kept after the training, one sequence a run.
+        scores: of all graded rows, likewise: of two runs that have them a gain is told by pairs, and of older
+            ones where all graded answers were kept.
         rewards: that were seen besides, of any of the runs: they tell whether scores go below 0.
     """
     figures = []
     of_manifests = (value for one in manifests for value in _scores_of(one))
-    of_answers = (value for its in answers for one in its for value in _numbers(one, "parts"))
+    of_answers = (value for its in (*answers, *scores) for one in its for value in _numbers(one, "parts"))
     within = range_of((*rewards, *of_manifests, *of_answers))
     for source, name in _names(manifests):
         ends = [_at(one, source, name) for one in manifests]
@@ -150,7 +154,12 @@ def held_out_figures(
                 name,
                 (ends[0][1], ends[at][1]),
                 (graded[0], graded[at]),
-                _paired(name, source, (manifests[0], manifests[at]), (answers[0], answers[at])),
+                _paired(
+                    name,
+                    source,
+                    (manifests[0], manifests[at]),
+                    [(its[0], its[at]) for its in (scores, answers) if its],
+                ),
                 within,
             )
             for at in range(len(manifests))
@@ -233,7 +242,7 @@ def _reason(one: Manifest, other: Manifest, source: str, name: str) -> str:
     """Why the figure cannot be compared; empty where it can."""
     if _rows(one, source, name) is None or _rows(other, source, name) is None:
         return UNMEASURED
-    mine, its = _chooses(one, source), _chooses(other, source)
+    mine, its = _chooses(one, source, name), _chooses(other, source, name)
     changed = sorted(key for key in mine.keys() | its.keys() if mine.get(key) != its.get(key))
     if changed:
         return f"other held-out rows: {', '.join(changed)} differs"
@@ -250,9 +259,10 @@ def _reason(one: Manifest, other: Manifest, source: str, name: str) -> str:
     return ""
 
 
-def _chooses(manifest: Manifest, source: str) -> dict[str, object]:
-    """All that decides which rows of a source are held out."""
-    found: dict[str, object] = {key: _setting(manifest, key) for key in _CHOOSES_ROWS}
+def _chooses(manifest: Manifest, source: str, name: str) -> dict[str, object]:
+    """All that decides which rows of a source are held out; of how many the loss is taken on its own."""
+    keys = (*_CHOOSES_ROWS, "evaluation.rows") if name == "loss" else _CHOOSES_ROWS
+    found: dict[str, object] = {key: _setting(manifest, key) for key in keys}
     its = _sources(manifest).get(source, {})
     found |= {"its fingerprint": its.get("fingerprint"), "held_out": its.get("held_out")}
     identity = _map(manifest, "identity")
@@ -301,12 +311,15 @@ def _gain(
 
 
 def _paired(
-    name: str, source: str, manifests: tuple[Manifest, Manifest], answers: tuple[Answers, Answers]
+    name: str, source: str, manifests: tuple[Manifest, Manifest], kept: Sequence[tuple[Answers, Answers]]
 ) -> Sequence[tuple[float, float]]:
-    if name != "score":
-        return part_pairs((name,), source, answers)
-    first, second = (_map(one, "after", "graded", source) for one in manifests)
-    return score_pairs((first, second), source, answers)
+    """By what of both is the first that goes together."""
+    first, second = (_map(one, AFTER, "graded", source) for one in manifests)
+    found = (
+        score_pairs((first, second), source, both) if name == "score" else part_pairs((name,), source, both)
+        for both in kept
+    )
+    return next(filter(None, found), ())
 
 
 def _scores_of(manifest: Manifest) -> Iterator[float | None]:

@@ -134,5 +134,13 @@ def test_answers_are_those_that_were_kept(written: Written) -> None:
     assert not written.live.answers(path, "before")
 
 
+def test_scores_of_graded_rows_are_those_of_the_time_that_is_asked_for(written: Written) -> None:
+    path = str(written.run.path)
+    assert not written.live.scores(path, "after")
+    for when, score in (("before", 0.0), ("after", 0.5), ("after", None)):
+        written.run.append("scores", {"when": when, "source": "chat", "prompt": "ab", "score": score})
+    assert [one["score"] for one in written.live.scores(path, "after")] == [0.5, None]
+
+
 def test_what_is_no_search_tried_no_prompts(written: Written) -> None:
     assert not written.live.tried(str(written.run.path))

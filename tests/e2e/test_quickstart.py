@@ -18,7 +18,9 @@ STEPS = 16
 """Half of the recipe's; `make test-all` takes all of them."""
 ROWS = 8
 """Of each source that are answered and whose loss is measured; 16 or 24 are held out."""
-SHORTER = ("--set", f"training.max_steps={STEPS}", "--set", f"evaluation.rows={ROWS}")
+GRADED = f"{{source: functions, reward: function_calling, rows: {ROWS}}}"
+CHANGES = f"training.max_steps={STEPS}", f"evaluation.rows={ROWS}", f"evaluation.generate=[{GRADED}]"
+SHORTER = tuple(part for change in CHANGES for part in ("--set", change))
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def test_the_run_folder_is_whole_and_private(quickstart: Quickstart) -> None:
         "recipe.yaml",
         "samples-before.jsonl",
         "samples-after.jsonl",
+        "scores.jsonl",
         "lora/README.md",
         "lora/adapter_config.json",
         "lora/adapter_model.safetensors",

@@ -72,6 +72,9 @@ class FakeLiveRuns:
             for one in samples
         ]
 
+    def scores(self, path: str, when: str) -> Sequence[Mapping[str, Any]]:
+        return [one for one in self._run(path).lines("scores") if one["when"] == when]
+
     def tried(self, path: str) -> Sequence[TriedPrompt]:
         return self.searched.get(path, ())
 

@@ -210,6 +210,7 @@ def end_state(run: str) -> dict[str, str]:
         *folder.glob("completions.jsonl"),
         *folder.glob("tokens.jsonl"),
         *folder.glob("alarms.jsonl"),
+        *folder.glob("scores.jsonl"),
         *folder.glob("rows.json"),
         *sorted(folder.glob("samples-*.jsonl")),
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ...domain.answer_pairs import SCORES
 from ...domain.ports.live_runs import News
 from ...domain.prompt_json import program_from
 from ...domain.run_figures import TriedPrompt
@@ -72,15 +73,23 @@ class FolderLiveRuns:
 
     def answers(self, path: str, when: str) -> Sequence[Mapping[str, Any]]:
         """See the port."""
-        file = Path(path) / f"samples-{when}.jsonl"
-        try:
-            return _lines(file) if file.is_file() and file.stat().st_size <= _LARGEST else ()
-        except OSError:
-            return ()
+        return _all_lines(Path(path) / f"samples-{when}.jsonl")
+
+    def scores(self, path: str, when: str) -> Sequence[Mapping[str, Any]]:
+        """See the port."""
+        return [one for one in _all_lines(Path(path) / f"{SCORES}.jsonl") if one.get("when") == when]
 
     def tried(self, path: str) -> Sequence[TriedPrompt]:
         """From the report of a search that has ended, or from the ledger of one that goes on."""
         return _reported(Path(path) / _REPORT) or _in_ledger(Path(path) / _LEDGER)
+
+
+def _all_lines(file: Path) -> Sequence[Mapping[str, Any]]:
+    """None where the file cannot be read, or is too long to be read at once."""
+    try:
+        return _lines(file) if file.is_file() and file.stat().st_size <= _LARGEST else ()
+    except OSError:
+        return ()
 
 
 def _lines(file: Path) -> list[Mapping[str, Any]]:

@@ -57,6 +57,10 @@ class LiveRuns(Protocol):
         """The samples that were kept ``before`` or ``after`` the training; empty where there are none."""
         ...
 
+    def scores(self, path: str, when: str) -> Sequence[Mapping[str, Any]]:
+        """Those of all graded rows ``before`` or ``after`` the training; empty where they were not kept."""
+        ...
+
     def tried(self, path: str) -> Sequence[TriedPrompt]:
         """Of a prompt search, in the order in which they were thought of; empty for other runs."""
         ...

@@ -194,6 +194,6 @@ def _say_reasons(compared: RunsCompared) -> None:
     gains = [gain for one in compared.held_out for gain in one.gains if gain]
     if any(not gain.paired for gain in gains):
         click.echo(
-            "Unpaired intervals are wider than they need be: with evaluation.samples as many as the graded "
-            "rows, the answers to the same prompts are compared."
+            "Unpaired intervals are wider than they need be: a run is of an older cesello, which kept no "
+            "scores of all graded rows, or not all of its answers could be judged."
         )

@@ -9,10 +9,11 @@ import pytest
 
 from cesello.application.evaluate import Evaluate
 from cesello.application.prepare_source import PreparedSource
-from cesello.domain.conversation import Conversation, Message, Role, ToolCall
+from cesello.domain.conversation import Conversation, Message, Role, ToolCall, user
 from cesello.domain.errors import Interrupted, SandboxError
 from cesello.domain.evaluation import EvaluationSpec, GradedSpec
 from cesello.domain.example import Example
+from cesello.domain.held_prompts import prompt_digest
 from cesello.domain.reward import Attempt, InfraErrors, Reads, RewardResult, infra_error
 from cesello.domain.run import Evaluation
 from cesello.domain.source import SourceSpec
@@ -92,6 +93,26 @@ def test_more_rows_can_be_graded_than_are_kept() -> None:
     made = evaluated([CALLS], EvaluationSpec(samples=1, graded=(GradedSpec("calls", "fake", 4),)))
     assert made.graded["calls"].rows == 4
     assert len(made.samples) == 1
+
+
+def test_every_graded_row_has_a_score_by_the_digest_of_its_prompt() -> None:
+    reward = FailingReward(HALF, NONE, FAILED)
+    spec = EvaluationSpec(samples=4, graded=(GradedSpec("calls", "fake", 3),))
+    made = evaluated([CALLS, CHAT], spec, rewards=FakeRewards(reward))
+    assert [(one.source, one.score, one.parts) for one in made.scores] == [
+        ("calls", 0.5, {"half": 0.5}), ("calls", None, {}), ("calls", None, {}),
+    ]  # fmt: skip
+    assert [one.prompt for one in made.scores] == [prompt_digest(user(f"add {n}")) for n in range(3)]
+
+
+@pytest.mark.parametrize(("rows", "losses"), [(1, 1), (4, 4), (None, 4)])
+def test_rows_of_the_loss_limit_neither_grades_nor_samples(rows: int | None, losses: int) -> None:
+    spec = EvaluationSpec(rows=rows, samples=2, graded=(GradedSpec("calls", "fake", 3),))
+    observer = RecordingObserver()
+    made = evaluated([CALLS], spec, observer=observer)
+    assert (made.losses["calls"].rows, made.graded["calls"].rows, len(made.samples)) == (losses, 3, 2)
+    assert len(evaluated([CALLS], EvaluationSpec(rows=1, samples=2)).samples) == 2
+    assert observer.done == [losses + 3]
 
 
 def test_a_reward_that_does_not_apply_counts_no_row() -> None:

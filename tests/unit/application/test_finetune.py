@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -216,6 +218,23 @@ def test_samples_are_kept_beside_the_manifest(workshop: Workshop) -> None:
     assert before[0].completion != after[0].completion == after[0].expected
     assert manifest.before is not None
     assert manifest.before.samples == ()
+
+
+def test_scores_of_all_graded_rows_are_kept_before_and_after_without_their_texts(workshop: Workshop) -> None:
+    spec = replace(REQUEST.evaluation, every_steps=2, samples=0)
+    manifest = workshop.finetune(replace(REQUEST, evaluation=spec))
+    lines = workshop.run.lines("scores")
+    assert [(line["when"], line["source"]) for line in lines] == [("before", "calls")] * 3 + [
+        ("after", "calls")
+    ] * 3
+    before, after = ([line for line in lines if line["when"] == when] for when in ("before", "after"))
+    assert [line["prompt"] for line in before] == [line["prompt"] for line in after]
+    assert all(re.fullmatch("[0-9a-f]{64}", line["prompt"]) for line in lines)
+    assert {name for line in lines for name in line} == {"when", "source", "prompt", "score", "parts"}
+    assert manifest.after is not None
+    assert fmean(line["score"] for line in after) == manifest.after.graded["calls"].score
+    assert manifest.after.scores == ()
+    assert "scores.jsonl" in manifest.files
 
 
 def test_weights_and_card_are_saved_with_the_last_figures(workshop: Workshop) -> None:

@@ -33,6 +33,14 @@ def test_a_score_is_told_by_its_parts_where_it_is_their_mean(
     assert score_pairs((graded, graded), "chat", (before, after)) == pairs
 
 
+def test_rows_that_ask_the_same_are_paired_in_their_order() -> None:
+    before, after = (
+        [sample(prompt, "") | {"score": score} for prompt, score in zip("aba", scores, strict=True)]
+        for scores in ((0.0, 0.5, 1.0), (0.25, None, 0.75))
+    )
+    assert score_pairs(({}, {}), "chat", (before, after)) == [(0.0, 0.25), (1.0, 0.75)]
+
+
 def test_scores_that_were_kept_tell_it_whatever_their_parts_are() -> None:
     before, after = ([sample("q", "") | {"score": score}] for score in (0.25, 0.75))
     assert score_pairs(({}, {}), "chat", (before, after)) == [(0.25, 0.75)]

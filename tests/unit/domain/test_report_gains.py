@@ -80,6 +80,22 @@ def test_a_gain_is_paired_where_all_graded_answers_were_kept() -> None:
     assert (paired.is_better, apart.is_better) == (True, None)
 
 
+def test_a_gain_is_paired_by_the_scores_of_all_rows_however_few_answers_were_kept() -> None:
+    """Those of other evaluations are no part of it, nor is a run whose scores are not those of all rows."""
+    scores = [
+        {"when": when, "source": "chat", "prompt": f"{n}", "score": float(n < right), "parts": {}}
+        for when, right in (("before", 8), ("step", 20), ("after", 14))
+        for n in range(20)
+    ]
+    ends = [evaluation(score, None, 20, parts={"exact": 20 * score}) for score in (0.4, 0.7)]
+    one = changed(tuned(), before=ends[0], after=ends[1])
+    [paired] = gains(replace(one, logs={**one.logs, "scores": scores}))
+    assert paired.paired
+    assert paired.interval == newcombe(8, 6, 0, 6)
+    [apart] = gains(replace(one, logs={**one.logs, "scores": scores[1:]}))
+    assert not apart.paired
+
+
 @pytest.mark.parametrize("worse", [False, True])
 def test_three_rows_that_all_went_one_way_prove_nothing(worse: bool) -> None:
     """Student's interval of the differences is above 0, yet one in eight such triples is so by chance."""

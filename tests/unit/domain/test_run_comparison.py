@@ -103,6 +103,28 @@ def test_answers_to_all_rows_are_compared_in_pairs() -> None:
     assert gain.high - gain.low < 0.9 * (wide.high - wide.low)
 
 
+def test_scores_of_all_rows_are_compared_in_pairs_however_few_answers_were_kept() -> None:
+    ends = [0.0] * 6 + [1.0] * 2, [1.0] * 6 + [0.0] * 2
+    scores = [[one | {"score": score} for one, score in zip(answers(*its), its, strict=True)] for its in ends]
+    read = answers(0), answers(1)
+    found = {one.name: one.gains[1] for one in held_out_figures([ONE, TWO], read, (), scores)}
+    for name in ("exact_call", "score"):
+        gain = found[name]
+        assert gain is not None
+        assert (gain.mean, gain.paired, gain.rows) == (0.5, True, 8)
+    older = {one.name: one.gains[1] for one in held_out_figures([ONE, TWO], read, (), [scores[0], ()])}[
+        "score"
+    ]
+    assert older is not None
+    assert not older.paired
+
+
+def test_how_many_rows_the_loss_is_taken_on_is_of_the_loss_alone() -> None:
+    found = figures(TWO | identity(**{"recipe evaluation.rows": "8"}))
+    assert found["exact_call"].reasons == ("", "")
+    assert found["loss"].reasons == ("", "other held-out rows: evaluation.rows differs")
+
+
 def test_scores_that_go_below_0_have_wider_intervals() -> None:
     plain = figures(TWO)["exact_call"].gains[1]
     below = {one.name: one for one in held_out_figures([ONE, TWO], ((), ()), [0.5, -0.1])}[

@@ -353,6 +353,19 @@ def test_what_differs_is_compared(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["runs"][1]["id"] == "two"
 
 
+def test_gains_are_paired_by_the_scores_of_all_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, right in (("one", 2), ("two", 6)):
+        path = write_run(Path("runs"), name, after=evaluation(1.0, right))
+        row = {"when": "after", "source": "chat"}
+        scores = [float(n < right) for n in range(8)]
+        lines = [row | {"prompt": str(n), "score": one, "parts": {"exact_call": one}}
+                 for n, one in enumerate(scores)]  # fmt: skip
+        write_log(path, "scores", lines)
+    shown = output(capsys, "compare", "one", "two")
+    assert " ".join(shown.split()).count("paired") == 2
+    assert "npaired" not in shown
+
+
 def test_a_reinforcement_is_compared_by_its_reward(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("one", "two"):
         write_run(Path("runs"), name, rewarded=True)
