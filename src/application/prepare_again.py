@@ -30,6 +30,8 @@ class VerifyRunRequest:
         limits: of the tasks of a prompt search; None: it is a training.
         prompt: the id of the prompt in its folder; an error where it is none, None where it has none.
         quick: leave out what needs the tokenizer or the rows.
+        root: the folder in which data, memory and procedures are looked up; empty where no recipe tells it.
+        is_below_root: whether the run is in that folder.
     """
 
     run: RunSummary
@@ -39,6 +41,8 @@ class VerifyRunRequest:
     limits: TaskLimits | None = None
     prompt: str | CeselloError | None = None
     quick: bool = False
+    root: str = ""
+    is_below_root: bool = True
 
 
 class PrepareAgain:

@@ -58,7 +58,7 @@ class VerifyRun:
         checks += self._prepared(request, checks)
         order = list(Part)
         checks.sort(key=lambda check: order.index(check.part))
-        return RunVerification(run.id, run.name, run.path, tuple(checks))
+        return RunVerification(run.id, run.name, run.path, tuple(checks), request.root, request.is_below_root)
 
     def _prepared(self, request: VerifyRunRequest, before: Sequence[Check]) -> Iterator[Check]:
         """Base model and data."""

@@ -51,12 +51,19 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class RunVerification:
-    """What was found of a run."""
+    """What was found of a run.
+
+    Attributes:
+        root: the folder in which data, memory and procedures were looked up; empty: in none.
+        is_below_root: the run is in that folder. Otherwise it is a copy, or its runs are kept elsewhere.
+    """
 
     run: str
     name: str
     path: str
     checks: tuple[Check, ...]
+    root: str = ""
+    is_below_root: bool = True
 
     @property
     def is_whole(self) -> bool:

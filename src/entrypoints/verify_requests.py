@@ -63,6 +63,8 @@ def verify_request(run: RunSummary, *, quick: bool) -> tuple[VerifyRunRequest, C
         task_limits(loaded.recipe) if searched else None,
         _prompt(run, searched or bool(loaded.recipe.data.prompt)),
         quick,
+        str(loaded.root),
+        Path(run.path).resolve().is_relative_to(loaded.root.resolve()),
     )
     return request, container
 

@@ -282,9 +282,23 @@ def test_an_untouched_run_is_whole(trained: Path) -> None:
 
 def test_what_it_says_is_readable(trained: Path) -> None:
     lines = said(trained, "verify", "latest").splitlines()
-    assert lines[0] == "run mine: runs/mine"
+    assert lines[:2] == [
+        "run mine: runs/mine", f"data, memory and procedures are those of {trained.resolve()}"
+    ]  # fmt: skip
+    assert not any("not in that folder" in line for line in lines)
     assert "data        28 rows of 2 sources as they were" in lines
     assert not any("CHANGED" in line for line in lines)
+
+
+def test_of_a_copied_project_it_is_said_that_the_original_is_looked_at(trained: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "copied"
+    shutil.copytree(trained, copied)
+    (copied / "checks.jsonl").unlink()
+    lines = said(copied, "verify", "mine", "--quick").splitlines()
+    assert lines[1] == f"data, memory and procedures are those of {trained.resolve()}"
+    assert lines[2].startswith("The run is not in that folder: ")
+    found = json.loads(said(copied, "verify", "mine", "--quick", "--json"))
+    assert (found["root"], found["below_root"]) == (str(trained.resolve()), False)
 
 
 @pytest.mark.parametrize("name", CASES)

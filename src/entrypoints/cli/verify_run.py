@@ -44,6 +44,8 @@ def verify_run(run: RunSummary, *, debug: bool, as_json: bool, quick: bool) -> N
                 "run": found.run,
                 "name": found.name,
                 "path": found.path,
+                "root": found.root or None,
+                "below_root": found.is_below_root,
                 "checks": checks,
             }
         )
@@ -60,6 +62,12 @@ def _told(check: Check) -> dict[str, object]:
 
 def _say(found: RunVerification) -> None:
     click.echo(printable(f"run {found.run}: {found.path}"))
+    if found.root:
+        click.echo(printable(f"data, memory and procedures are those of {found.root}"))
+    if not found.is_below_root:
+        click.echo(
+            "The run is not in that folder: if this is a copy of a project, the original is looked at."
+        )
     for check in found.checks:
         unchecked = f"not checked: {check.unchecked}" if check.unchecked else ""
         if check.changes:
