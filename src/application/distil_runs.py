@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..domain.conversation import user
 from ..domain.conversation_json import identity
@@ -92,9 +93,7 @@ class DistilRuns:
         self._observer.phase("reading runs", len(summaries))
         for summary in summaries:
             recorded = self._reader.read(summary)
-            held |= _held_out(recorded)
-            if recorded.held_out is None:
-                done.untold.append(summary.id)
+            held |= _held_out(summary, recorded, done)
             for one in self._of_run(summary, recorded, request.wanted):
                 self._stop.check()
                 drawn += 1
@@ -111,8 +110,15 @@ class DistilRuns:
                 expected="runs of GRPO, or searches for a prompt",
                 fix="name other runs, or their folder with --runs",
             )
+        for other in self._others(summaries):
+            held |= _held_out(other, self._reader.held_out(other), done)
         self._keep(found, held, request, done)
         return done
+
+    def _others(self, named: Sequence[RunSummary]) -> list[RunSummary]:
+        """Their answers become no rows, but what they are measured on must not be trained on either."""
+        paths = {Path(one.path).absolute() for one in named}
+        return [one for one in reversed(self._runs.list()) if Path(one.path).absolute() not in paths]
 
     def _of_run(self, run: RunSummary, recorded: RecordedRun, wanted: Wanted) -> Iterator[Rewarded | str]:
         yield from rewarded(run.id, recorded, wanted)
@@ -122,9 +128,7 @@ class DistilRuns:
     def _keep(
         self, found: Sequence[Rewarded], held: set[str], request: DistilRequest, done: RunsDistilled
     ) -> None:
-        chosen = self._filtered(
-            found, lambda all_of: _not_held(all_of, held), "held out in one of the runs", done
-        )
+        chosen = self._filtered(found, lambda all_of: _not_held(all_of, held), "held out in a run", done)
         chosen = self._filtered(chosen, _whole, "it may tell a secret, or cannot be read as a row", done)
         if request.best_of_group:
             chosen = self._filtered(chosen, best_of_groups, "another of its group is better", done)
@@ -174,8 +178,10 @@ def _not_held(found: Sequence[Rewarded], held: set[str]) -> set[int]:
     return {index for index, one in enumerate(found) if prompt_digest(one.prompt) not in held}
 
 
-def _held_out(recorded: RecordedRun) -> set[str]:
+def _held_out(run: RunSummary, recorded: RecordedRun, done: RunsDistilled) -> set[str]:
     """Digests of its held-out prompts: those that it tells, and those of the samples that it has kept."""
+    if recorded.held_out is None:
+        done.untold.append(run.id)
     sampled = [text(line, "prompt") for lines in recorded.samples.values() for line in lines]
     digests = {prompt_digest(user(prompt)) for prompt in sampled}
     return (digests | (recorded.held_out or frozenset())) - {""}

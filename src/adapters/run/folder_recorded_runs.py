@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from sys import intern, maxsize
 from typing import Any, BinaryIO
 
+from ...domain.answer_pairs import AFTER, BEFORE
 from ...domain.held_prompts import HELD_OUT
 from ...domain.recorded_run import LOGS, RecordedRun, whole
 from ...domain.report_groups import kept_steps
@@ -44,18 +46,18 @@ class FolderRecordedRuns:
 
     def read(self, run: RunSummary) -> RecordedRun:
         folder, damaged = Path(run.path), list[str]()
-        return RecordedRun(
-            path=run.path,
-            status=run.status.value,
-            manifest=run.manifest,
+        return replace(
+            _told_of_held_out(run, damaged),
             logs={name: self._log(folder / f"{name}.jsonl", damaged) for name in LOGS},
-            samples={when: _lines(folder / f"samples-{when}.jsonl", damaged) for when in ("before", "after")},
             rows=[one for one in _document(folder / "rows.json", list, damaged) if isinstance(one, Mapping)],
             search=_document(folder / "search.json", dict, damaged),
-            held_out=_held_out(folder / HELD_OUT, damaged),
             ablation=_document(folder / "ablation.json", dict, damaged),
             damaged=tuple(damaged),
         )
+
+    def held_out(self, run: RunSummary) -> RecordedRun:
+        damaged = list[str]()
+        return replace(_told_of_held_out(run, damaged), damaged=tuple(damaged))
 
     def _log(self, file: Path, damaged: list[str]) -> Sequence[Mapping[str, Any]]:
         size = file.stat().st_size if file.is_file() else 0
@@ -63,6 +65,17 @@ class FolderRecordedRuns:
             return _lines(file, damaged)
         # What is added from now on would change which steps are shown: both readings end at the same place.
         return _lines(file, damaged, partial(_without_texts, _shown(file, size)), size)
+
+
+def _told_of_held_out(run: RunSummary, damaged: list[str]) -> RecordedRun:
+    folder = Path(run.path)
+    return RecordedRun(
+        path=run.path,
+        status=run.status.value,
+        manifest=run.manifest,
+        samples={when: _lines(folder / f"samples-{when}.jsonl", damaged) for when in (BEFORE, AFTER)},
+        held_out=_held_out(folder / HELD_OUT, damaged),
+    )
 
 
 def _shown(file: Path, size: int) -> set[int]:

@@ -185,6 +185,10 @@ class RunReader(Protocol):
         """All that can be shown. What is damaged is left out, and said."""
         ...
 
+    def held_out(self, run: RunSummary) -> RecordedRun:
+        """Of that what tells which prompts the run holds out: their digests, and the samples."""
+        ...
+
 
 class Stop(Protocol):
     """Whether a person asked the program to stop."""

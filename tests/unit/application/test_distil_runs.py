@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -29,6 +29,9 @@ class FakeRecords:
 
     def read(self, run: RunSummary) -> RecordedRun:
         return self.runs[run.id]
+
+    def held_out(self, run: RunSummary) -> RecordedRun:
+        return replace(self.runs[run.id], manifest={}, logs={})
 
     def tasks(self, run: RunSummary) -> Mapping[str, Conversation]:
         return self.searched
@@ -94,20 +97,22 @@ def test_all_runs_in_their_order_or_those_that_are_named() -> None:
     assert done.runs == {"two": 1}
 
 
-def test_what_any_of_the_runs_holds_out_is_no_row() -> None:
+def test_what_any_run_of_the_folder_holds_out_is_no_row() -> None:
     drawn = [line(f"What is {one}?", one) for one in "abc"]
     other = recorded(held=("what  is A?",), sampled=("What is b?",))
-    done = distilled(FakeRecords({"one": recorded(*drawn), "two": other}))
-    assert said(done) == ["c"]
-    assert done.left_out["held out in one of the runs"] == 2
-    assert done.untold == []
+    for named in ((), ("one",), ("two", "one")):
+        done = distilled(FakeRecords({"one": recorded(*drawn), "two": other}), *named)
+        assert said(done) == ["c"]
+        assert done.left_out["held out in a run"] == 2
+        assert done.untold == []
 
 
 def test_of_an_older_run_the_samples_are_known_and_that_is_told() -> None:
     drawn = recorded(line("a?", "a"), line("b?", "b"))
-    done = distilled(FakeRecords({"one": drawn, "old": recorded(sampled=("a?",), held=None)}))
-    assert said(done) == ["b"]
-    assert done.untold == ["old"]
+    for named in ((), ("one",)):
+        done = distilled(FakeRecords({"one": drawn, "old": recorded(sampled=("a?",), held=None)}), *named)
+        assert said(done) == ["b"]
+        assert done.untold == ["old"]
 
 
 def test_copies_and_near_copies_of_an_answer() -> None:

@@ -30,6 +30,9 @@ class FakeRunReader:
     def read(self, run: RunSummary) -> RecordedRun:
         return self._one
 
+    def held_out(self, run: RunSummary) -> RecordedRun:
+        return self._one
+
 
 class FakeSearchAnswers:
     """What a search has kept: a candidate, and an answer under it.

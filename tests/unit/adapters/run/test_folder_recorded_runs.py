@@ -32,6 +32,21 @@ def test_what_a_run_has_written_is_read(one: RecordedRun, tmp_path: Path) -> Non
     assert {when: list(lines) for when, lines in found.samples.items() if lines} == dict(one.samples)
 
 
+def test_scores_of_graded_rows_are_read(tmp_path: Path) -> None:
+    line = {"when": "before", "source": "chat", "prompt": "ab", "score": 0.5, "parts": {}}
+    one = replace(tuned(), logs={"scores": [line]})
+    assert read(write(one, tmp_path / "one")).log("scores") == [line]
+
+
+def test_what_is_held_out_is_read_without_the_logs(tmp_path: Path) -> None:
+    folder = write(tuned(), tmp_path / "one")
+    (folder / "held-out.json").write_text('["ab"]')
+    (folder / "metrics.jsonl").write_text("damaged\n")
+    found = FolderRecordedRuns().held_out(FolderRunStore(tmp_path).find("one"))
+    assert (found.held_out, found.logs, found.damaged) == (frozenset({"ab"}), {}, ())
+    assert {when: list(lines) for when, lines in found.samples.items()} == dict(tuned().samples)
+
+
 def test_a_line_that_is_being_written_is_not_damaged(tmp_path: Path) -> None:
     folder = write(tuned(), tmp_path / "one")
     with (folder / "metrics.jsonl").open("a") as log:
