@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from math import ceil
 
 from .made_row import MadeRow, drawn
@@ -158,16 +159,23 @@ def guessed_by_others(rows: Iterable[MadeRow]) -> Guessed:
     answers: dict[object, Counter[str]] = {}
     for row in asked.values():
         answers.setdefault(row.extra.get("asks"), Counter())[row.answer()] += 1
+    # Without its own answer once, a question leaves the first or the second of all as the most frequent.
+    first_two = {asks: nsmallest(2, said, key=_rank_in(said)) for asks, said in answers.items()}
     right = 0
     for row in asked.values():
-        others = answers[row.extra.get("asks")] - Counter([row.answer()])
+        asks, own = row.extra.get("asks"), row.answer()
+        others = +Counter({one: answers[asks][one] - (one == own) for one in (*first_two[asks], own)})
         right += bool(others) and _is_right(_most_frequent(others), row)
     return Guessed(right, len(asked))
 
 
 def _most_frequent(said: Mapping[str, int]) -> str:
+    return min(said, key=_rank_in(said))
+
+
+def _rank_in(said: Mapping[str, int]) -> Callable[[str], tuple[int, str]]:
     """Of several that are as frequent the first by the alphabet."""
-    return min(said, key=lambda one: (-said[one], one))
+    return lambda one: (-said[one], one)
 
 
 def _is_right(answer: str, row: MadeRow) -> bool:

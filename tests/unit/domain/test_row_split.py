@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from time import process_time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cesello.domain.conversation import Conversation, Message, Role
 from cesello.domain.made_row import MadeRow
 from cesello.domain.row_split import Guessed, guessed, guessed_by_others
@@ -35,3 +41,27 @@ def test_a_question_is_guessed_by_the_others_and_never_by_its_own_answer() -> No
 def test_a_fact_in_several_words_is_one_question() -> None:
     again = [question("raises", "burn", "Fire", words) for words in ("?", "!", "...")]
     assert guessed_by_others(again) == Guessed(0, 1)
+
+
+def guessed_slowly(rows: list[MadeRow]) -> Guessed:
+    """As it is said: all answers of the sort but the question's own, counted anew for each question."""
+    right = 0
+    for row in rows:
+        sort = [one.answer() for one in rows if one.extra == row.extra and one is not row]
+        counted = Counter(sort)
+        right += bool(sort) and min(counted, key=lambda one: (-counted[one], one)) == row.answer()
+    return Guessed(right, len(rows))
+
+
+@given(st.lists(st.tuples(st.sampled_from("xy"), st.sampled_from("abcde")), max_size=14))
+def test_guesses_are_those_of_counting_anew(asked: list[tuple[str, str]]) -> None:
+    rows = [question(asks, f"{at}", answer) for at, (asks, answer) in enumerate(asked)]
+    assert guessed_by_others(rows) == guessed_slowly(rows)
+
+
+def test_questions_are_not_counted_anew_for_each() -> None:
+    """Of processor time alone; where each counts them all it is some minutes."""
+    rows = [question("found", f"{at}", f"answer {at}") for at in range(8000)]
+    began = process_time()
+    assert guessed_by_others(rows) == Guessed(0, 8000)
+    assert process_time() - began < 10
