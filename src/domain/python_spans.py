@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from .python_facts import Span
 
@@ -17,8 +18,25 @@ _NO_PROSE = re.compile(
 )
 """Comments that are said to a program, or nobody has done yet."""
 
+_GOES_ON = re.compile(r"\"{3}|'{3}|\\\r?\n")
+"""What lets a text have several lines; without it they are several texts, one after the other."""
+
 _Inner = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _BODIES = ("body", "orelse", "finalbody")
+
+
+class _Place(NamedTuple):
+    """Lines that a question asks for.
+
+    Attributes:
+        column: where what is asked for begins on the first line; nothing else may stand before it.
+    """
+
+    kind: str
+    said: str
+    first: int
+    last: int
+    column: int = 0
 
 
 def spans_of(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: Sequence[str], first: int) -> list[Span]:
@@ -35,21 +53,44 @@ def spans_of(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: Sequence[str],
         *_head(node, lines, first),
         *_raised(bodies, lines),
         *_commented(bodies, lines),
-        *_returned(node, bodies, lines),
+        *_returned(node, bodies),
     ]
     asked = Counter((one.kind, one.said) for one in found)
-    return [one for one in found if asked[one.kind, one.said] == 1 and _is_short(one.text)]
+    clear = [one for one in found if asked[one.kind, one.said] == 1 and _begins_line(one, lines)]
+    in_texts = _lines_in_texts(node, lines) if clear else frozenset[int]()
+    spans = [Span(one.kind, one.said, _text(one, lines, in_texts), one.first, one.last) for one in clear]
+    return [one for one in spans if _is_short(one.text)]
 
 
 def _is_short(text: str) -> bool:
     return 0 < len(text) <= _LONGEST and text.count("\n") < _MOST_LINES and "```" not in text
 
 
-def _span(kind: str, said: str, lines: Sequence[str], first: int, last: int) -> Span:
-    kept = [line.rstrip("\r") for line in lines[first - 1 : last]]
-    margin = len(kept[0]) - len(kept[0].lstrip()) if kept else 0
-    text = "\n".join(line[margin:] if not line[:margin].strip() else line for line in kept)
-    return Span(kind, said, text.rstrip(), first, last)
+def _begins_line(one: _Place, lines: Sequence[str]) -> bool:
+    """Whether nothing stands on its line before it, as ``else:`` or another statement."""
+    return not lines[one.first - 1][: one.column].strip()
+
+
+def _text(one: _Place, lines: Sequence[str], in_texts: Collection[int]) -> str:
+    """Its lines moved to the margin, but for those that would say another text there."""
+    kept = [line.rstrip("\r") for line in lines[one.first - 1 : one.last]]
+    margin = len(kept[0]) - len(kept[0].lstrip())
+    moved = [
+        line if at in in_texts or line[:margin].strip() else line[margin:]
+        for at, line in enumerate(kept, one.first)
+    ]
+    return "\n".join(moved).rstrip()
+
+
+def _lines_in_texts(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: Sequence[str]) -> frozenset[int]:
+    """Lines that begin within a text of several lines, in triple quotes or with a backslash at their ends."""
+    found = set[int]()
+    for one in ast.walk(node):
+        if isinstance(one, ast.JoinedStr | ast.Constant) and (one.end_lineno or 0) > one.lineno:
+            written = "\n".join(lines[one.lineno - 1 : one.end_lineno])
+            if _GOES_ON.search(written):
+                found.update(range(one.lineno + 1, one.end_lineno + 1))
+    return frozenset(found)
 
 
 def _bodies(body: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
@@ -64,16 +105,21 @@ def _bodies(body: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
                 yield from _bodies(inner.body)
 
 
-def _head(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: Sequence[str], first: int) -> Iterator[Span]:
-    """Decorators and signature, where a docstring says what the function is for."""
-    last = node.body[0].lineno - 1
+def _head(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: Sequence[str], first: int) -> Iterator[_Place]:
+    """Decorators and signature, where a docstring says what the function is for.
+
+    Where the docstring begins on the signature's last line, no lines are the signature and nothing else.
+    """
+    said = node.body[0]
+    last = said.lineno - 1
     while last > node.lineno and not lines[last - 1].strip():
         last -= 1
-    if ast.get_docstring(node, clean=False) is not None and last >= node.lineno:
-        yield _span("headed", "", lines, first, last)
+    begins_line = not lines[said.lineno - 1][: said.col_offset].strip()
+    if ast.get_docstring(node, clean=False) is not None and last >= node.lineno and begins_line:
+        yield _Place("headed", "", first, last)
 
 
-def _raised(bodies: Sequence[list[ast.stmt]], lines: Sequence[str]) -> Iterator[Span]:
+def _raised(bodies: Sequence[list[ast.stmt]], lines: Sequence[str]) -> Iterator[_Place]:
     """Each ``raise`` of an exception by its name, with the ``if`` whose only statement it is."""
     every = [node for body in bodies for node in body]
     around = {
@@ -86,7 +132,11 @@ def _raised(bodies: Sequence[list[ast.stmt]], lines: Sequence[str]) -> Iterator[
             whole = around.get(id(node), node)
             if lines[whole.lineno - 1].lstrip().startswith("elif"):
                 whole = node
-            yield _span("raised", name, lines, whole.lineno, whole.end_lineno or whole.lineno)
+            yield _place("raised", name, whole)
+
+
+def _place(kind: str, said: str, node: ast.stmt) -> _Place:
+    return _Place(kind, said, node.lineno, node.end_lineno or node.lineno, node.col_offset)
 
 
 def _exception(node: ast.Raise) -> str:
@@ -96,7 +146,7 @@ def _exception(node: ast.Raise) -> str:
     return name if name.rsplit(".", 1)[-1][:1].isupper() else ""
 
 
-def _commented(bodies: Iterable[list[ast.stmt]], lines: Sequence[str]) -> Iterator[Span]:
+def _commented(bodies: Iterable[list[ast.stmt]], lines: Sequence[str]) -> Iterator[_Place]:
     """What a comment stands above: the statements to an empty line, another comment, or the block's end."""
     for body in bodies:
         for at, node in enumerate(body):
@@ -104,10 +154,10 @@ def _commented(bodies: Iterable[list[ast.stmt]], lines: Sequence[str]) -> Iterat
             if said:
                 last = node.end_lineno or node.lineno
                 for after in body[at + 1 :]:
-                    if after.lineno != last + 1:
+                    if after.lineno > last + 1:
                         break
                     last = after.end_lineno or after.lineno
-                yield _span("commented", said, lines, node.lineno, last)
+                yield _Place("commented", said, node.lineno, last)
 
 
 def _comment_above(node: ast.stmt, lines: Sequence[str]) -> str:
@@ -126,11 +176,9 @@ def _comment_above(node: ast.stmt, lines: Sequence[str]) -> str:
 
 
 def _returned(
-    node: ast.FunctionDef | ast.AsyncFunctionDef, bodies: Iterable[list[ast.stmt]], lines: Sequence[str]
-) -> Iterator[Span]:
+    node: ast.FunctionDef | ast.AsyncFunctionDef, bodies: Iterable[list[ast.stmt]]
+) -> Iterator[_Place]:
     """The one ``return`` of a function, where it says how the result is made."""
     found = [one for body in bodies for one in body if isinstance(one, ast.Return)]
     if len(found) == 1 and not isinstance(found[0].value, ast.Name | ast.Constant | ast.Attribute | None):
-        if lines[found[0].lineno - 1][: found[0].col_offset].strip():
-            return  # it shares its line with what stands before
-        yield _span("returned", node.name, lines, found[0].lineno, found[0].end_lineno or found[0].lineno)
+        yield _place("returned", node.name, found[0])

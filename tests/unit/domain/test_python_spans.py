@@ -76,6 +76,10 @@ def test_lines_that_answer_a_question() -> None:
         "    return a\n",
         "    return None\n",
         "    if a: return a + 1\n",
+        "    if a: b()\n    else: raise E('no')\n",
+        "    try:\n        b()\n    except X: raise Y('bad') from None\n",
+        "    b(); raise E('x')\n",
+        "    if a:\n        b(); raise E('one')\n    raise E('two')\n",  # the first is asked for too
         "    b(\n" + "        1,\n" * 9 + "    )\n",
         "    # The lines below are many.\n" + "    b()\n" * 9,
         "    x = 1  # It is set beside.\n",
@@ -85,3 +89,37 @@ def test_lines_that_answer_a_question() -> None:
 )
 def test_what_is_unclear_or_long_or_says_nothing_is_no_answer(body: str) -> None:
     assert spans(f"def f(a):\n{body}") == ()
+
+
+@pytest.mark.parametrize("head", ["def f(a): ", "def f(\n    a,\n    b=1,\n): "])
+def test_a_signature_that_shares_its_line_with_the_docstring(head: str) -> None:
+    assert spans(f'{head}"""Says what it is for."""; x = 1\n') == ()
+
+
+def test_of_an_if_on_one_line_all_is_quoted() -> None:
+    [found] = spans("def f(a):\n    if a: raise E('x')\n")
+    assert found.text == "if a: raise E('x')"
+
+
+def test_statements_on_one_line_are_quoted_to_their_end() -> None:
+    [found] = spans("def f(a):\n    # Both are done here.\n    b(); c(\n        a)\n    d()\n")
+    assert found.text == "b(); c(\n    a)\nd()"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""\n        x\n      y\n"""',
+        'f"""\n        x{a}\n    y\n    """',
+        '"x\\\n        y"',
+        "b'''\n        x\n    '''",
+    ],
+)
+def test_a_text_of_several_lines_says_the_same(text: str) -> None:
+    [found] = spans(f"def f(a):\n    # This is asked for.\n    c = g({text},\n        2)\n    d = 1\n")
+    assert found.text == f"c = g({text},\n    2)\nd = 1"
+
+
+def test_texts_one_after_the_other_move_with_the_code() -> None:
+    [found] = spans("def f(a):\n    # This is asked for.\n    c = (\n        'x'\n        'y'\n    )\n")
+    assert found.text == "c = (\n    'x'\n    'y'\n)"
