@@ -86,10 +86,10 @@ def _lines_in_texts(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: Sequenc
     """Lines that begin within a text of several lines, in triple quotes or with a backslash at their ends."""
     found = set[int]()
     for one in ast.walk(node):
-        if isinstance(one, ast.JoinedStr | ast.Constant) and (one.end_lineno or 0) > one.lineno:
-            written = "\n".join(lines[one.lineno - 1 : one.end_lineno])
-            if _GOES_ON.search(written):
-                found.update(range(one.lineno + 1, one.end_lineno + 1))
+        if isinstance(one, ast.JoinedStr | ast.Constant):
+            after = range(one.lineno + 1, (one.end_lineno or one.lineno) + 1)
+            if after and _GOES_ON.search("\n".join(lines[one.lineno - 1 : after.stop - 1])):
+                found.update(after)
     return frozenset(found)
 
 
