@@ -63,10 +63,14 @@ class Comparison:
     losses: int
 
 
-def figure(program: str, scores: Sequence[float]) -> Figure:
-    """Of one program; no scores give a mean of 0 and an interval that says nothing."""
-    low, high = _range(scores)
-    if is_binary(scores):
+def figure(program: str, scores: Sequence[float], least: float = 0.0) -> Figure:
+    """Of one program; no scores give a mean of 0 and an interval that says nothing.
+
+    Args:
+        least: that such scores are known to go down to, whether or not these do.
+    """
+    low, high = _range(scores, least)
+    if _is_binary(scores, low):
         share = wilson(sum(score == high for score in scores), len(scores))
         interval = _scaled(share, low, high)
     else:
@@ -74,14 +78,18 @@ def figure(program: str, scores: Sequence[float]) -> Figure:
     return Figure(program, len(scores), fmean(scores) if scores else low, interval)
 
 
-def is_binary(scores: Sequence[float]) -> bool:
-    """Whether every score is right or wrong: 1 or 0, or 1 or -1."""
-    return set(scores) <= {0.0, 1.0} or set(scores) <= {-1.0, 1.0}
+def _is_binary(scores: Sequence[float], low: float) -> bool:
+    """Whether every score is right or wrong: at one end of their range or the other."""
+    return set(scores) <= {low, 1.0}
 
 
-def _range(scores: Sequence[float]) -> tuple[float, float]:
-    """What scores of the kind lie within."""
-    return (-1.0 if any(score < 0 for score in scores) else 0.0), 1.0
+def _range(scores: Sequence[float], least: float) -> tuple[float, float]:
+    """What scores of the kind lie within.
+
+    Scores of which some are 0 and all others 1 are right or wrong, whatever else there is in the run.
+    """
+    known = 0.0 if set(scores) == {0.0, 1.0} else least
+    return (-1.0 if any(score < 0 for score in (known, *scores)) else 0.0), 1.0
 
 
 def _scaled(share: Interval, low: float, high: float) -> Interval:
@@ -105,7 +113,13 @@ def bounded_mean(values: Sequence[float], low: float, high: float) -> Interval:
 
 
 def compared(
-    old: str, new: str, pairs: Sequence[tuple[float, float]], seed: int = 0, *, mid: bool = False
+    old: str,
+    new: str,
+    pairs: Sequence[tuple[float, float]],
+    seed: int = 0,
+    *,
+    mid: bool = False,
+    least: float = 0.0,
 ) -> Comparison:
     """Judges a new program against an old one.
 
@@ -113,12 +127,13 @@ def compared(
         pairs: (old, new) scores of the same task, one a task.
         seed: of the sign-flip test where it has to draw.
         mid: p is ``sign_flip``'s mid-p.
+        least: that such scores are known to go down to, whether or not these do.
     """
     before, after = [one for one, _ in pairs], [one for _, one in pairs]
     differences = [late - early for early, late in pairs]
     wins, losses = (sum(sign * one > 0 for one in differences) for sign in (1, -1))
-    binary = is_binary(before + after)
-    low, high = _range(before + after)
+    low, high = _range(before + after, least)
+    binary = _is_binary(before + after, low)
     if binary:
         both = sum(early == late == high for early, late in pairs)
         share = newcombe(both, wins, losses, len(pairs) - both - wins - losses)
@@ -126,8 +141,8 @@ def compared(
     else:
         interval = bounded_mean(differences, low - high, high - low)
     return Comparison(
-        old=figure(old, before),
-        new=figure(new, after),
+        old=figure(old, before, least),
+        new=figure(new, after, least),
         gain=fmean(differences) if differences else 0.0,
         interval=interval,
         p=sign_flip(differences, mid=mid, seed=seed),

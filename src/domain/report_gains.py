@@ -65,7 +65,12 @@ def score_range(run: RecordedRun) -> tuple[float, float]:
     """What the scores of a run lie within; see ``range_of``."""
     lines = [*run.log("evaluations"), part(run.manifest, "before"), part(run.manifest, "after")]
     graded = [one for line in lines for one in _within(line, "graded")]
-    seen = [value for one in graded for value in (figure(one, "score"), *figures(one, "parts").values())]
+    answers = [*run.log(SCORES), *(one for kept in run.samples.values() for one in kept)]
+    seen = [
+        value
+        for one in (*graded, *answers)
+        for value in (figure(one, "score"), *figures(one, "parts").values())
+    ]
     return range_of((*seen, *(figure(line, "reward") for line in run.log("completions"))))
 
 
@@ -115,16 +120,21 @@ def _scores(run: RecordedRun, before: Line, after: Line) -> Iterator[Gain]:
             yield Gain(name, "score", reward, rows, old, None, of_old)
             continue
         many = whole(then, "rows")
-        its = _paired(run, name, (one, then))
+        its = _paired(run, name, (one, then), low)
         within, p = its or (gain_interval(new, many, old, rows, low, high), None)
         of_new = score_interval(new, many, low, high)
         yield Gain(name, "score", reward, rows, old, new, of_old, of_new, within, its is not None, p)
 
 
-def _paired(run: RecordedRun, source: str, graded: tuple[Line, Line]) -> tuple[Interval, float] | None:
+def _paired(
+    run: RecordedRun, source: str, graded: tuple[Line, Line], least: float
+) -> tuple[Interval, float] | None:
     """Of the gain, with its p, as ``cesello compare`` has it; None where not all rows have both scores.
 
     Older runs have kept the scores of those answers alone that are there to be read.
+
+    Args:
+        least: that any score of the run may be.
     """
     before, after = ([one for one in run.log(SCORES) if one.get("when") == when] for when in (BEFORE, AFTER))
     found = score_pairs(graded, source, (before, after))
@@ -132,7 +142,7 @@ def _paired(run: RecordedRun, source: str, graded: tuple[Line, Line]) -> tuple[I
         found = score_pairs(graded, source, (run.samples.get(BEFORE, ()), run.samples.get(AFTER, ())))
     if not found or {len(found)} != {whole(one, "rows") for one in graded}:
         return None
-    its = compared("", "", found)
+    its = compared("", "", found, least=least)
     worse = its.gain < 0
     return its.interval, compared("", "", [(new, old) for old, new in found]).p if worse else its.p
 

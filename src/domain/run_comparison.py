@@ -139,7 +139,12 @@ def held_out_figures(
     """
     figures = []
     of_manifests = (value for one in manifests for value in _scores_of(one))
-    of_answers = (value for its in (*answers, *scores) for one in its for value in _numbers(one, "parts"))
+    of_answers = (
+        value
+        for its in (*answers, *scores)
+        for one in its
+        for value in (number(_map(one).get("score")), *_numbers(one, "parts"))
+    )
     within = range_of((*rewards, *of_manifests, *of_answers))
     for source, name in _names(manifests):
         ends = [_at(one, source, name) for one in manifests]
@@ -300,10 +305,10 @@ def _gain(
     old, new = after
     if old is None or new is None or not rows[0] or not rows[1] or name == "loss":
         return None
-    if len(paired) == rows[0] == rows[1]:
-        its = compared("", "", paired)
-        return Gain(its.gain, its.interval.low, its.interval.high, True, len(paired))
     low, high = within
+    if len(paired) == rows[0] == rows[1]:
+        its = compared("", "", paired, least=low)
+        return Gain(its.gain, its.interval.low, its.interval.high, True, len(paired))
     if not (low <= old <= high and low <= new <= high):
         return None  # no score of ours
     interval = gain_interval(new, rows[1], old, rows[0], low, high)

@@ -72,6 +72,25 @@ def test_two_values_are_right_and_wrong_whatever_they_are_called() -> None:
     assert both.interval == Interval(2 * share.low, 2 * share.high)
 
 
+def test_scores_that_are_known_to_go_below_0_have_intervals_as_wide_as_those_that_do() -> None:
+    """Six right both times say of the wrong ones what six wrong both times say of the right ones."""
+    right, wrong = [(1.0, 1.0)] * 6, [(-1.0, -1.0)] * 6
+    wide = compared("a", "b", wrong).interval.high
+    assert compared("a", "b", right).interval.high == pytest.approx(wide / 2)
+    assert compared("a", "b", right, least=-1.0).interval.high == pytest.approx(wide)
+    assert figure("a", [1.0] * 6, -1.0).interval.low == pytest.approx(-figure("a", [-1.0] * 6).interval.high)
+    alike = [(0.5, 0.6)] * 6
+    spans = [compared("a", "b", alike, least=least).interval for least in (0.0, -1.0)]
+    assert spans[1].low == pytest.approx(2 * spans[0].low - 0.1)
+
+
+def test_scores_of_0_and_1_are_right_and_wrong_whatever_others_go_down_to() -> None:
+    pairs = [(0.0, 1.0), (1.0, 1.0), (0.0, 0.0)]
+    assert compared("a", "b", pairs, least=-1.0).interval == compared("a", "b", pairs).interval
+    nothing = compared("a", "b", [(0.0, 0.0)] * 6, least=-1.0)
+    assert nothing.interval.high > compared("a", "b", [(0.0, 0.0)] * 6).interval.high
+
+
 def test_equal_values_do_not_tell_a_mean_exactly() -> None:
     thirty = figure("a", [0.6] * 30).interval
     assert thirty.low == pytest.approx(0.5)

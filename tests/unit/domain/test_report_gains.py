@@ -7,7 +7,7 @@ from statistics import fmean
 import pytest
 
 from cesello.domain.report_gains import gains, score_interval, score_range
-from cesello.domain.statistics import newcombe, wilson
+from cesello.domain.statistics import Interval, newcombe, wilson
 from tests.recorded_runs import changed, completion, evaluation, run, sample, tuned
 
 
@@ -46,6 +46,43 @@ def test_negative_rewards_widen_the_range() -> None:
     assert score_range(run("grpo", completions=[completion(1, 0, 0, "", reward=-0.1)])) == (-1.0, 1.0)
     interval = score_interval(0.0, 50, -1.0, 1.0)
     assert interval.low == pytest.approx(-interval.high)
+
+
+def test_a_score_of_an_answer_below_0_widens_the_range_though_its_parts_and_the_mean_are_not() -> None:
+    """As the reward ``length`` has it: its part is 0 to 1, the score that it comes to -1 to 1."""
+    scores = [
+        {"when": when, "source": "chat", "prompt": f"{n}", "score": score, "parts": {"length": part}}
+        for when in ("before", "after")
+        for n, (score, part) in enumerate([(-1.0, 0.0)] * 9 + [(1.0, 1.0)] * 11)
+    ]
+    end = evaluation(0.1, None, 20, parts={"length": 11.0})
+    one = changed(tuned(), before=end, after=end)
+    assert score_range(one) == (0.0, 1.0)
+    one = replace(one, logs={**one.logs, "scores": scores})
+    assert score_range(one) == (-1.0, 1.0)
+    assert gains(one)[0].before_interval == score_interval(0.1, 20, -1.0, 1.0)
+
+
+def test_a_sample_below_0_widens_the_range() -> None:
+    assert score_range(replace(tuned(), samples={"before": [sample("q", "", exact=-0.5)]})) == (-1.0, 1.0)
+
+
+def test_a_paired_interval_is_made_for_the_range_of_the_run() -> None:
+    """Six answers that were right twice say the less, the more a wrong one costs."""
+    kept = {
+        when: [sample(f"q{n}", "") | {"score": 1.0, "parts": {}} for n in range(6)]
+        for when in ("before", "after")
+    }
+    end = evaluation(1.0, None, 6, parts={})
+    one = replace(changed(tuned(), before=end, after=end), samples=kept)
+    [narrow] = gains(one)
+    elsewhere = [completion(1, 0, 0, "", reward=-0.1)]
+    [wide] = gains(replace(one, logs={**one.logs, "completions": elsewhere}))
+    assert narrow.paired
+    assert wide.paired
+    assert narrow.interval == newcombe(6, 0, 0, 0)
+    assert narrow.interval is not None
+    assert wide.interval == Interval(2 * narrow.interval.low, 2 * narrow.interval.high)
 
 
 @pytest.mark.parametrize("draw", ["both ends", "thirds", "uniform"])

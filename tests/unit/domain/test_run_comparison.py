@@ -139,6 +139,29 @@ def test_scores_that_go_below_0_have_wider_intervals() -> None:
     assert (below.low, below.high) == (2 * its.low, 2 * its.high)
 
 
+def test_a_score_below_0_widens_the_intervals_of_all_figures_paired_or_not() -> None:
+    """As the reward ``length`` has it: its part is 0 to 1, the score that it comes to -1 to 1."""
+    ends = [[1.0] * 8, [1.0] * 8]
+    plain = [[one | {"score": 1.0} for one in answers(*its)] for its in ends]
+    other = {"source": "other", "prompt": "p", "score": -0.2, "parts": {"length": 0.4}}
+
+    def call(scores: list[list[dict[str, Any]]]) -> tuple[float, float, bool]:
+        same = manifest("b-demo", after=evaluation(1.0, 8.0, rows=8))
+        [found] = [
+            one for one in held_out_figures([same, same], ((), ()), (), scores) if one.name == "exact_call"
+        ]
+        gain = found.gains[1]
+        assert gain is not None
+        return gain.low, gain.high, gain.paired
+
+    low, high, paired = call(plain)
+    assert paired
+    assert call([plain[0], [*plain[1], other]]) == (2 * low, 2 * high, True)
+    low, high, paired = call([plain[0], []])
+    assert not paired
+    assert call([plain[0], [other]]) == (2 * low, 2 * high, False)
+
+
 def test_a_score_that_is_the_mean_of_its_parts_is_paired() -> None:
     def graded(name: str, right: list[int]) -> dict[str, Any]:
         after = evaluation(1.0, sum(right), rows=40)
