@@ -7,7 +7,8 @@ import ast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cesello.domain.code_rows import code_row, docstring_row
+from cesello.domain.code_questions import CodeQuestion
+from cesello.domain.code_rows import code_row, docstring_row, question_row
 from cesello.domain.conversation import Conversation, Message, Role
 from cesello.domain.made_row import MadeRow
 from cesello.domain.python_reading import python_facts
@@ -103,3 +104,17 @@ def test_answers_that_stand_in_other_rows() -> None:
         row("question", "?", "Looks for what was lost in all the haystacks."),
     ]
     assert answered_by_others(held, trained) == {0, 1}
+
+
+def test_lines_of_a_span_are_found_in_a_longer_piece_of_code() -> None:
+    """The fence around its lines is not compared: in the longer piece it stands elsewhere."""
+    facts = python_facts(COPIED, ast.parse(COPIED))
+    [one] = facts.functions
+    file, span = IndexedFile("a.py", "a.py", "", ()), one.spans[-1]
+    asked = CodeQuestion(
+        span.kind, one.name, {"name": one.name}, (span.text,), span.first, span.last, is_span=True
+    )
+    held = question_row(asked, ("What does it return?",), 0, file, "g")
+    assert held.conversation.messages[-1].content.startswith("```python\n")
+    assert answered_by_others([held], [rows_of("b.py", COPIED)[0]]) == {0}
+    assert answered_by_others([held], [row("code", "?", "x = 1")]) == set()
