@@ -48,18 +48,24 @@ class DistilRequest:
     limit: int | None = None
 
 
+HELD_OUT = "held out in a run"
+"""A reason to leave an answer out."""
+
+
 @dataclass(slots=True)
 class RunsDistilled:
     """The rows in the order of runs and steps, how many each run gave, and what was left out.
 
     Attributes:
         untold: runs that do not tell which prompts they hold out: of theirs the samples alone are known.
+        others_untold: the same of runs that are in the folder and give no rows.
     """
 
     rows: list[MadeRow] = field(default_factory=list)
     runs: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     untold: list[str] = field(default_factory=list)
+    others_untold: list[str] = field(default_factory=list)
 
 
 class DistilRuns:
@@ -93,7 +99,7 @@ class DistilRuns:
         self._observer.phase("reading runs", len(summaries))
         for summary in summaries:
             recorded = self._reader.read(summary)
-            held |= _held_out(summary, recorded, done)
+            held |= _held_out(summary, recorded, done.untold)
             for one in self._of_run(summary, recorded, request.wanted):
                 self._stop.check()
                 drawn += 1
@@ -111,14 +117,15 @@ class DistilRuns:
                 fix="name other runs, or their folder with --runs",
             )
         for other in self._others(summaries):
-            held |= _held_out(other, self._reader.held_out(other), done)
+            self._stop.check()
+            held |= _held_out(other, self._reader.held_out(other), done.others_untold)
         self._keep(found, held, request, done)
         return done
 
     def _others(self, named: Sequence[RunSummary]) -> list[RunSummary]:
         """Their answers become no rows, but what they are measured on must not be trained on either."""
-        paths = {Path(one.path).absolute() for one in named}
-        return [one for one in reversed(self._runs.list()) if Path(one.path).absolute() not in paths]
+        paths = {Path(one.path).resolve() for one in named}  # people name runs through links and ..
+        return [one for one in reversed(self._runs.list()) if Path(one.path).resolve() not in paths]
 
     def _of_run(self, run: RunSummary, recorded: RecordedRun, wanted: Wanted) -> Iterator[Rewarded | str]:
         yield from rewarded(run.id, recorded, wanted)
@@ -128,7 +135,7 @@ class DistilRuns:
     def _keep(
         self, found: Sequence[Rewarded], held: set[str], request: DistilRequest, done: RunsDistilled
     ) -> None:
-        chosen = self._filtered(found, lambda all_of: _not_held(all_of, held), "held out in a run", done)
+        chosen = self._filtered(found, lambda all_of: _not_held(all_of, held), HELD_OUT, done)
         chosen = self._filtered(chosen, _whole, "it may tell a secret, or cannot be read as a row", done)
         if request.best_of_group:
             chosen = self._filtered(chosen, best_of_groups, "another of its group is better", done)
@@ -178,10 +185,14 @@ def _not_held(found: Sequence[Rewarded], held: set[str]) -> set[int]:
     return {index for index, one in enumerate(found) if prompt_digest(one.prompt) not in held}
 
 
-def _held_out(run: RunSummary, recorded: RecordedRun, done: RunsDistilled) -> set[str]:
-    """Digests of its held-out prompts: those that it tells, and those of the samples that it has kept."""
+def _held_out(run: RunSummary, recorded: RecordedRun, untold: list[str]) -> set[str]:
+    """Digests of its held-out prompts: those that it tells, and those of the samples that it has kept.
+
+    Args:
+        untold: a run that does not tell them is added.
+    """
     if recorded.held_out is None:
-        done.untold.append(run.id)
+        untold.append(run.id)
     sampled = [text(line, "prompt") for lines in recorded.samples.values() for line in lines]
     digests = {prompt_digest(user(prompt)) for prompt in sampled}
     return (digests | (recorded.held_out or frozenset())) - {""}

@@ -116,7 +116,7 @@ def _of_runs(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    from ...application.distil_runs import DistilRequest
+    from ...application.distil_runs import HELD_OUT, DistilRequest
     from ...domain.distilled_rows import Wanted
     from ..container import make_container
     from .watch import watched
@@ -134,23 +134,34 @@ def _of_runs(
         done = container.distil_runs()(DistilRequest(runs, wanted, best_of_group, per_prompt, limit))
     _write(output, done.rows)
     if as_json:
-        told = {"rows": len(done.rows), "runs": done.runs, "left_out": +done.left_out, "untold": done.untold}
-        echo_json({**told, "output": str(output)})
+        told = {"rows": len(done.rows), "runs": done.runs, "left_out": +done.left_out}
+        untold = {"untold": done.untold, "others_untold": done.others_untold}
+        echo_json({**told, **untold, "output": str(output)})
         return
     echo_table(["run", "rows"], list(done.runs.items()), right=[1])
     if +done.left_out:
         click.echo(f"left out {_reasons(done.left_out)}")
-    if done.untold:
-        click.echo(_untold(done.untold), err=True)
+    if done.left_out[HELD_OUT]:
+        click.echo(
+            "what any run of the folder holds out is no row: runs with the same sources and seed hold out "
+            "the same; keep runs with another seed in another folder (--runs)"
+        )
+    if done.untold or done.others_untold:
+        click.echo(_untold(done.untold, done.others_untold), err=True)
     click.echo(f"\nwrote {len(done.rows)} rows to {printable(str(output))}")
 
 
-def _untold(runs: Sequence[str]) -> str:
-    named = ", ".join(map(printable, runs[:_NAMED])) + (", ..." if len(runs) > _NAMED else "")
+def _untold(runs: Sequence[str], others: Sequence[str]) -> str:
+    beside = f"{_named(others)} (in the folder too, and no rows are made of them)" if others else ""
+    told = " and of ".join(filter(None, (_named(runs), beside)))
     return (
         "runs without a readable held-out.json do not tell which prompts they hold out: of "
-        f"{named} only the prompts of the samples were left out"
+        f"{told} only the prompts of the samples were left out"
     )
+
+
+def _named(runs: Sequence[str]) -> str:
+    return ", ".join(map(printable, runs[:_NAMED])) + (", ..." if len(runs) > _NAMED else "")
 
 
 def _of_memory(

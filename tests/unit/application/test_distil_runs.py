@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from cesello.application.distil_runs import DistilRequest, DistilRuns, RunsDistilled
 from cesello.domain.conversation import Conversation, user
 from cesello.domain.distilled_rows import Wanted
-from cesello.domain.errors import DataError
+from cesello.domain.errors import DataError, Interrupted
 from cesello.domain.held_prompts import prompt_digest
 from cesello.domain.recorded_run import Line, RecordedRun
 from cesello.domain.run import RunStatus, RunSummary
@@ -48,14 +49,18 @@ class Store(FakeRunStore):
     """Knows runs by their ids alone."""
 
     known: tuple[str, ...] = ()
+    folder: Path = Path("runs")
+    found_at: Path | None = None
 
     def list(self) -> tuple[RunSummary, ...]:
         return tuple(
-            RunSummary(one, one, RunStatus.COMPLETED, "", None, 1, 1, f"runs/{one}") for one in self.known
+            RunSummary(one, one, RunStatus.COMPLETED, "", None, 1, 1, str(self.folder / one))
+            for one in self.known
         )
 
     def find(self, run: str) -> RunSummary:
-        return next(one for one in self.list() if one.id == run)
+        found = next(one for one in self.list() if one.id == run)
+        return replace(found, path=str(self.found_at)) if self.found_at else found
 
 
 def line(question: str, completion: str, reward: float = 1.0, prompt: int = 0) -> Line:
@@ -81,8 +86,11 @@ def recorded(
 
 def distilled(records: FakeRecords, *runs: str, **asked: Any) -> RunsDistilled:
     store = Store(known=tuple(reversed(list(records.runs))))  # the newest first
-    use_case = DistilRuns(store, records, records, FakeNearCopies(), RecordingObserver(), FakeStop())
-    return use_case(DistilRequest(runs, Wanted(asked.pop("least", 0.5)), **asked))
+    return use_case(store, records)(DistilRequest(runs, Wanted(asked.pop("least", 0.5)), **asked))
+
+
+def use_case(store: Store, records: FakeRecords, stop: FakeStop | None = None) -> DistilRuns:
+    return DistilRuns(store, records, records, FakeNearCopies(), RecordingObserver(), stop or FakeStop())
 
 
 def said(done: RunsDistilled) -> list[str]:
@@ -112,7 +120,25 @@ def test_of_an_older_run_the_samples_are_known_and_that_is_told() -> None:
     for named in ((), ("one",)):
         done = distilled(FakeRecords({"one": drawn, "old": recorded(sampled=("a?",), held=None)}), *named)
         assert said(done) == ["b"]
-        assert done.untold == ["old"]
+        assert (done.untold, done.others_untold) == ([] if named else ["old"], ["old"] if named else [])
+
+
+def test_a_run_is_the_same_by_a_link_and_by_two_dots(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "runs")
+    (tmp_path / "away").mkdir()
+    records = FakeRecords({"one": recorded(line("b?", "b"), held=None)})
+    for path in ("link/one", "away/../runs/one"):
+        store = Store(known=("one",), folder=tmp_path / "runs", found_at=tmp_path / path)
+        done = use_case(store, records)(DistilRequest(("one",), Wanted(0.5)))
+        assert (done.untold, done.others_untold) == (["one"], [])
+
+
+def test_it_can_be_stopped_between_other_runs() -> None:
+    records = FakeRecords({"one": recorded(line("b?", "b")), "two": recorded(), "three": recorded()})
+    stop = FakeStop(at_check=3)  # the first is of the answer
+    with pytest.raises(Interrupted):
+        use_case(Store(known=("one", "two", "three")), records, stop)(DistilRequest(("one",), Wanted(0.5)))
 
 
 def test_copies_and_near_copies_of_an_answer() -> None:
