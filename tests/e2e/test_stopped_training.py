@@ -22,7 +22,7 @@ from cesello.adapters.training.lightning_sft import SftModule
 from cesello.entrypoints.cli import watch
 from cesello.entrypoints.signals import GRACE
 from tests.e2e.command import cesello_here, environment
-from tests.integration.killed_training import end_state
+from tests.integration.end_state import end_state
 from tests.repository import ROOT
 from tests.tiny_model import make_tiny_model
 

@@ -9,7 +9,6 @@ there were, in what, and what differs from the run that nobody killed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import mmap
 import os
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from cesello.entrypoints.cli.main import run as command
+from tests.integration.end_state import end_state
 
 KILLS_OF_A_RUN = 4
 ANYWHERE = "anywhere"
@@ -36,7 +36,10 @@ data:
   sources:
     - {name: chat, kind: file, path: rows.jsonl, weight: 1.0, holdout: 4}
 training: {max_steps: 12, batch_size: 2, accumulate: 3, learning_rate: 1.0e-2, warmup_steps: 2}
-evaluation: {every_steps: 3, samples: 1, max_new_tokens: 8}
+evaluation:
+  {every_steps: 3, samples: 1, max_new_tokens: 8, generate: [{source: chat, reward: words, rows: 4}]}
+rewards:
+  - {kind: length, name: words, shortest: 3, longest: 4}
 checkpoint: {every_steps: 2}
 loggers: []
 """
@@ -197,35 +200,6 @@ def stop(run: str, kind: str, nth: int, flags: Flags) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def end_state(run: str) -> dict[str, str]:
-    """sha256 of all that a training leaves and that does not tell the time."""
-    folder = Path("runs") / run
-    last = sorted((folder / "checkpoints").glob("step-*"))[-1]
-    files = [
-        folder / "lora" / "adapter_model.safetensors",
-        last / "lora.safetensors",
-        last / "optimizer.safetensors",
-        folder / "metrics.jsonl",
-        folder / "evaluations.jsonl",
-        *folder.glob("completions.jsonl"),
-        *folder.glob("tokens.jsonl"),
-        *folder.glob("alarms.jsonl"),
-        *folder.glob("scores.jsonl"),
-        *folder.glob("rows.json"),
-        *sorted(folder.glob("samples-*.jsonl")),
-    ]
-    names = [f"{one.parent.name}/{one.name}" if one.parent != folder else one.name for one in files]
-    sums = (hashlib.sha256(one.read_bytes()).hexdigest() for one in files)
-    return dict(zip(names, sums, strict=True)) | {"state.json": _state(last / "state.json")}
-
-
-def _state(file: Path) -> str:
-    """Without how long it took, the logs, which are compared whole but for that, and where the model is."""
-    state = json.loads(file.read_text())
-    del state["logs"], state["progress"]["seconds"], state["identity"]
-    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
-
-
 def campaign(subject: Subject, kills: int, seed: int, stopped_in: Sequence[str] = ()) -> Tally:
     """Kills runs so often in all, stops one run in each of these, and compares them with one left alone."""
     import torch
@@ -237,6 +211,9 @@ def campaign(subject: Subject, kills: int, seed: int, stopped_in: Sequence[str] 
     finish("whole")
     seconds = time.perf_counter() - began
     whole = end_state("whole")
+    assert "scores.jsonl" in whole, (
+        "a campaign of a recipe that grades no answers says nothing of their scores"
+    )
     finish("again")
     assert end_state("again") == whole, "two runs that nobody killed differ"
 
