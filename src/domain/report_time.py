@@ -73,8 +73,9 @@ class TimeSpent:
     Attributes:
         spans: that they are made of; 0: of the logs.
         dropped: spans that are known to be lost.
-        took: seconds from the first to the last of it by the spans, without pauses; None: by the logs. Where
-            things are done at the same time, it is less than the sum of the phases.
+        took: seconds of the spans that are within no other, together: what lies between these, as a pause,
+            is no part of it. None: by the logs. Where things are done at the same time within such a span,
+            it is less than the sum of the phases.
     """
 
     phases: tuple[Phase, ...]
