@@ -15,9 +15,6 @@ from ..domain.ports.run import Observer
 from ..domain.remembered import IndexFinding, IndexMark, IndexState
 from ..domain.retrieval import Embedding, VectorEntry
 
-EXACT_BELOW = 20_000
-"""Texts below which comparing with every vector is as fast as any index, and never wrong."""
-
 _BATCH = 10_000
 
 

@@ -152,7 +152,7 @@ class MemorySettings(Section):
         description="The environment variable with the token of chroma_server, CESELLO_...",
     )
     exact_below: int = Field(
-        default=20_000,
+        default=60_000,
         ge=0,
         description="With fewer texts every vector is compared, which is as fast and never wrong, and there "
         "is no index. 0: always an index.",
