@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -81,6 +82,22 @@ def told(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def by_taught_answers(folder: Path) -> dict[str, int]:
+    """What the most frequent answers of what was taught are worth where nothing was taught."""
+    from cesello.domain.short_answer import accepted_of, is_one_of
+
+    rows, asked = (
+        [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+        for name in ("rows", "untaught")
+    )
+    answers: dict[str, Counter[str]] = {}
+    for row in rows:
+        answers.setdefault(row["asks"], Counter())[row["messages"][1]["content"]] += 1
+    best = {asks: min(said, key=lambda one: (-said[one], one)) for asks, said in answers.items()}
+    right = sum(is_one_of(best.get(row["asks"], ""), accepted_of(row["reference"])) for row in asked)
+    return {"right": right, "questions": len(asked)}
+
+
 KEPT = {"data make": ("made", guessed), "ablate": ("ablation", told)}
 """Of which commands what they print is kept, and what of it."""
 
@@ -131,6 +148,7 @@ def measured(folder: Path) -> dict[str, Any]:
         },
         "tutorial": steps,
         "said_of_the_exam": json.loads(of_base.stdout),
+        "untaught_by_taught_answers": by_taught_answers(folder),
     }
 
 
