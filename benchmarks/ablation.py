@@ -92,7 +92,8 @@ evaluation:
   generate:
     - {source: asked, reward: function_calling, rows: 8}
 """
-HALVES = ("code", "functions")
+HALVES = {"code": 24, "functions": 128}
+"""The tokens of an answer at most, of each: of 48 calls that are asked, five of six have 80 or fewer."""
 
 TRAINED, ASKED = "BFCL_v4_live_multiple", "BFCL_v4_live_simple"
 
@@ -282,9 +283,10 @@ def trained(name: str) -> None:
         cesello("train", f"{name}.yaml", "--run", name, "--overwrite")
 
 
-def ablation(name: str, rows: int, *more: str) -> dict[str, Any]:
+def ablation(name: str, rows: int, tokens: int, *more: str) -> dict[str, Any]:
     """Of the run, and with ``--base`` of the model that it began with."""
-    found = json.loads(cesello("ablate", name, "--rows", str(rows), "--json", *more))
+    limits = ["--rows", str(rows), "--max-new-tokens", str(tokens)]
+    found = json.loads(cesello("ablate", name, *limits, "--json", *more))
     assert isinstance(found, dict)
     return found
 
@@ -302,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         procedures()
     for name in chosen.half or HALVES:
         trained(name)
-        its = ablation(name, chosen.rows, *["--base"] * chosen.base)
+        its = ablation(name, chosen.rows, HALVES[name], *["--base"] * chosen.base)
         found = json.loads(RESULT.read_text()) | {name: its}
         RESULT.write_text(json.dumps(found, indent=2).replace(f"{PROJECT}/", "") + "\n")
 

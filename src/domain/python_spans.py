@@ -112,7 +112,7 @@ def _head(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: Sequence[str], fi
     """
     said = node.body[0]
     last = said.lineno - 1
-    while last > node.lineno and not lines[last - 1].strip():
+    while last > node.lineno and lines[last - 1].strip()[:1] in ("", "#"):
         last -= 1
     begins_line = not lines[said.lineno - 1][: said.col_offset].strip()
     if ast.get_docstring(node, clean=False) is not None and last >= node.lineno and begins_line:

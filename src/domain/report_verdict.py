@@ -76,7 +76,7 @@ def _searched(run: RecordedRun) -> Iterator[str]:
     p = figure(search, "p")
     yield (
         f"On {tasks} held-out tasks the score went from {before:.3f} to {after:.3f}, {gain:+.3f}{said}"
-        f"{'' if p is None else f', p {p:.3g}'}."
+        f"{'' if p is None else f', one-sided p {p:.3g}'}."
     )
 
 

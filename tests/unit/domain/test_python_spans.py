@@ -96,6 +96,13 @@ def test_a_signature_that_shares_its_line_with_the_docstring(head: str) -> None:
     assert spans(f'{head}"""Says what it is for."""; x = 1\n') == ()
 
 
+def test_a_comment_before_the_docstring_is_not_of_the_signature() -> None:
+    [found] = spans(
+        'def f(\n    a,  # first\n    # second\n    b,\n):\n    # noqa\n\n    """Says what it is for."""\n'
+    )
+    assert found.text == "def f(\n    a,  # first\n    # second\n    b,\n):"
+
+
 def test_of_an_if_on_one_line_all_is_quoted() -> None:
     [found] = spans("def f(a):\n    if a: raise E('x')\n")
     assert found.text == "if a: raise E('x')"

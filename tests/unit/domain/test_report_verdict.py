@@ -39,7 +39,8 @@ def test_a_search_is_told_by_its_test() -> None:
     said = verdict(searched())
     assert said == (
         "A better prompt was proven on tasks that the search has never seen.",
-        "On 20 held-out tasks the score went from 0.400 to 0.700, +0.300 (95 %: +0.100 to +0.500), p 0.01.",
+        "On 20 held-out tasks the score went from 0.400 to 0.700, +0.300 (95 %: +0.100 to +0.500), "
+        "one-sided p 0.01.",
     )
 
 
