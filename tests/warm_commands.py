@@ -57,11 +57,12 @@ def warm_commands(folder: Path) -> Iterator[Path]:
             cwd=ROOT, pass_fds=[server.fileno()], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        try:
-            yield commands
-        finally:
-            process.kill()
-            process.wait()
+    # It alone listens now: who asks when it has died is refused, and does not wait for ever.
+    try:
+        yield commands
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _serve(server: socket.socket) -> None:
