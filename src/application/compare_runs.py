@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..domain.answer_pairs import AFTER
+from ..domain.answer_pairs import AFTER, BEFORE
 from ..domain.ports.live_runs import LiveRuns
 from ..domain.ports.run import RunStore
-from ..domain.run_comparison import (
-    Difference,
-    HeldOutFigure,
-    data_differences,
-    held_out_figures,
-    recipe_differences,
-    version_differences,
-)
+from ..domain.run_comparison import HeldOutFigure, held_out_figures
+from ..domain.run_differences import Difference, data_differences, recipe_differences, version_differences
 from ..domain.run_figures import REWARD, SCORE, FigureKind, number
 from .read_run import ReadRun, RunView
 
@@ -93,13 +87,15 @@ class CompareRuns:
         scores, answers = (
             [read(path, AFTER) for path in paths] for read in (self._live.scores, self._live.answers)
         )
+        kept = (line for path in paths for line in self._live.scores(path, BEFORE))
+        seen = (*_least_rewards(views), *(number(line.get("score")) for line in kept))
         compared = RunsCompared(
             runs=tuple(map(_run, views)),
             recipe=tuple(recipe_differences(manifests)),
             versions=tuple(version_differences(manifests)),
             data=tuple(data_differences(manifests)),
             figures=tuple(_figures(views)),
-            held_out=tuple(held_out_figures(manifests, answers, _least_rewards(views), scores)),
+            held_out=tuple(held_out_figures(manifests, answers, seen, scores)),
         )
         return compared, views
 

@@ -1,4 +1,4 @@
-"""What differs between runs: what went in, and whether what came out was measured on the same rows."""
+"""What runs brought, side by side, where it was measured on the same rows."""
 
 from __future__ import annotations
 
@@ -10,39 +10,14 @@ from typing import Any
 from .answer_pairs import AFTER, part_pairs, score_pairs
 from .prompt_verdict import compared
 from .report_gains import gain_interval, range_of
+from .run_differences import RECIPE, Manifest, sources_of, submap
 from .run_figures import number
 
-_RECIPE = "recipe "
-_OTHERS = (
-    "base model",
-    "base weights",
-    "tokenizer",
-    "chat template",
-    "trained weights",
-    "device",
-    "number format",
-    "processes",
-)
-"""Of what a training is, besides its recipe, its data and its libraries."""
-
-_EMPTY = ("null", "{}", "[]", '""')
 UNMEASURED = "not measured in both"
 
 _CHOOSES_ROWS = ("seed", "data.max_tokens", "data.overlong")
 _OF_A_SOURCE_BUT = ("weight", "name")
 _IS_ASKED = ("data.system_prompt", "evaluation.max_new_tokens")
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A value that is not the same in all runs.
-
-    Attributes:
-        values: as text, one a run; None where the run has none.
-    """
-
-    key: str
-    values: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,43 +59,7 @@ class HeldOutFigure:
     reasons: tuple[str, ...]
 
 
-Manifest = Mapping[str, Any]
 Answers = Sequence[Mapping[str, Any]]
-
-
-def recipe_differences(manifests: Sequence[Manifest]) -> list[Difference]:
-    """By dotted key, of all keys that decide the training; and what is not in a recipe, by its name."""
-    settings = [
-        {
-            key.removeprefix(_RECIPE): _text(value)
-            for key, value in _map(one, "identity").items()
-            if key.startswith(_RECIPE)
-        }
-        for one in manifests
-    ]
-    others = [{key: _text(_map(one, "identity").get(key)) for key in _OTHERS} for one in manifests]
-    machines = [{"machine": _text(one.get("machine"))} for one in manifests]
-    return [*_differences(settings), *_differences(others), *_differences(machines)]
-
-
-def version_differences(manifests: Sequence[Manifest]) -> list[Difference]:
-    """Of the libraries at work."""
-    return _differences([{k: _text(v) for k, v in _map(one, "versions").items()} for one in manifests])
-
-
-def data_differences(manifests: Sequence[Manifest]) -> list[Difference]:
-    """The digest, and the fingerprint and the rows of every source."""
-    return _differences([dict(_facts(one)) for one in manifests])
-
-
-def _facts(manifest: Manifest) -> Iterator[tuple[str, str | None]]:
-    data = _map(manifest, "data")
-    digest = data.get("digest") or _map(manifest, "identity").get("data")
-    yield "digest", _short(digest)
-    for name, source in _sources(manifest).items():
-        yield f"{name}: fingerprint", _short(source.get("fingerprint"))
-        for key in ("kept", "held_out", "drawn"):
-            yield f"{name}: {key.replace('_', ' ')}", _text(source.get(key))
 
 
 def held_out_figures(
@@ -143,7 +82,7 @@ def held_out_figures(
         value
         for its in (*answers, *scores)
         for one in its
-        for value in (number(_map(one).get("score")), *_numbers(one, "parts"))
+        for value in (number(submap(one).get("score")), *_numbers(one, "parts"))
     )
     within = range_of((*rewards, *of_manifests, *of_answers))
     for source, name in _names(manifests):
@@ -177,11 +116,11 @@ def held_out_figures(
 
 def _searched(manifests: Sequence[Manifest]) -> Iterator[HeldOutFigure]:
     """The test of prompt searches: the first prompt, and the best where it was tested."""
-    found = [_map(one, "search") for one in manifests]
+    found = [submap(one, "search") for one in manifests]
     ends = [(number(one.get("before")), number(one.get("after"))) for one in found]
     if all(early is None for early, _ in ends):
         return
-    tasks = [_map(one, "identity").get("data") for one in manifests]
+    tasks = [submap(one, "identity").get("data") for one in manifests]
     reasons = tuple(
         UNMEASURED if None in (ends[0][0], early)
         else "" if its == tasks[0]
@@ -206,18 +145,18 @@ def _names(manifests: Sequence[Manifest]) -> list[tuple[str, str]]:
     losses: dict[tuple[str, str], None] = {}
     for manifest in manifests:
         for when in ("before", "after"):
-            for source, its in _map(manifest, when, "graded").items():
-                graded |= {(source, part): None for part in _map(its, "parts")} | {(source, "score"): None}
-            losses |= {(source, "loss"): None for source in _map(manifest, when, "losses")}
+            for source, its in submap(manifest, when, "graded").items():
+                graded |= {(source, part): None for part in submap(its, "parts")} | {(source, "score"): None}
+            losses |= {(source, "loss"): None for source in submap(manifest, when, "losses")}
     return [*graded, *losses]
 
 
 def _at(manifest: Manifest, source: str, name: str) -> tuple[float | None, float | None]:
     """Before and after."""
     if name == "loss":
-        both = [number(_map(manifest, when, "losses", source).get("loss")) for when in ("before", "after")]
+        both = [number(submap(manifest, when, "losses", source).get("loss")) for when in ("before", "after")]
         return both[0], both[1]
-    sets = [_map(manifest, when, "graded", source) for when in ("before", "after")]
+    sets = [submap(manifest, when, "graded", source) for when in ("before", "after")]
     if name == "score":
         return number(sets[0].get("score")), number(sets[1].get("score"))
     shares = [_share(one, name) for one in sets]
@@ -225,19 +164,19 @@ def _at(manifest: Manifest, source: str, name: str) -> tuple[float | None, float
 
 
 def _share(graded: Manifest, part: str) -> float | None:
-    total, rows = number(_map(graded, "parts").get(part)), number(graded.get("rows"))
+    total, rows = number(submap(graded, "parts").get(part)), number(graded.get("rows"))
     return None if total is None or not rows else total / rows
 
 
 def _graded_rows(manifest: Manifest, source: str) -> int | None:
-    rows = number(_map(manifest, "after", "graded", source).get("rows"))
+    rows = number(submap(manifest, "after", "graded", source).get("rows"))
     return None if rows is None else int(rows)
 
 
 def _rows(manifest: Manifest, source: str, name: str) -> int | None:
     kind = "losses" if name == "loss" else "graded"
     for when in ("after", "before"):
-        rows = number(_map(manifest, when, kind, source).get("rows"))
+        rows = number(submap(manifest, when, kind, source).get("rows"))
         if rows is not None:
             return int(rows)
     return None
@@ -256,9 +195,11 @@ def _reason(one: Manifest, other: Manifest, source: str, name: str) -> str:
     asked = sorted(key for key in _IS_ASKED if _setting(one, key) != _setting(other, key))
     if asked:
         return f"asked otherwise: {', '.join(asked)} differs"
-    if name == "loss" and _map(one, "identity").get("tokenizer") != _map(other, "identity").get("tokenizer"):
+    if name == "loss" and submap(one, "identity").get("tokenizer") != submap(other, "identity").get(
+        "tokenizer"
+    ):
         return "a loss is that of a token, and the tokenizers differ"
-    rewards = [_map(each, "after", "graded", source).get("reward") for each in (one, other)]
+    rewards = [submap(each, "after", "graded", source).get("reward") for each in (one, other)]
     if name != "loss" and None not in rewards and rewards[0] != rewards[1]:
         return "graded by other rewards"
     return ""
@@ -268,14 +209,14 @@ def _chooses(manifest: Manifest, source: str, name: str) -> dict[str, object]:
     """All that decides which rows of a source are held out; of how many the loss is taken on its own."""
     keys = (*_CHOOSES_ROWS, "evaluation.rows") if name == "loss" else _CHOOSES_ROWS
     found: dict[str, object] = {key: _setting(manifest, key) for key in keys}
-    its = _sources(manifest).get(source, {})
+    its = sources_of(manifest).get(source, {})
     found |= {"its fingerprint": its.get("fingerprint"), "held_out": its.get("held_out")}
-    identity = _map(manifest, "identity")
+    identity = submap(manifest, "identity")
     at = next(
         (
             key.removesuffix("name")
             for key, value in identity.items()
-            if key.startswith(f"{_RECIPE}data.sources[")
+            if key.startswith(f"{RECIPE}data.sources[")
             and key.endswith("].name")
             and value == json.dumps(source)
         ),
@@ -291,7 +232,7 @@ def _chooses(manifest: Manifest, source: str, name: str) -> dict[str, object]:
 
 
 def _setting(manifest: Manifest, key: str) -> object:
-    return _map(manifest, "identity").get(_RECIPE + key)
+    return submap(manifest, "identity").get(RECIPE + key)
 
 
 def _gain(
@@ -319,7 +260,7 @@ def _paired(
     name: str, source: str, manifests: tuple[Manifest, Manifest], kept: Sequence[tuple[Answers, Answers]]
 ) -> Sequence[tuple[float, float]]:
     """By what of both is the first that goes together."""
-    first, second = (_map(one, AFTER, "graded", source) for one in manifests)
+    first, second = (submap(one, AFTER, "graded", source) for one in manifests)
     found = (
         score_pairs((first, second), source, both) if name == "score" else part_pairs((name,), source, both)
         for both in kept
@@ -330,38 +271,10 @@ def _paired(
 def _scores_of(manifest: Manifest) -> Iterator[float | None]:
     """Every score of a manifest, and the sums of their parts."""
     for when in ("before", "after"):
-        for its in _map(manifest, when, "graded").values():
-            yield number(_map(its).get("score"))
+        for its in submap(manifest, when, "graded").values():
+            yield number(submap(its).get("score"))
             yield from _numbers(its, "parts")
 
 
 def _numbers(one: Any, key: str) -> Iterator[float | None]:
-    return map(number, _map(one, key).values())
-
-
-def _differences(found: Sequence[Mapping[str, str | None]]) -> list[Difference]:
-    keys = dict.fromkeys(key for one in found for key in one)
-    all_of_them = [Difference(key, tuple(one.get(key) for one in found)) for key in keys]
-    # A key that is not there and one that is empty mean the same.
-    return [one for one in all_of_them if len({None if v in _EMPTY else v for v in one.values}) > 1]
-
-
-def _sources(manifest: Manifest) -> dict[str, Manifest]:
-    sources = _map(manifest, "data").get("sources")
-    found = sources if isinstance(sources, list | tuple) else ()
-    return {str(one.get("name")): one for one in found if isinstance(one, Mapping)}
-
-
-def _map(value: Any, *keys: str) -> Manifest:
-    """What is there, as a map; an empty one where there is something else, or nothing."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _short(digest: object) -> str | None:
-    return None if digest is None else str(digest)[:12]
+    return map(number, submap(one, key).values())

@@ -8,7 +8,8 @@ import click
 
 from ...application.compare_runs import ComparedRun, CompareRuns, FigureOfSteps, RunsCompared
 from ...application.read_run import RunView
-from ...domain.run_comparison import UNMEASURED, Difference, HeldOutFigure
+from ...domain.run_comparison import UNMEASURED, HeldOutFigure
+from ...domain.run_differences import Difference
 from ...domain.run_figures import FigureKind
 from ...domain.sparkline import same_scale
 from .output import echo_json, one_line

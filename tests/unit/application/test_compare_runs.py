@@ -12,7 +12,7 @@ from cesello.adapters.run.folder_live_runs import FolderLiveRuns
 from cesello.adapters.run.folder_run_store import FolderRunStore
 from cesello.application.compare_runs import CompareRuns, RunsCompared
 from cesello.domain.errors import DataError
-from tests.run_folders import write_run
+from tests.run_folders import write_log, write_run
 
 
 def compare(folder: Path, *names: str) -> RunsCompared:
@@ -51,6 +51,21 @@ def test_a_reinforcement_comes_to_a_reward_and_not_to_a_loss(tmp_path: Path) -> 
     assert (tuned.final_loss, tuned.final_reward) == (0.2, None)
     assert rewarded.final_loss is None
     assert rewarded.final_reward == pytest.approx(0.5)
+
+
+def test_a_score_below_0_widens_the_gains_whenever_it_was_given(tmp_path: Path) -> None:
+    """Otherwise `report`, which knows that rewards go below 0, and this command would tell two intervals."""
+    write_run(tmp_path, "one")
+    write_run(tmp_path, "two")
+
+    def width() -> float:
+        [score] = [one for one in compare(tmp_path, "one", "two").held_out if one.name == "score"]
+        assert score.gains[1] is not None
+        return score.gains[1].high - score.gains[1].low
+
+    narrow = width()
+    write_log(tmp_path / "one", "scores", [{"when": "before", "source": "chat", "row": 0, "score": -1.0}])
+    assert width() > 1.2 * narrow
 
 
 def test_an_unknown_run_is_told(tmp_path: Path) -> None:

@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from cesello.domain.run_comparison import (
-    HeldOutFigure,
-    data_differences,
-    held_out_figures,
-    recipe_differences,
-    version_differences,
-)
+from cesello.domain.run_comparison import HeldOutFigure, held_out_figures
+from cesello.domain.run_differences import data_differences, recipe_differences, version_differences
 from cesello.domain.statistics import newcombe_unpaired
 from tests.run_folders import evaluation, manifest
 
