@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from ...domain.errors import UsageError
+from ...domain.ports.run import Stop
 
 _READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
 _LOOKING = {"table_info", "table_xinfo", "table_list", "index_list", "index_info"}
@@ -38,16 +39,19 @@ _PEAK = 1 if sys.platform == "darwin" else 1024
 
 
 class _Watch:
-    """Ends a statement that takes too much. A signal is heard here, since SQLite itself hears none."""
+    """Ends a statement that takes too much, or that a person has stopped: SQLite itself hears no signal."""
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, seconds: float | None, stop: Stop | None) -> None:
+        self._stop = stop
         self._seconds = seconds
         self._end = None if seconds is None else time.monotonic() + seconds
         self._most = _peak() + _MEMORY
         self.why = ""
 
     def __call__(self) -> bool:
-        if self._end is not None and time.monotonic() > self._end:
+        if self._stop is not None and self._stop.requested is not None:
+            self.why = "stopped"
+        elif self._end is not None and time.monotonic() > self._end:
             self.why = f"more than {self._seconds:g} s"
         elif _peak() > self._most:
             self.why = f"more than {_MEMORY >> 20} MiB of memory"
@@ -76,24 +80,30 @@ def _peak() -> int:
 
 
 def ask(
-    connection: sqlite3.Connection, sql: str, *, limit: int | None = None, seconds: float | None = None
+    connection: sqlite3.Connection,
+    sql: str,
+    *,
+    limit: int | None = None,
+    seconds: float | None = None,
+    stop: Stop | None = None,
 ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
     """Names of columns, and rows.
 
     Args:
         connection: not used for anything else afterwards.
         limit: rows at most.
-        seconds: after which it is stopped.
+        seconds: after which it is given up.
+        stop: asked thousands of times a second. A signal's exception would be lost in a call back of SQLite.
 
     Raises:
         UsageError: C160 for a statement that is wrong, C161 for one that does not only read, C162
-            when it took too long, or too much memory. KeyboardInterrupt: when a person stopped it.
+            when it took too long, or too much memory. Interrupted: by the stop.
     """
     tables = _tables(connection)
     for function in _TABLE_FUNCTIONS:
         # It is made at its first use, which is more than reading.
         connection.execute(f"SELECT 1 FROM {function} LIMIT 0")
-    watch = _Watch(seconds)
+    watch = _Watch(seconds, stop)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
     connection.setlimit(sqlite3.SQLITE_LIMIT_COLUMN, _WIDEST)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
@@ -108,6 +118,8 @@ def ask(
         return [name for name, *_ in cursor.description], rows
     except (sqlite3.Error, sqlite3.Warning, ValueError, MemoryError, _TooMuch) as cause:
         code = getattr(cause, "sqlite_errorcode", None)
+        if stop is not None:
+            stop.check()
         if code == sqlite3.SQLITE_INTERRUPT and not watch.why:
             raise KeyboardInterrupt from cause
         if watch.why:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...domain.errors import CeselloError
 from ...domain.ports.procedure import ProcedureLog
-from ...domain.ports.run import RunStore
+from ...domain.ports.run import RunStore, Stop
 from ...domain.secret_text import Redact, redacted
 from ...domain.trace import Event, Span, SpanKind, SpanStatus
 from ...domain.trace_export import Table
@@ -77,11 +77,11 @@ class SqliteTraceStore:
             return [*told, *self._refresh_procedures(connection)]
 
     def query(
-        self, sql: str, *, limit: int | None = None, seconds: float | None = None
+        self, sql: str, *, limit: int | None = None, seconds: float | None = None, stop: Stop | None = None
     ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         """See the port."""
         with closing(read_only(self._file)) as connection:
-            return ask(connection, sql, limit=limit, seconds=seconds)
+            return ask(connection, sql, limit=limit, seconds=seconds, stop=stop)
 
     def spans(self, run: str | None = None) -> Iterator[Span]:
         """See the port."""

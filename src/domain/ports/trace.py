@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ..run import RunSummary
 from ..trace import Span, SpanTime, TracedRun
 from ..trace_export import Sent, Table
+from .run import Stop
 
 
 class SpanSink(Protocol):
@@ -54,16 +55,16 @@ class TraceStore(Protocol):
         ...
 
     def query(
-        self, sql: str, *, limit: int | None = None, seconds: float | None = None
+        self, sql: str, *, limit: int | None = None, seconds: float | None = None, stop: Stop | None = None
     ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         """Names of the columns, and the rows, of one statement that reads.
 
         Args:
-            limit: rows at most. seconds: after which it is given up.
+            limit: rows at most. seconds: after which it is given up. stop: asked again and again.
 
         Raises:
             UsageError: C160 for a statement that is wrong, C161 for one that would write, C162 for one that
-                takes too long. KeyboardInterrupt: when a person stopped it.
+                takes too long. Interrupted: by the stop.
         """
         ...
 

@@ -14,6 +14,7 @@ import click
 
 from ...domain.errors import DataError, UsageError
 from ...domain.ports.trace import TraceStore
+from ..signals import SignalStop, listening
 from .output import echo_json, echo_table, printable
 
 _WIDEST = 80
@@ -52,8 +53,9 @@ def query_runs(
         )
     store = opened_store(folder, refresh=not no_refresh)
     question = _TABLES if sql is None else sys.stdin.read() if sql == "-" else sql
-    # One more tells whether there are more.
-    names, rows = store.query(question, limit=limit + 1, seconds=seconds)
+    with listening(SignalStop()) as stop:
+        # One more tells whether there are more.
+        names, rows = store.query(question, limit=limit + 1, seconds=seconds, stop=stop)
     _show(_distinct(names), rows[:limit], as_json, as_csv)
     if len(rows) > limit:
         click.echo(f"the first {limit:,} rows: raise --limit for more", err=True)

@@ -14,7 +14,8 @@ import pytest
 from cesello.adapters.run.folder_run_store import FolderRunStore
 from cesello.adapters.trace.run_database import connected
 from cesello.adapters.trace.sqlite_trace_store import SqliteTraceStore
-from cesello.domain.errors import UsageError
+from cesello.domain.errors import Interrupted, UsageError
+from cesello.entrypoints.signals import SignalStop
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
 
@@ -154,15 +155,27 @@ def test_an_answer_is_not_too_wide(store: SqliteTraceStore) -> None:
         store.query("SELECT " + ", ".join("1" * 129))
 
 
+def test_a_query_that_is_asked_to_stop_ends_wherever_it_is(store: SqliteTraceStore) -> None:
+    """An exception of the signal itself would be lost where SQLite asks what a statement may do."""
+    stop = SignalStop()
+    stop(signal.SIGINT, None)
+    stop.forget()
+    with pytest.raises(Interrupted, match="SIGINT"):
+        store.query(ENDLESS, stop=stop)
+
+
 def test_a_person_can_stop_a_query(tmp_path: Path, store: SqliteTraceStore) -> None:
     program = str(Path(sys.executable).with_name("cesello"))
     command = [program, "runs", "query", "--no-refresh", "--runs", str(tmp_path), "--seconds", "60", ENDLESS]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    while not _computes(process.pid):
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=50)[1].strip() == "stopped"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            while not _computes(process.pid):
+                assert process.poll() is None
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            assert "stopped by SIGINT" in process.communicate(timeout=50)[1]
+        finally:
+            process.kill()
     assert process.returncode == 130
 
 
