@@ -12,6 +12,7 @@ import pytest
 from cesello.application.export_traces import ExportRequest, ExportTraces
 from cesello.domain import genai_names as names
 from cesello.domain.errors import DataError
+from cesello.domain.ports.run import Stop
 from cesello.domain.secret_text import redactor
 from cesello.domain.trace import Event, Span
 from cesello.domain.trace_export import ColumnKind, Sent, Table
@@ -39,7 +40,7 @@ class Store:
         return ()
 
     def query(
-        self, sql: str, *, limit: int | None = None, seconds: float | None = None
+        self, sql: str, *, limit: int | None = None, seconds: float | None = None, stop: Stop | None = None
     ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         return ["id", "name"], [("second", "demo"), ("first", "demo")]
 
