@@ -2,7 +2,8 @@
 
 A process loads the heavy libraries, and nothing else. For each command it makes a copy of itself, which has
 the caller's folder, environment and streams, runs the command as the real one does, and ends with its status.
-What a command does when it is started cold is for the tests that start it so.
+It is sent the signals that its caller is sent. What a command does when it is started cold is for the tests
+that start it so.
 """
 
 from __future__ import annotations
@@ -27,13 +28,16 @@ from tests.repository import ROOT
 
 _PATIENCE = 10.0
 _ASK = f"""#!{sys.executable} -SE
-import array, json, os, socket, sys
+import array, json, os, signal, socket, sys
 asked = json.dumps([{{name}}, sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({{address}})
     streams = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))]
     server.sendmsg([len(asked).to_bytes(8, "big")], streams)
     server.sendall(asked)
+    command = int(server.recv(8, socket.MSG_WAITALL) or "0")  # its process; 0: the server has died
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: command and os.kill(command, number))
     status = server.recv(16)
 sys.exit(int(status) if status else 139)  # without a status it was killed
 """
@@ -109,6 +113,7 @@ def _answer(asking: socket.socket) -> None:
     status = 1
     try:
         name, arguments, folder, environment = _asked(asking)
+        asking.sendall(f"{os.getpid():8}".encode())
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
@@ -146,7 +151,7 @@ def _status(name: str, arguments: list[str]) -> int:
 
             sys.argv = [name, *arguments]
             main()
-        elif len(arguments) == 1 and not arguments[0].startswith("-"):
+        elif arguments and not arguments[0].startswith("-"):
             sys.argv = arguments
             sys.path[0] = str(Path(arguments[0]).resolve().parent)
             runpy.run_path(arguments[0], run_name="__main__")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import COMMAND, cesello, cesello_here, environment
+from tests.e2e.command import cesello, cesello_here, environment
 from tests.tiny_model import make_tiny_model
 
 TEXTS = [
@@ -113,10 +113,10 @@ def test_good_data_has_no_problem_and_nothing_is_kept(project: Path) -> None:
     assert [path for path in (project / "home").glob("examples/*") if path.is_dir()] == []
 
 
-def test_ctrl_c_stops_a_check(project: Path) -> None:
+def test_ctrl_c_stops_a_check(project: Path, warm: Path) -> None:
     (project / "rows.jsonl").write_text('{"prompt": "a", "completion": "b"}\n' * 2_000_000)
     with subprocess.Popen(
-        [str(COMMAND), "data", "check", "recipe.yaml"],
+        [warm / "cesello", "data", "check", "recipe.yaml"],
         cwd=project, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stderr is not None

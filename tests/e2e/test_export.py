@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.command import COMMAND, cesello_here, environment
+from tests.e2e.command import cesello_here, environment
 from tests.gguf_script import write_gguf_script
 from tests.tiny_model import make_tiny_model
 
@@ -252,10 +252,10 @@ def test_what_is_not_there_is_told(project: Project) -> None:
     assert "error[M038] the folder holds no export of cesello" in done.stderr
 
 
-def test_a_signal_leaves_nothing(project: Project) -> None:
+def test_a_signal_leaves_nothing(project: Project, warm: Path) -> None:
     before = snapshot(project.folder)
     with subprocess.Popen(
-        [str(COMMAND), "export", "demo", "--merge", "new", "--rows", "4"],
+        [warm / "cesello", "export", "demo", "--merge", "new", "--rows", "4"],
         cwd=project.folder, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
     ) as process:  # fmt: skip
         assert process.stderr is not None

@@ -14,9 +14,9 @@ from tests.e2e.command import cesello, cesello_here
 from tests.repository import ROOT
 
 RECIPE = ROOT / "recipes" / "quickstart.yaml"
-STEPS = 16
-"""Half of the recipe's; `make test-all` takes all of them."""
-ROWS = 8
+STEPS = 12
+"""Of 32 that the recipe has; `make test-all` takes all of them."""
+ROWS = 5
 """Of each source that are answered and whose loss is measured; 16 or 24 are held out."""
 GRADED = f"{{source: functions, reward: function_calling, rows: {ROWS}}}"
 CHANGES = f"training.max_steps={STEPS}", f"evaluation.rows={ROWS}", f"evaluation.generate=[{GRADED}]"
@@ -53,13 +53,13 @@ def trained(folder: Path, *options: str) -> Quickstart:
 pytestmark = pytest.mark.timeout(1200)
 
 
-def test_the_form_of_function_calls_is_learned_in_half_the_steps(quickstart: Quickstart) -> None:
+def test_the_form_of_function_calls_is_learned_in_a_few_steps(quickstart: Quickstart) -> None:
     before = quickstart.manifest["before"]["graded"]["functions"]
     after = quickstart.manifest["after"]["graded"]["functions"]
     assert before["rows"] == after["rows"] == ROWS
     assert before["parts"]["valid_json"] <= 1
-    assert after["parts"]["valid_json"] >= 6
-    assert after["parts"]["right_function"] >= 5
+    assert after["parts"]["valid_json"] >= 4
+    assert after["parts"]["right_function"] >= 3
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import COMMAND, cesello, cesello_here, environment
+from tests.e2e.command import COMMAND, cesello_here, environment
 from tests.tiny_model import make_tiny_model
 
 
@@ -220,11 +220,12 @@ def test_truncated_weights_are_refused(project: Path) -> None:
 
 
 def test_a_full_disk_while_saving_leaves_no_weights(project: Path) -> None:
-    def no_file_above_20_kb() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
-    done = cesello("train", "recipe.yaml", "--set", "lora.r=64", cwd=project, before=no_file_above_20_kb)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        done = cesello_here("train", "recipe.yaml", "--set", "lora.r=64", cwd=project)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert done.returncode == 75, done.stderr
     assert "error[T075] the disk is full" in done.stderr
     assert nothing_looks_whole(project)
@@ -237,10 +238,10 @@ def test_a_full_disk_while_saving_leaves_no_weights(project: Path) -> None:
     ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
 )
 def test_a_signal_in_the_training_keeps_the_weights_so_far(
-    project: Path, number: signal.Signals, status: int
+    project: Path, warm: Path, number: signal.Signals, status: int
 ) -> None:
     with subprocess.Popen(
-        [str(COMMAND), "train", "recipe.yaml", *ENDLESS],
+        [warm / "cesello", "train", "recipe.yaml", *ENDLESS],
         cwd=project, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
     ) as process:  # fmt: skip
         _wait_for_step(project, process)
