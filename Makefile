@@ -18,8 +18,6 @@ INSTALL = $(BIN)/python -m pip install -qq --no-input --no-compile --disable-pip
 LOCKED = $(INSTALL) --no-deps --require-hashes --only-binary :all:
 # Two at a time, each on one thread: on two cores that ends sooner than one at a time on both.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
-# Three, where tests kill, serve and follow: they wait for a fifth of their time.
-WAITING = -n 3
 # So many side by side as the targets are, or as `make -j` has said; what one of them says stays together.
 BESIDE = --output-sync=target $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j $(words $(1))) $(1)
 # The longest first.
@@ -70,12 +68,12 @@ check: lint ## the fast gates: format, lint, types, import contracts, unit tests
 .PHONY: test
 test: lint ## the gates, then the contract, integration and end-to-end tests
 	@$(MAKE) $(call BESIDE,kit $(GATES))
-	$(PYTEST) $(WAITING) $(OTHERS)
+	$(PYTEST) $(OTHERS)
 
 .PHONY: test-all
 test-all: lint ## as `make test`, with the slow tests and those that download more than the kit
 	@$(MAKE) $(call BESIDE,kit peers loggers $(GATES))
-	$(PYTEST) $(WAITING) -m "" $(OTHERS)
+	$(PYTEST) -m "" $(OTHERS)
 
 .PHONY: lint
 lint: venv

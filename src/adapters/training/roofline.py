@@ -12,7 +12,7 @@ _SIDES = {"cpu": (256, 1024), "cuda": (8192,)}
 """Of the matrices, the largest last. A format that a processor has no units for, as float16 often, is told by
 the small ones: a product of the large ones takes seconds then."""
 
-_LONG = 0.02
+_LONG = 0.005
 """Seconds of a product that is not followed by a larger one."""
 
 _ROUNDS = 4
