@@ -9,7 +9,13 @@ from ..domain.answer_pairs import AFTER, BEFORE
 from ..domain.ports.live_runs import LiveRuns
 from ..domain.ports.run import RunStore
 from ..domain.run_comparison import HeldOutFigure, held_out_figures
-from ..domain.run_differences import Difference, data_differences, recipe_differences, version_differences
+from ..domain.run_differences import (
+    Difference,
+    data_differences,
+    recipe_differences,
+    submap,
+    version_differences,
+)
 from ..domain.run_figures import REWARD, SCORE, FigureKind, number
 from .read_run import ReadRun, RunView
 
@@ -88,7 +94,8 @@ class CompareRuns:
             [read(path, AFTER) for path in paths] for read in (self._live.scores, self._live.answers)
         )
         kept = (line for path in paths for line in self._live.scores(path, BEFORE))
-        seen = (*_least_rewards(views), *(number(line.get("score")) for line in kept))
+        before = (value for line in kept for value in (line.get("score"), *submap(line, "parts").values()))
+        seen = (*_least_rewards(views), *map(number, before))
         compared = RunsCompared(
             runs=tuple(map(_run, views)),
             recipe=tuple(recipe_differences(manifests)),

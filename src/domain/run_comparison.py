@@ -195,9 +195,8 @@ def _reason(one: Manifest, other: Manifest, source: str, name: str) -> str:
     asked = sorted(key for key in _IS_ASKED if _setting(one, key) != _setting(other, key))
     if asked:
         return f"asked otherwise: {', '.join(asked)} differs"
-    if name == "loss" and submap(one, "identity").get("tokenizer") != submap(other, "identity").get(
-        "tokenizer"
-    ):
+    tokenizers = [submap(each, "identity").get("tokenizer") for each in (one, other)]
+    if name == "loss" and tokenizers[0] != tokenizers[1]:
         return "a loss is that of a token, and the tokenizers differ"
     rewards = [submap(each, "after", "graded", source).get("reward") for each in (one, other)]
     if name != "loss" and None not in rewards and rewards[0] != rewards[1]:
