@@ -97,7 +97,8 @@ def ask(
 
     Raises:
         UsageError: C160 for a statement that is wrong, C161 for one that does not only read, C162
-            when it took too long, or too much memory. Interrupted: by the stop.
+            when it took too long, or too much memory. Interrupted: by the stop. KeyboardInterrupt: by a
+            signal, without one.
     """
     tables = _tables(connection)
     for function in _TABLE_FUNCTIONS:

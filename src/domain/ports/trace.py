@@ -64,7 +64,7 @@ class TraceStore(Protocol):
 
         Raises:
             UsageError: C160 for a statement that is wrong, C161 for one that would write, C162 for one that
-                takes too long. Interrupted: by the stop.
+                takes too long. Interrupted: by the stop. KeyboardInterrupt: by a signal, without one.
         """
         ...
 
