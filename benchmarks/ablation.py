@@ -48,11 +48,13 @@ memory:
   context_tokens: 300
   reranker: {engine: none}
 """
-CODE = """\
-name: code
+MODEL = """\
 model: {name: HuggingFaceTB/SmolLM2-135M-Instruct, dtype: float32}
 quantizer: {name: none}
 lora: {r: 16, alpha: 32, dropout: 0.0, target_modules: attention}
+"""
+CODE = """\
+name: code
 data:
   system_prompt: You answer questions about a Python project.
   max_tokens: 640
@@ -72,9 +74,6 @@ evaluation:
 """
 FUNCTIONS = """\
 name: functions
-model: {name: HuggingFaceTB/SmolLM2-135M-Instruct, dtype: float32}
-quantizer: {name: none}
-lora: {r: 16, alpha: 32, dropout: 0.0, target_modules: attention}
 data:
   system_prompt: You are a helpful AI assistant specialized in coding.
   max_tokens: 896
@@ -142,9 +141,9 @@ def project(steps: int) -> None:
         copytree(Path(spec.origin).parent, PROJECT / PACKAGE, ignore=ignore_patterns("__pycache__"))
     (PROJECT / "cesello.yaml").write_text(MEMORY)
     retrieves = MEMORY + "  retrieve: on\n"
-    (PROJECT / "code.yaml").write_text(CODE.replace("STEPS", str(steps)) + retrieves)
+    (PROJECT / "code.yaml").write_text(MODEL + CODE.replace("STEPS", str(steps)) + retrieves)
     helped = "  retrieve: on\n  retrieve_holdout: 0.5\n  procedures: full\n  procedure_holdout: 0.5\n"
-    (PROJECT / "functions.yaml").write_text(FUNCTIONS.replace("STEPS", str(steps)) + MEMORY + helped)
+    (PROJECT / "functions.yaml").write_text(MODEL + FUNCTIONS.replace("STEPS", str(steps)) + MEMORY + helped)
     cesello("remember", PACKAGE)
     made = ["data", "make", "--from", "memory", "--kinds", "question", "--holdout", "0.5", "--path", PACKAGE]
     cesello(*made, "--output", "questions.jsonl", "--overwrite")
