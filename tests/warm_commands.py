@@ -151,7 +151,7 @@ def _status(name: str, arguments: list[str]) -> int:
 
             sys.argv = [name, *arguments]
             main()
-        elif arguments and not arguments[0].startswith("-"):
+        elif len(arguments) == 1 and not arguments[0].startswith("-"):
             sys.argv = arguments
             sys.path[0] = str(Path(arguments[0]).resolve().parent)
             runpy.run_path(arguments[0], run_name="__main__")
